@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The boot-control service: a small root service that owns slots, boot files and the boot target."""
+"""The boot-control service: the small root service that owns slots and the boot target."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small orchestrator: release service, OS resource manager, maintenance manager and a first page."""
+"""A small orchestrator: releases, OS resources, policies, schedules and maintenance."""
