@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration: TOML drop-ins of the image, the integrator and the node, made into settings.
+
+Three steps, one module each: *fragments* are read from disk, *merged* into one input for each key,
+and *validated* into `Settings`. The folders are read in the order of `STANDARD_DIRS`; later wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from puad.config.fragments import read_folder
+from puad.config.limits import Limits
+from puad.config.merge import merge
+from puad.config.settings import (
+    HealthSettings,
+    NodeSettings,
+    PathSettings,
+    ReleaseSettings,
+    ServerSettings,
+    Settings,
+    UpdateSettings,
+)
+from puad.config.validate import KINDS, validate
+
+__all__ = [
+    "DEFAULT_ORIGIN",
+    "STANDARD_DIRS",
+    "Entry",
+    "HealthSettings",
+    "Limits",
+    "Loaded",
+    "NodeSettings",
+    "PathSettings",
+    "ReleaseSettings",
+    "ServerSettings",
+    "Settings",
+    "UpdateSettings",
+    "add_dir_option",
+    "load",
+]
+
+STANDARD_DIRS: Final = (
+    Path("/usr/lib/puad/config.d"),
+    Path("/run/puad/config.d"),
+    Path("/etc/puad/config.d"),
+    Path("/var/lib/puad/node.d"),
+)
+DEFAULT_ORIGIN: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key as `puadctl config show` prints it: a JSON value, and the file that set it."""
+
+    key: str
+    value: str | int | list[str]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and the origin of each key: a file's path, or `default`."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def entries(self) -> Iterator[Entry]:
+        """Every key with its effective value and origin, section by section."""
+        for name, origin in self.origins.items():
+            section, key = name.split(".")
+            value: Any = getattr(getattr(self.settings, section), key)
+            shown = list(value) if isinstance(value, tuple) else value
+            yield Entry(name, str(shown) if isinstance(shown, Path) else shown, origin)
+
+
+def load(dirs: Sequence[Path] = STANDARD_DIRS) -> Loaded:
+    """Read and validate the configuration.
+
+    Args:
+        dirs: The folders with fragments; a later one wins.
+
+    Raises:
+        ConfigError: `CONFIG_INVALID`, naming the file, the key and what is allowed.
+    """
+    inputs = merge(fragment for folder in dirs for fragment in read_folder(folder))
+    settings = validate(inputs)
+    origins = {
+        f"{section}.{key}": inputs[section, key].origin
+        if (section, key) in inputs
+        else DEFAULT_ORIGIN
+        for section, kinds in KINDS.items()
+        for key in kinds
+    }
+    return Loaded(settings, origins)
+
+
+def add_dir_option(parser: argparse.ArgumentParser) -> None:
+    """Give a program `--config-dir`; `args.config_dir or STANDARD_DIRS` is what `load` takes."""
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="read the configuration from DIR only; may be repeated, a later one wins",
+    )

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: every key of the configuration, its default, and what it accepts.
+
+One dataclass is one section of the TOML files, one field one key (puad.toml(5) lists them). The
+kinds in the types are all that validation knows; a new key is a new field and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from puad.config.kinds import GUID_OR_EMPTY, NAMES, PATH, PATH_OR_EMPTY, URL, choice, number
+from puad.config.limits import Limits
+
+_DAY_S = 86_400
+_WEEK_S = 7 * _DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Section `[server]`: the orchestrator's maintenance manager.
+
+    Attributes:
+        url: Its address; empty for a node without an orchestrator.
+        token_file: File with the node's token, read again at each call.
+        ca_file: Certificates to trust instead of the system's; empty for the system's.
+        tls_min: The lowest version of TLS.
+        poll_interval_s: Time between two reports.
+        timeout_s: The longest wait for one answer.
+    """
+
+    url: Annotated[str, URL] = ""
+    token_file: Annotated[Path, PATH] = Path("/var/lib/puad/token")
+    ca_file: Annotated[str, PATH_OR_EMPTY] = ""
+    tls_min: Annotated[str, choice("1.2", "1.3")] = "1.3"
+    poll_interval_s: Annotated[int, number(1, _DAY_S)] = 20
+    timeout_s: Annotated[int, number(1, 600)] = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """Section `[release]`: the release service.
+
+    Attributes:
+        url: Base address of its signed repository.
+        ca_file: Certificates to trust instead of the system's; empty for the system's.
+    """
+
+    url: Annotated[str, URL] = ""
+    ca_file: Annotated[str, PATH_OR_EMPTY] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Section `[node]`: who this node is.
+
+    Attributes:
+        guid: Its UUID at the orchestrator; empty for the one that boot control reads.
+    """
+
+    guid: Annotated[str, GUID_OR_EMPTY] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Section `[update]`: how an update run goes.
+
+    Attributes:
+        tries: Boots that a new image gets.
+        download_window_s: Time before an update over which downloads are spread.
+        immediate_download_window_s: The same when the window opens soon.
+        min_window_left_s: Time that a window must have left for arming; 0 to compute it.
+        health_deadline_s: Time that a boot has to become good.
+        reboot_limit_s: Time after which a node that was asked to reboot counts as held up.
+    """
+
+    tries: Annotated[int, number(1, 9)] = 3
+    download_window_s: Annotated[int, number(0, _WEEK_S)] = 6 * 3600
+    immediate_download_window_s: Annotated[int, number(0, _DAY_S)] = 600
+    min_window_left_s: Annotated[int, number(0, _WEEK_S)] = 0
+    health_deadline_s: Annotated[int, number(1, _DAY_S)] = 300
+    reboot_limit_s: Annotated[int, number(1, _DAY_S)] = 300
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """Section `[health]`: when a boot is good.
+
+    Attributes:
+        probe_deadline_s: Time that one probe has.
+        required: Built-in probes that must pass.
+        wanted: Built-in probes whose failure is only reported.
+        agent_stable_s: Time that puad must answer without a restart.
+        min_free_disk_mib: Free space that the persistent partition needs.
+        min_free_memory_mib: Memory that must be available.
+    """
+
+    probe_deadline_s: Annotated[int, number(1, _DAY_S)] = 60
+    required: Annotated[tuple[str, ...], NAMES] = ("systemd", "agent", "disk", "memory", "image")
+    wanted: Annotated[tuple[str, ...], NAMES] = ("orchestrator",)
+    agent_stable_s: Annotated[int, number(0, _DAY_S)] = 30
+    min_free_disk_mib: Annotated[int, number(0, 1 << 30)] = 64
+    min_free_memory_mib: Annotated[int, number(0, 1 << 30)] = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    """Section `[paths]`: where things lie on the node.
+
+    Attributes:
+        persist: The store, on the persistent partition.
+        trust_root: The root of trust of the release service, in the image.
+        os_release: The booted root's os-release, in the image.
+        probes: The integrator's probes, in the image.
+        run: Files that live for one boot.
+    """
+
+    persist: Annotated[Path, PATH] = Path("/var/lib/puad")
+    trust_root: Annotated[Path, PATH] = Path("/usr/lib/puad/root.json")
+    os_release: Annotated[Path, PATH] = Path("/usr/lib/os-release")
+    probes: Annotated[Path, PATH] = Path("/usr/lib/puad/probes.d")
+    run: Annotated[Path, PATH] = Path("/run/puad")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration, valid."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    node: NodeSettings = field(default_factory=NodeSettings)
+    update: UpdateSettings = field(default_factory=UpdateSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    paths: PathSettings = field(default_factory=PathSettings)
+    limits: Limits = field(default_factory=Limits)
