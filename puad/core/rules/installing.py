@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DOWNLOADING and STAGED: the image comes to its slot, and waits there for the window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from puad.core.actions import Actions, Announce, Arm, Ask, Disarm, Install, Notice
+from puad.core.decision import Decision
+from puad.core.events import (
+    Answered,
+    Armed,
+    Failed,
+    Looked,
+    Moment,
+    NotAnswered,
+    Sealed,
+    Step,
+    Ticked,
+)
+from puad.core.model import Window
+from puad.core.rules.outcomes import dropped, failed, goal_of, passed
+from puad.core.rules.waiting import consider, hear, judge
+from puad.core.run import Cause, Run, State
+from puad.core.table import on, stay
+from puad.core.windows import open_window, time_left
+
+FRESH = timedelta(seconds=60)
+"""How old the plan may be when a slot is armed (invariant 8)."""
+
+_BEFORE_ARMED = (State.DOWNLOADING, State.STAGED)
+_ASK_AGAIN = timedelta(minutes=2)
+_OPENING_GRACE = timedelta(seconds=90)
+
+
+@on(State.DOWNLOADING, Sealed, to={State.STAGED, State.ARMED})
+def sealed(run: Run, event: Sealed) -> tuple[Run, Actions]:
+    """The image is on its slot; when the window is open already, it is armed."""
+    goal = goal_of(run)
+    if event.run_id != goal.run_id:
+        return run, ()
+    staged = replace(run, state=State.STAGED).with_goal(
+        min_version=event.min_version, retry_at=None, asked_at=None
+    )
+    return arm_when_allowed(staged, event.moment)
+
+
+@on(State.DOWNLOADING, Failed, to={State.FAILED})
+def install_failed(run: Run, event: Failed) -> tuple[Run, Actions]:
+    """What may pass by itself is tried again after a pause, a bounded number of times."""
+    goal = goal_of(run)
+    if event.run_id != goal.run_id or event.step is not Step.INSTALL:
+        return run, ()
+    if event.transient and goal.attempts < run.rules.attempts:
+        pause = run.rules.pause_after(goal.attempts)
+        return run.with_goal(retry_at=event.moment.now + pause), ()
+    cause = Cause(event.code, event.text, event.moment.now)
+    return failed(run, cause, Disarm(goal.run_id, goal.slot))
+
+
+@on(State.DOWNLOADING, Ticked)
+def retry_when_due(run: Run, event: Ticked) -> tuple[Run, Actions]:
+    """The pause after a failed download is over."""
+    goal = goal_of(run)
+    if goal.retry_at is None or event.moment.now < goal.retry_at:
+        return run, ()
+    again = run.with_goal(retry_at=None, attempts=goal.attempts + 1)
+    return again, (Install(goal_of(again)),)
+
+
+@on(State.STAGED, Ticked, to={State.ARMED})
+def window_may_be_open(run: Run, event: Ticked) -> tuple[Run, Actions]:
+    """The window may have opened."""
+    return arm_when_allowed(run, event.moment)
+
+
+@on(_BEFORE_ARMED, Answered, to={State.IDLE, State.DOWNLOADING, State.ARMED})
+def answered(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """A policy or an image that is taken back before ARMED ends the run, and that is no failure."""
+    heard, notices = hear(run, event)
+    goal = goal_of(heard)
+    offer = heard.plan.offer
+    unchanged = offer is not None and offer.file_hash == goal.offer.file_hash
+    if goal.from_folder or (unchanged and judge(heard, offer) is Decision.INSTALL):
+        if heard.state is State.STAGED:
+            heard, actions = arm_when_allowed(heard, event.moment)
+            return heard, (*notices, *actions)
+        return heard, notices
+    why = "another image is wanted now" if offer else "the policy or the image was withdrawn"
+    heard, stopping = dropped(heard, event.moment, f"Cancelled: {why}", held=False)
+    after, beginning = consider(heard, event.moment)
+    return after, (*notices, *stopping, *beginning)
+
+
+@on(State.STAGED, NotAnswered, to={State.ARMED})
+def no_answer_before_arming(run: Run, event: NotAnswered) -> tuple[Run, Actions]:
+    """The server does not answer: the stored policy and window hold (invariant 8)."""
+    if goal_of(run).asked_at is None or not _allowed(run, event.moment):
+        return run, ()
+    return arm(run)
+
+
+@on(State.STAGED, Looked, to={State.DOWNLOADING})
+def seal_may_be_broken(run: Run, event: Looked) -> tuple[Run, Actions]:
+    """A seal does not outlive the boot-control service: the image is brought and sealed again."""
+    goal = goal_of(run)
+    run = replace(run, facts=event.facts)
+    slot = event.facts.slot(goal.slot)
+    if slot is not None and slot.sealed:
+        return run, ()
+    again = replace(run, state=State.DOWNLOADING)
+    return again, (Install(goal),)
+
+
+@on(State.DOWNLOADING, Looked)
+def looked(run: Run, event: Looked) -> tuple[Run, Actions]:
+    """The facts are kept for the next decision."""
+    return replace(run, facts=event.facts), ()
+
+
+def arm_when_allowed(run: Run, moment: Moment) -> tuple[Run, Actions]:
+    """Arm in an open window with enough left, or on an operator's word, on a fresh plan."""
+    if not _allowed(run, moment):
+        return _report_short_window(run, moment)
+    goal = goal_of(run)
+    if goal.from_folder or not passed(run.plan.answered_at, moment.now, FRESH):
+        return arm(run)
+    if goal.asked_at is None or passed(goal.asked_at, moment.now, _ASK_AGAIN):
+        return run.with_goal(asked_at=moment.now), (Ask(),)
+    return run, ()
+
+
+def arm(run: Run) -> tuple[Run, Actions]:
+    """From here on the run goes to its end."""
+    goal = goal_of(run)
+    boot_id = run.facts.boot_id if run.facts else ""
+    after = replace(run, state=State.ARMED).with_goal(armed_in=boot_id, reboot_at=None)
+    return after, (Arm(goal.run_id, goal.slot, run.rules.tries),)
+
+
+def window_allows(run: Run, moment: Moment) -> bool:
+    """Whether a window is open, on a trusted clock, with enough of it left (invariant 8)."""
+    if not moment.clock_trusted:
+        return False
+    window = open_window(run.plan.schedules, moment.now)
+    return window is not None and (_long_enough(run, window, moment) or _whole(window, moment))
+
+
+def _allowed(run: Run, moment: Moment) -> bool:
+    return run.booted_is_good and (goal_of(run).by_operator or window_allows(run, moment))
+
+
+def _needed(run: Run) -> timedelta:
+    boot = timedelta(seconds=run.facts.boot_duration_s if run.facts else 0.0)
+    return run.rules.window_needed(boot)
+
+
+def _long_enough(run: Run, window: Window, moment: Moment) -> bool:
+    left = time_left(window, moment.now)
+    return left is None or left >= _needed(run)
+
+
+def _whole(window: Window, moment: Moment) -> bool:
+    return moment.now - window.start < _OPENING_GRACE
+
+
+def _report_short_window(run: Run, moment: Moment) -> tuple[Run, Actions]:
+    window = open_window(run.plan.schedules, moment.now)
+    if not moment.clock_trusted or window is None or run.short_window == window.start:
+        return run, ()
+    if not run.booted_is_good or _long_enough(run, window, moment):
+        return run, ()
+    text = (
+        f"The window that opened at {window.start:%Y-%m-%d %H:%M} UTC has less than "
+        f"{_needed(run).total_seconds():.0f} s left; the image waits for the next one"
+    )
+    return replace(run, short_window=window.start), (Announce(Notice.WINDOW_TOO_SHORT, text),)
+
+
+on(State.DOWNLOADING, NotAnswered)(stay)
+on(_BEFORE_ARMED, Armed)(stay)
+on(State.STAGED, Sealed)(stay)
+on(State.STAGED, Failed)(stay)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting: no run is on its way. Is there one to begin, and is it time?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from puad.core.actions import Actions, Announce, Disarm, Install, Notice
+from puad.core.decision import Decision, decide
+from puad.core.download_time import download_time
+from puad.core.events import Answered, Armed, Failed, Looked, Moment, NotAnswered, Sealed, Ticked
+from puad.core.model import Offer
+from puad.core.run import DownloadTime, Goal, Run, State
+from puad.core.table import on, stay
+from puad.core.windows import next_window
+from puad.core.wire import StatusType
+
+WAITING = (State.IDLE, State.DONE, State.ROLLED_BACK, State.FAILED)
+_ENDED = (State.DONE, State.ROLLED_BACK, State.FAILED)
+
+
+def judge(run: Run, offer: Offer | None) -> Decision:
+    """Whether the offered image is one for this node."""
+    if run.facts is None:
+        return Decision.NONE
+    quarantined = offer is not None and run.quarantined(offer) is not None
+    return decide(
+        offer,
+        profile=run.facts.profile,
+        booted_image_id=run.facts.image_id,
+        booted_file_hash=run.installed.file_hash if run.installed else None,
+        quarantine={offer.file_hash} if offer is not None and quarantined else set(),
+        floor=run.floor,
+    )
+
+
+def begin(
+    run: Run, offer: Offer, moment: Moment, *, by_operator: bool = False, from_folder: bool = False
+) -> tuple[Run, Actions]:
+    """A new run begins with its download."""
+    if run.facts is None or run.facts.inactive is None:
+        return run, ()
+    goal = Goal(
+        run_id=f"{moment.now:%Y%m%dT%H%M%SZ}-{offer.file_hash[:8]}",
+        offer=offer,
+        slot=run.facts.inactive.name,
+        started_at=moment.now,
+        by_operator=by_operator,
+        from_folder=from_folder,
+        attempts=1,
+    )
+    after = replace(
+        run, state=State.DOWNLOADING, goal=goal, cause=None, download_at=None, retry_at=None, held=""
+    )
+    return after, (Install(goal),)
+
+
+def consider(run: Run, moment: Moment) -> tuple[Run, Actions]:
+    """Begin a run when an image is wanted, its download time has come, and nothing forbids it.
+
+    The last run's final status must have reached the server first, and the booted slot must be
+    good, because the inactive one is its only fallback (invariant 11). Without a trusted clock
+    no window opens (invariant 8).
+    """
+    offer = run.plan.offer
+    if offer is None or judge(run, offer) is not Decision.INSTALL or offer.file_hash == run.held:
+        return replace(run, download_at=None), ()
+    if not (run.told and run.booted_is_good and moment.clock_trusted):
+        return run, ()
+    if run.retry_at is not None and moment.now < run.retry_at:
+        return run, ()
+    window = next_window(run.plan.schedules, moment.now)
+    if window is None:
+        return replace(run, download_at=None), ()
+    planned = run.download_at
+    if planned is None or (planned.file_hash, planned.window_start) != (
+        offer.file_hash,
+        window.start,
+    ):
+        at = download_time(
+            window,
+            moment.now,
+            spread=moment.spread,
+            download_window=run.rules.download_window,
+            immediate=run.rules.immediate,
+        )
+        planned = DownloadTime(offer.file_hash, window.start, at)
+    run = replace(run, download_at=planned)
+    if moment.now < planned.at:
+        return run, ()
+    return begin(run, offer, moment)
+
+
+def hear(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """Take the server's answer into the run: the plan, and what the operator released there."""
+    released = tuple(
+        entry for entry in run.quarantine if entry.file_hash not in event.clear_quarantine
+    )
+    actions: Actions = ()
+    if len(released) < len(run.quarantine):
+        text = "The operator cleared the quarantine at the server"
+        actions = (Announce(Notice.QUARANTINE_CLEARED, text),)
+    return replace(run, plan=event.plan, quarantine=released), actions
+
+
+@on(State.IDLE, Answered, to={State.DOWNLOADING})
+def answered_in_idle(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """The server's answer may bring an image, or take one away."""
+    heard, notices = hear(run, event)
+    after, actions = consider(heard, event.moment)
+    return after, (*notices, *actions)
+
+
+@on(_ENDED, Answered, to={State.IDLE, State.DOWNLOADING})
+def answered_after_a_run(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """The final status is told again and again until the server has taken it."""
+    heard, notices = hear(run, event)
+    final = StatusType.UPDATED if run.state is State.DONE else StatusType.FAILED
+    if event.taken is final and run.goal is not None and event.taken_run == run.goal.run_id:
+        heard = replace(heard, told=True)
+    if heard.told and (run.state is State.DONE or len(heard.quarantine) < len(run.quarantine)):
+        heard = replace(heard, state=State.IDLE, goal=None, cause=None)
+    after, actions = consider(heard, event.moment)
+    return after, (*notices, *actions)
+
+
+@on(WAITING, Ticked, to={State.DOWNLOADING})
+def ticked(run: Run, event: Ticked) -> tuple[Run, Actions]:
+    """The download time may have come."""
+    return consider(run, event.moment)
+
+
+@on(WAITING, Looked)
+def looked(run: Run, event: Looked) -> tuple[Run, Actions]:
+    """The facts are kept for the next decision."""
+    return replace(run, facts=event.facts), ()
+
+
+@on(WAITING, Sealed)
+def sealed_too_late(run: Run, event: Sealed) -> tuple[Run, Actions]:
+    """An install that was cancelled came to its end all the same: nobody wants that slot sealed."""
+    inactive = run.facts.inactive if run.facts else None
+    return run, (Disarm(event.run_id, inactive.name),) if inactive else ()
+
+
+on(WAITING, NotAnswered)(stay)
+on(WAITING, Armed)(stay)
+on(WAITING, Failed)(stay)
