@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The status in one line: what `systemctl status puad` shows (sd_notify STATUS)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from puad.render.document import rfc3339
+from puad.render.view import IDLE, ProgressView, RunView, StatusView
+
+MOST_CHARACTERS: Final = 200
+
+DECISION_TEXTS: Final = {
+    "none": "no policy is linked to this host",
+    "install": "the offered image will be installed",
+    "already-booted": "the offered image runs already",
+    "quarantined": "the offered image is quarantined here",
+    "wrong-profile": "the offered image is of another OS profile",
+    "below-floor": "the offered image is below the version floor",
+}
+
+
+def one_line(view: StatusView) -> str:
+    """One short printable line, e.g. `DOWNLOADING 13.2 to slot b: fetch 42 %`."""
+    run = view.run
+    text = _of_idle(view) if run is None or run.state == IDLE else _of_run(run, view)
+    return printable(text)[:MOST_CHARACTERS]
+
+
+def printable(text: str) -> str:
+    """Foreign text without control characters, which could move a terminal's cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def percent(progress: ProgressView) -> int | None:
+    """Whole percent done, at most 100; None while the total is not known."""
+    if progress.total_bytes <= 0:
+        return None
+    return min(100, 100 * progress.done_bytes // progress.total_bytes)
+
+
+def window_text(view: StatusView) -> str:
+    """When the run may go on, as a clause."""
+    if not view.clock_trusted:
+        return "the clock is not trusted, so no window opens"
+    if view.window is None:
+        return "no maintenance window is scheduled"
+    end = f" until {rfc3339(view.window.end)}" if view.window.end else ""
+    if view.window.open:
+        return f"the window is open{end}"
+    return f"the window opens at {rfc3339(view.window.start)}"
+
+
+def decision_text(word: str) -> str:
+    """A decision as a sentence."""
+    return DECISION_TEXTS.get(word, word)
+
+
+def _of_idle(view: StatusView) -> str:
+    if view.offer is None or view.decision == "none":
+        return f"IDLE: {view.node.image_id} runs, {decision_text('none')}"
+    if view.decision == "install" and view.download_at is not None:
+        return f"IDLE: {view.offer.image_id} is offered, download at {rfc3339(view.download_at)}"
+    return f"IDLE: {view.node.image_id} runs, {decision_text(view.decision)}"
+
+
+def _of_run(run: RunView, view: StatusView) -> str:
+    image = run.image.image_id if run.image else "the other slot's image"
+    if run.cause is not None:
+        return f"{run.state} {image}: {run.cause.text}"
+    texts = {
+        "DOWNLOADING": f"{image} to slot {run.slot}{_progress(view.progress)}",
+        "STAGED": f"{image} on slot {run.slot}: {_staged(run, view)}",
+        "ARMED": f"{image} on slot {run.slot} with {run.tries} tries, the node reboots",
+        "ASSESSING": f"{image} on slot {run.slot}: waiting for the verdict",
+        "DONE": f"{image} runs on slot {run.slot} and is good",
+    }
+    return f"{run.state} {texts.get(run.state, image)}"
+
+
+def _staged(run: RunView, view: StatusView) -> str:
+    return "an operator asked for it" if run.operator else window_text(view)
+
+
+def _progress(progress: ProgressView) -> str:
+    done = percent(progress)
+    return f": {progress.phase} {done} %" if progress.phase and done is not None else ""
