@@ -78,6 +78,8 @@ class Code(StrEnum):
     # the operator
     BUSY = "busy"
     CANCELLED = "cancelled"
+    QUARANTINED = "quarantined"
+    NO_FALLBACK = "no-fallback"
     ROLLED_BACK_BY_OPERATOR = "rolled-back-by-operator"
     NOTHING_TO_DO = "nothing-to-do"
     NOT_ALLOWED = "not-allowed"
@@ -251,6 +253,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.ROLLED_BACK_BY_OPERATOR: Explanation(
         "Clear the quarantine with `puadctl retry` when the image may be tried again."
     ),
+    Code.QUARANTINED: Explanation("Release it with `puadctl retry`, then try again."),
+    Code.NO_FALLBACK: Explanation("Install a good image instead: `puadctl slots` shows the slots."),
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
     Code.NOT_ALLOWED: Explanation("Run the command as root."),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
