@@ -306,7 +306,13 @@ class StorageError(PuadError):
 
 
 class ServerError(PuadError):
-    """The orchestrator could not be asked, or its answer could not be used."""
+    """The orchestrator could not be asked, or its answer could not be used.
+
+    Attributes:
+        retry_after_s: How long it asked to be left alone, in seconds; None when it did not say.
+    """
+
+    retry_after_s: float | None = None
 
 
 class WireError(PuadError):
