@@ -102,7 +102,9 @@ def rebuild(run: Run, event: Started) -> tuple[Run, Actions]:
     The image's file hash is not known then; quarantine holds its image id instead.
     """
     facts = event.facts
-    notice = Announce(Notice.STATE_REBUILT, "The stored state is lost; rebuilt from the boot loader")
+    notice = Announce(
+        Notice.STATE_REBUILT, "The stored state is lost; rebuilt from the boot loader"
+    )
     booted, inactive = facts.booted, facts.inactive
     if booted is not None and booted.assessment is not Assessment.GOOD:
         run = replace(run, state=State.ASSESSING, goal=_lost_goal(booted, facts, event.moment))
@@ -161,5 +163,3 @@ def _lost_goal(slot: Slot, facts: Facts, moment: Moment) -> Goal:
 
 def _was_tried(slot: Slot) -> bool:
     return bool(slot.tries_done) and slot.assessment is not Assessment.GOOD
-
-

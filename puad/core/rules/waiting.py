@@ -50,7 +50,13 @@ def begin(
         attempts=1,
     )
     after = replace(
-        run, state=State.DOWNLOADING, goal=goal, cause=None, download_at=None, retry_at=None, held=""
+        run,
+        state=State.DOWNLOADING,
+        goal=goal,
+        cause=None,
+        download_at=None,
+        retry_at=None,
+        held="",
     )
     return after, (Install(goal),)
 
