@@ -12,13 +12,12 @@ Rules:
 
 from __future__ import annotations
 
-import os
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from puad.bounded_file import read_bounded
 from puad.core.errors import Code, ConfigError
 
 SUFFIX: Final = ".toml"
@@ -57,18 +56,9 @@ def _is_fragment(name: str) -> bool:
 
 def _read(path: Path) -> Fragment:
     try:
-        # O_NONBLOCK: opening a named pipe must not wait for its writer
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        data = read_bounded(path, MAX_FRAGMENT_BYTES)
     except OSError as error:
-        if path.is_symlink():
-            raise _broken(path, "it is a symbolic link") from error
-        raise _broken(path, f"it cannot be opened: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise _broken(path, "it is not a regular file")
-        data = file.read(MAX_FRAGMENT_BYTES + 1)
-    if len(data) > MAX_FRAGMENT_BYTES:
-        raise _broken(path, f"it is larger than {MAX_FRAGMENT_BYTES} bytes")
+        raise _broken(path, str(error.strerror)) from error
     try:
         return Fragment(path, tomllib.loads(data.decode()))
     except (ValueError, RecursionError) as error:

@@ -31,7 +31,8 @@ class Limits:
         retry_after_most_s: The longest Retry-After that is honoured.
         backoff_first_s: Wait before the second try of a failed transfer.
         backoff_most_s: The longest wait between two tries.
-        download_attempts: Tries in a row without one new byte, before a download fails.
+        socket_timeout_s: A connection to the release service, or the next bytes on it.
+        download_attempts: Tries in a row that bring next to nothing, before a download fails.
         min_rate_bytes_s: Bytes a second below which a transfer counts as broken …
         min_rate_window_s: … when it stays below for so long.
         range_bytes: What one Range request asks for.
@@ -58,6 +59,7 @@ class Limits:
     retry_after_most_s: _Seconds = _HOUR_S
     backoff_first_s: _Seconds = 1
     backoff_most_s: _Seconds = 300
+    socket_timeout_s: _Seconds = 20
     download_attempts: _Count = 8
     min_rate_bytes_s: Annotated[int, number(1, 1 << 30)] = 1024
     min_rate_window_s: _Seconds = 60
