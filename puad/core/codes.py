@@ -26,6 +26,7 @@ class FailureReason(StrEnum):
     WRITE = "utwrite"
     BOOT_CONFIGURATION = "utbootconfiguration"
     CRITICAL_SERVICES = "criticalservices"
+    INBM = "inbm"
     OS_COMMIT = "oscommit"
 
 
