@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base of all image formats, and their registry.
+
+1. A format takes bytes and gives bytes; it opens nothing and knows neither network nor slot.
+2. It never makes more bytes than it was asked for, whatever its input claims: a decompression bomb
+   stops at the declared size.
+3. What it gives is not yet trusted. The writer holds it against signed hashes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+REGISTRY: Final[dict[str, type[ImageFormat]]] = {}
+PIECE_BYTES: Final = 1 << 18
+
+
+class ImageFormat(ABC):
+    """One way to publish an image.
+
+    Args:
+        name: The word for it in manifests and at the end of file names.
+    """
+
+    def __init_subclass__(cls, *, name: str, **options: Any) -> None:  # noqa: ANN401 -- handed on to the base class as they came
+        super().__init_subclass__(**options)
+        if name in REGISTRY:
+            raise TypeError(f"two image formats are called {name}")
+        REGISTRY[name] = cls
+
+    @abstractmethod
+    def decode_chunk(self, frame: bytes, length: int) -> bytes:
+        """Make one chunk of its frame.
+
+        Args:
+            frame: The frame, whole.
+            length: How many image bytes it must give, no more and no fewer.
+
+        Raises:
+            ImageError: `IMAGE_INVALID`, when the frame gives anything else.
+        """
+
+    @abstractmethod
+    def decode_file(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Make the image of a whole file, in pieces of at most `PIECE_BYTES`.
+
+        The caller counts, and stops asking when it has what it needs.
+
+        Args:
+            pieces: The file's bytes, in order.
+
+        Raises:
+            ImageError: `IMAGE_INVALID`, when the file is not of this format.
+        """

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The format `raw`: the published file is the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from puad.core.errors import Code, ImageError
+from puad.images.format import PIECE_BYTES, ImageFormat
+
+
+class Raw(ImageFormat, name="raw"):
+    """An image as it is."""
+
+    def decode_chunk(self, frame: bytes, length: int) -> bytes:
+        """The frame itself."""
+        if len(frame) != length:
+            raise ImageError(
+                Code.IMAGE_INVALID, f"A chunk of {length} bytes has a frame of {len(frame)}"
+            )
+        return frame
+
+    def decode_file(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The file itself."""
+        for piece in pieces:
+            for start in range(0, len(piece), PIECE_BYTES):
+                yield piece[start : start + PIECE_BYTES]
