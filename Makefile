@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target works from an empty clone: .ci/setup brings what is missing and asks nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# The demo and the tests of boot control make mounts and root images.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+KEEP ?=
+
+.PHONY: help
+help: ## show what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: setup
+setup: ## bring Debian packages and .venv (done by every other target)
+	@.ci/setup
+
+.PHONY: demo
+demo: setup ## one update end to end on real images; KEEP=1 leaves the server up
+	@$(AS_ROOT) $(BIN)/python -m tests.demo $(if $(KEEP),--keep) $(DEMO_OPTIONS)
+
+.PHONY: demo-stop
+demo-stop: setup ## stop the server that `make demo KEEP=1` left up
+	@$(AS_ROOT) $(BIN)/python -m tests.demo --stop
+
+.PHONY: test
+test: lint types imports pytest coverage ## everything that can be checked without a VM
+	@tail -n 3 build/test/pytest.log
+
+.PHONY: lint
+lint: setup ## format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: pytest
+pytest: setup ## unit, integration and browser tests, in two processes
+	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
+	@mkdir -p build/test
+	$(AS_ROOT) $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
+	  2>&1 | tee build/test/pytest.log
+
+.PHONY: coverage
+coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
+	$(BIN)/coverage report --include='puad/core/*' --fail-under=100 --show-missing --skip-covered
+	$(BIN)/coverage report --fail-under=90 --show-missing --skip-covered
+
+.PHONY: clean
+clean: ## forget everything that was made, caches and .venv too
+	$(AS_ROOT) rm -rf build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec $(AS_ROOT) rm -rf {} +
