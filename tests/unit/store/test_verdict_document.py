@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from puad.core.errors import Code, StorageError
+from puad.core.model import ProbeResult, Verdict
+from puad.store import Store
+from puad.store.verdict_document import dump_verdict
+
+_VERDICT = Verdict(
+    boot_id="b1",
+    slot="b",
+    image_id="13.2",
+    good=False,
+    probes=(
+        ProbeResult("systemd", required=True, passed=True, seconds=0.25),
+        ProbeResult("orchestrator", required=False, passed=False, reason="no", log_tail="x\ny"),
+    ),
+    finished_at=datetime(2026, 11, 23, 10, 0, tzinfo=UTC),
+)
+
+
+def test_verdict_written_is_read_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.read_verdict() is None
+    store.write_verdict(_VERDICT)
+    assert store.read_verdict() == _VERDICT
+
+
+def test_verdict_of_a_newer_puad_is_read_for_what_is_known(tmp_path: Path) -> None:
+    document = dump_verdict(_VERDICT) | {"schema": 9, "mood": "fair"}
+    document["probes"] = [{"name": "quantum", "confidence": 3}]
+    (tmp_path / "verdict.json").write_text(json.dumps(document))
+    verdict = Store(tmp_path).read_verdict()
+    assert verdict is not None
+    assert verdict.good is False
+    # a probe whose outcome cannot be read has not passed
+    assert verdict.probes == (ProbeResult("quantum", required=False, passed=False),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"boot_id": None},
+        {"good": "yes"},
+        {"good": 1},
+        {"slot": 2},
+        {"finished_at": "2026-11-23T10:00:00"},
+        {"finished_at": "yesterday"},
+        {"finished_at": 7},
+        {"probes": {}},
+        {"probes": ["systemd"]},
+        {"probes": [{"required": True}]},
+        {"probes": [{"name": "x", "passed": "yes"}]},
+        {"probes": [{"name": "x", "seconds": "7"}]},
+    ],
+)
+def test_verdict_of_wrong_form_is_unreadable(tmp_path: Path, change: dict[str, Any]) -> None:
+    (tmp_path / "verdict.json").write_text(json.dumps(dump_verdict(_VERDICT) | change))
+    with pytest.raises(StorageError) as caught:
+        Store(tmp_path).read_verdict()
+    assert caught.value.code is Code.STATE_UNREADABLE
