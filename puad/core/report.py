@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from puad.core.decision import Decision
-from puad.core.errors import EXPLANATIONS, Code
+from puad.core.errors import EXPLANATIONS, PuadError
 from puad.core.model import Offer
 from puad.core.rules.waiting import judge
 from puad.core.run import Cause, Run, State
@@ -38,46 +39,65 @@ def wire_status(run: Run) -> StatusType:
     return _STATUS[run.state]
 
 
-def status_report(run: Run, *, progress_percent: int | None = None) -> StatusReport:
+def status_report(
+    run: Run,
+    *,
+    now: datetime,
+    trouble: PuadError | None = None,
+    progress_percent: int | None = None,
+) -> StatusReport:
     """The whole report: status, cause, and what this node runs.
 
     Args:
         run: What the node is doing.
+        now: The node's time, UTC.
+        trouble: What keeps the node from going on, e.g. a full disk; reported as FAILED unless
+            the node is on its way through a reboot.
         progress_percent: How far the download is, 0..100, while there is one.
     """
     facts = run.facts
+    status, detail = wire_status(run), _detail(run)
+    if trouble is not None and run.state not in {State.ARMED, State.ASSESSING, State.DONE}:
+        offer = run.goal.offer if run.goal else run.plan.offer
+        status = StatusType.FAILED
+        detail = _entry(offer, Cause(trouble.code, str(trouble), now), LogStatus.FAILED)
     return StatusReport(
-        status_type=wire_status(run),
-        status_detail=_detail(run),
+        status_type=status,
+        status_detail=detail,
         profile_name=facts.profile if facts else "",
         os_image_id=facts.image_id if facts else "",
-        progress_percent=progress_percent,
+        progress_percent=progress_percent if status is StatusType.DOWNLOADING else None,
     )
 
 
 def _detail(run: Run) -> str:
     if run.state is State.DONE and run.goal is not None:
-        return _entry(run.goal.offer, None, LogStatus.INSTALLED)
+        return _installed(run, run.goal.offer)
     if run.cause is not None and run.goal is not None:
         rolled_back = run.state is State.ROLLED_BACK
         status = LogStatus.ROLLEDBACK if rolled_back else LogStatus.FAILED
         return _entry(run.goal.offer, run.cause, status)
     quarantined = run.quarantined(run.plan.offer) if run.plan.offer else None
-    if run.state is State.IDLE and quarantined is not None and run.plan.offer is not None:
+    if run.state is State.IDLE and quarantined is not None:
         return _entry(run.plan.offer, quarantined.cause, LogStatus.ROLLEDBACK)
     return ""
 
 
-def _entry(offer: Offer, cause: Cause | None, status: LogStatus) -> str:
-    code = cause.code if cause else None
+def _installed(run: Run, offer: Offer) -> str:
+    verdict = run.facts.verdict if run.facts else None
+    at = verdict.finished_at if verdict else None
+    return dump_detail([UpdateLogEntry(LogStatus.INSTALLED, offer.image_id, at)])
+
+
+def _entry(offer: Offer | None, cause: Cause, status: LogStatus) -> str:
     return dump_detail(
         [
             UpdateLogEntry(
                 status=status,
-                version=offer.image_id,
-                update_time=cause.at if cause else None,
-                failure_reason=EXPLANATIONS[code or Code.NOTHING_TO_DO].failure_reason,
-                failure_log=f"{cause.code}: {cause.text}" if cause else "",
+                version=offer.image_id if offer else "",
+                update_time=cause.at,
+                failure_reason=EXPLANATIONS[cause.code].failure_reason,
+                failure_log=f"{cause.code}: {cause.text}",
             )
         ]
     )

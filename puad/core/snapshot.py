@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from puad.core.errors import Code
+from puad.core.errors import Code, WireError
 from puad.core.model import Offer, Plan
 from puad.core.run import Cause, DownloadTime, Goal, Quarantined, Run, State
-from puad.core.wire import decode_schedules, encode_schedules
+from puad.core.wire import Answer, OSType, decode_response, encode_response
 
 SCHEMA: Final = 1
 _IMAGE_KEYS: Final = ("url", "image_id", "file_hash", "profile_name", "profile_version")
@@ -42,11 +42,7 @@ def dump_run(run: Run) -> dict[str, Any]:
         ],
         "floor": run.floor,
         "cause": _dump_cause(run.cause),
-        "plan": {
-            "offer": _dump_offer(run.plan.offer) if run.plan.offer else None,
-            "schedules": encode_schedules(run.plan.schedules),
-            "answered_at": _dump_time(run.plan.answered_at),
-        },
+        "plan": _dump_plan(run.plan),
         "held": run.held,
         "installed": _dump_offer(run.installed) if run.installed else None,
         "download_at": _dump_download(run.download_at),
@@ -124,12 +120,17 @@ def _load_goal(document: Mapping[str, Any]) -> Goal | None:
     )
 
 
+def _dump_plan(plan: Plan) -> dict[str, Any]:
+    answer = Answer(plan.offer, plan.schedules, OSType.IMMUTABLE)
+    return {"answer": encode_response(answer), "answered_at": _dump_time(plan.answered_at)}
+
+
 def _load_plan(document: Mapping[str, Any]) -> Plan:
-    return Plan(
-        offer=_load_offer(document.get("offer")),
-        schedules=decode_schedules(_mapping(document.get("schedules"))),
-        answered_at=_load_time(document.get("answered_at")),
-    )
+    try:
+        answer = decode_response(_mapping(document.get("answer")))
+    except WireError:
+        return Plan()
+    return Plan(answer.offer, answer.schedules, _load_time(document.get("answered_at")))
 
 
 def _load_quarantine(rows: object) -> tuple[Quarantined, ...]:

@@ -43,19 +43,9 @@ def refusal(run: Run, event: OperatorEvent) -> OperatorError | None:
     """Why the request cannot be followed now; None when it can."""
     if run.state in _TO_ITS_END:
         return _busy(run)
-    match event:
-        case RunAsked():
-            return None if run.state in _BEFORE_ARMED else _refuse_image(run, run.plan.offer)
-        case InstallAsked(offer=offer):
-            return _busy(run) if run.state in _BEFORE_ARMED else _refuse_image(run, offer)
-        case CancelAsked():
-            return None if run.state in _BEFORE_ARMED else _nothing("No update run is on its way")
-        case RetryAsked():
-            if run.quarantine or run.held or run.state in {*_BEFORE_ARMED, State.FAILED}:
-                return None
-            return _nothing("No image is quarantined or held back")
-        case RollbackAsked():
-            return _busy(run) if run.state in _BEFORE_ARMED else _refuse_rollback(run)
+    if run.state in _BEFORE_ARMED:
+        return _busy(run) if isinstance(event, InstallAsked | RollbackAsked) else None
+    return _refuse_waiting(run, event)
 
 
 @on(WAITING, RunAsked, to={State.DOWNLOADING})
@@ -124,6 +114,22 @@ def rollback_asked(run: Run, event: RollbackAsked) -> tuple[Run, Actions]:
     )
     after = replace(run, state=State.ARMED, goal=goal, cause=None, download_at=None)
     return after, (MarkBad(goal.run_id, facts.booted_slot),)
+
+
+def _refuse_waiting(run: Run, event: OperatorEvent) -> OperatorError | None:
+    match event:
+        case RunAsked():
+            return _refuse_image(run, run.plan.offer)
+        case InstallAsked(offer=offer):
+            return _refuse_image(run, offer)
+        case CancelAsked():
+            return _nothing("No update run is on its way")
+        case RollbackAsked():
+            return _refuse_rollback(run)
+        case RetryAsked():
+            if run.quarantine or run.held or run.state is State.FAILED:
+                return None
+            return _nothing("No image is quarantined or held back")
 
 
 def _refuse_image(run: Run, offer: Offer | None) -> OperatorError | None:

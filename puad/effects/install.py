@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The install: bring one signed image to the inactive slot and have it sealed.
+
+The order is what makes it safe (design.md, invariants 2, 3 and 9):
+
+1. Two sources must agree: the server's file hash and the signed metadata.
+2. What is signed must fit this node: profile, version, floor, and the slot's size.
+3. The slot is disarmed before its first byte is written.
+4. Chunks are verified before they are written; those of an interrupted try are kept.
+5. Boot files are staged, and boot control verifies everything again when it seals.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from puad.bootcontrol import BootControl
+from puad.config import Limits
+from puad.core.chunks import ChunkIndex, parse_index
+from puad.core.errors import BootControlError, Code, ImageError, TrustError
+from puad.core.manifest import Manifest
+from puad.core.model import Facts, Offer
+from puad.core.run import Goal
+from puad.core.version import compare_versions
+from puad.download import Release, ReleaseRepository, Source
+from puad.effects.boot_files import BootFileCache
+from puad.writer import ChunkJournal, write_image
+
+_JOURNAL: Final = "chunks.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an install is; `phase` is `fetch`, `seal` or empty."""
+
+    phase: str = ""
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Where an image comes from: a repository's metadata and its files."""
+
+    repository: ReleaseRepository
+    source: Callable[[str], Source]
+
+
+class Installer:
+    """Installs images on the inactive slot.
+
+    Args:
+        boot_control: The boot-control service.
+        persist: The persistent folder, for what must survive an interruption.
+        limits: Bounds on sizes, times and retries.
+        progress: Told how far the install is.
+        cancelled: Asked often whether to stop.
+    """
+
+    def __init__(
+        self,
+        boot_control: BootControl,
+        persist: Path,
+        limits: Limits,
+        *,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._boot_control = boot_control
+        self._persist = persist
+        self._limits = limits
+        self._progress = progress
+        self._cancelled = cancelled
+
+    def install(self, goal: Goal, supply: Supply, facts: Facts, floor: str | None) -> Manifest:
+        """Install the goal's image.
+
+        Args:
+            goal: Which image, to which slot.
+            supply: Where it comes from; its metadata must be refreshed.
+            facts: What this node is.
+            floor: The version floor.
+
+        Returns:
+            The manifest of the image that is sealed now.
+
+        Raises:
+            PuadError: Why it could not be done; nothing bootable is left on the slot then.
+        """
+        release = supply.repository.release(goal.offer.url)
+        check_release(release, goal.offer, facts, floor)
+        slot = facts.slot(goal.slot)
+        if slot is None or slot.size_bytes < release.manifest.image_size:
+            what = f"The image has {release.manifest.image_size} bytes, more than its slot"
+            raise ImageError(Code.IMAGE_TOO_LARGE, what, on=goal.slot)
+        index = self._index(supply, release)
+        self._write(goal.slot, slot.size_bytes, release, index, supply.source(release.path))
+        self._stage(goal.slot, release.manifest, supply)
+        self._seal(goal.slot, release, supply)
+        self._progress(Progress())
+        return release.manifest
+
+    def forget(self) -> None:
+        """Remove what was kept for the resumption of a run that has ended."""
+        (self._persist / _JOURNAL).unlink(missing_ok=True)
+        BootFileCache(self._persist).clear()
+
+    def _index(self, supply: Supply, release: Release) -> ChunkIndex | None:
+        manifest = release.manifest
+        if manifest.index is None:
+            return None
+        data = supply.repository.small_target(manifest.index, self._limits.index_bytes)
+        return parse_index(data, image_size=manifest.image_size, file_size=release.file_size)
+
+    def _write(
+        self,
+        slot: str,
+        slot_bytes: int,
+        release: Release,
+        index: ChunkIndex | None,
+        source: Source,
+    ) -> None:
+        self._boot_control.disarm(slot)
+        fd = self._boot_control.open_inactive(slot)
+        try:
+            write_image(
+                fd=fd,
+                slot_bytes=slot_bytes,
+                release=release,
+                index=index,
+                source=source,
+                journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
+                cancelled=self._cancelled,
+                progress=lambda done, total: self._progress(Progress("fetch", done, total)),
+                limits=self._limits,
+            )
+        finally:
+            os.close(fd)
+
+    def _stage(self, slot: str, manifest: Manifest, supply: Supply) -> None:
+        cache = BootFileCache(self._persist)
+        for file in manifest.boot_files:
+            with cache.open(file, supply.source, self._cancelled) as fd:
+                self._boot_control.stage(slot, file.kind.value, fd, file.size, file.sha256)
+
+    def _seal(self, slot: str, release: Release, supply: Supply) -> None:
+        total = release.manifest.image_size
+        self._progress(Progress("seal", 0, total))
+        chain = supply.repository.chain()
+        try:
+            self._boot_control.seal(slot, chain.roots, chain.targets, release.path)
+        except BootControlError as error:
+            if error.code is Code.SEAL_REFUSED:
+                # What was verified when it was written is not what lies there: trust none of it.
+                (self._persist / _JOURNAL).unlink(missing_ok=True)
+            raise
+
+
+def check_release(release: Release, offer: Offer, facts: Facts, floor: str | None) -> None:
+    """Hold the signed release against the server's offer and against this node.
+
+    Raises:
+        TrustError: They do not agree; nothing has been written.
+    """
+    manifest = release.manifest
+    if release.file_hash != offer.file_hash:
+        what = "The server and the signed metadata name different file hashes"
+        raise TrustError(Code.HASH_MISMATCH, what, on=offer.url)
+    if manifest.version != offer.image_id:
+        what = f"The signed image is {manifest.version}, the server offers {offer.image_id}"
+        raise TrustError(Code.HASH_MISMATCH, what, on=offer.url)
+    if manifest.profile != facts.profile:
+        what = f"The image is for profile {manifest.profile}, this node has {facts.profile}"
+        raise TrustError(Code.WRONG_PROFILE, what, on=offer.url)
+    if floor is not None and compare_versions(manifest.version, floor) < 0:
+        what = f"Image {manifest.version} is older than the version floor {floor}"
+        raise TrustError(Code.BELOW_FLOOR, what, on=offer.url)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node's talk with the maintenance manager: what was said last, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from puad.client.maintenance import MaintenanceClient
+from puad.core.errors import Code, PuadError, WireError
+from puad.core.model import Plan
+from puad.core.report import status_report
+from puad.core.run import Run
+from puad.core.wire import OSType, StatusType
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How the last call went; `reachable` is None before the first."""
+
+    reachable: bool | None = None
+    last_answer_at: datetime | None = None
+    error: PuadError | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """What the server answered: its plan, and the images that an operator released there."""
+
+    plan: Plan
+    clear_quarantine: tuple[str, ...]
+
+
+class MaintenanceDesk:
+    """Reports to the maintenance manager and remembers how that went.
+
+    Args:
+        client: The maintenance manager.
+        host_guid: This node's GUID.
+        progress_percent: How far the download is now; None when there is none.
+        trouble: What keeps the daemon from going on, if anything; the server is told.
+    """
+
+    def __init__(
+        self,
+        client: MaintenanceClient,
+        host_guid: str,
+        progress_percent: Callable[[], int | None],
+        trouble: Callable[[], PuadError | None],
+    ) -> None:
+        self._client = client
+        self._host_guid = host_guid
+        self._progress_percent = progress_percent
+        self._trouble = trouble
+        self.contact = Contact()
+
+    def report(self, run: Run, now: datetime) -> tuple[StatusType, PlanAnswer]:
+        """Report the run's status and take the answer.
+
+        Raises:
+            PuadError: The server could not be asked, or its answer could not be used.
+        """
+        status = status_report(
+            run, trouble=self._trouble(), now=now, progress_percent=self._progress_percent()
+        )
+        try:
+            answer = self._client.report(self._host_guid, status, now)
+            if answer.os_type is OSType.MUTABLE:
+                what = "The server takes this node for a mutable OS; correct its OS resource"
+                raise WireError(Code.SERVER_ANSWER_INVALID, what, on="osType")
+        except PuadError as error:
+            failures = self.contact.failures + 1
+            self.contact = Contact(
+                reachable=False,
+                last_answer_at=self.contact.last_answer_at,
+                error=error,
+                failures=failures,
+            )
+            raise
+        self.contact = Contact(reachable=True, last_answer_at=now)
+        plan = Plan(answer.offer, answer.schedules, now)
+        return status.status_type, PlanAnswer(plan, answer.clear_quarantine)
