@@ -117,7 +117,7 @@ def _dump_entry(entry: UpdateLogEntry) -> dict[str, str]:
         "failure_log": _clean(entry.failure_log[-MAX_FAILURE_LOG_CHARS:]),
     }
     if at is not None:
-        row["update_time"] = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        row["update_time"] = at.astimezone(UTC).replace(tzinfo=None).isoformat("T", "seconds") + "Z"
     return row
 
 
