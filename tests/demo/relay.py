@@ -43,8 +43,7 @@ class Relay:
         self._transfers: list[Transfer] = []
         self._free_at = 0.0
         self.bytes_per_s = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -91,46 +90,58 @@ class Relay:
             time.sleep(start - now)
 
 
-def _handler(relay: Relay) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    """The listening socket, which knows its relay."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
-            self._pass_on("GET")
+    daemon_threads = True
 
-        def do_HEAD(self) -> None:  # noqa: N802 - the name that http.server calls
-            self._pass_on("HEAD")
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.relay = relay
 
-        def log_message(self, *_args: object) -> None:
-            """The meter is the log."""
 
-        def _pass_on(self, method: str) -> None:
-            headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
-            try:
-                response = relay.request(method, self.path, headers)
-            except OSError as error:
-                self.send_error(502, f"the release service does not answer: {error}")
-                return
-            with response:
-                self.send_response(response.status)
-                for name in _PASSED_BACK:
-                    if value := response.headers.get(name):
-                        self.send_header(name, value)
-                self.end_headers()
-                self._copy(response)
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of the node."""
 
-        def _copy(self, response: http.client.HTTPResponse) -> None:
-            place = _RANGE.match(response.headers.get("Content-Range", ""))
-            offset = int(place.group(1)) if place else 0
-            sent, began_at = 0, time.monotonic()
-            try:
-                while piece := response.read(_PIECE_BYTES):
-                    relay.take(len(piece))
-                    self.wfile.write(piece)
-                    sent += len(piece)
-            except OSError:
-                self.close_connection = True  # the node went away: it was killed
-            finally:
-                relay.record(Transfer(self.path, offset, sent, began_at))
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-    return Handler
+    def do_GET(self) -> None:
+        """Pass a request on."""
+        self._pass_on("GET")
+
+    def do_HEAD(self) -> None:
+        """Pass a request on."""
+        self._pass_on("HEAD")
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing: the meter is the log."""
+
+    def _pass_on(self, method: str) -> None:
+        headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
+        try:
+            response = self.server.relay.request(method, self.path, headers)
+        except OSError as error:
+            self.send_error(502, f"the release service does not answer: {error}")
+            return
+        with response:
+            self.send_response(response.status)
+            for name in _PASSED_BACK:
+                if value := response.headers.get(name):
+                    self.send_header(name, value)
+            self.end_headers()
+            self._copy(response)
+
+    def _copy(self, response: http.client.HTTPResponse) -> None:
+        place = _RANGE.match(response.headers.get("Content-Range", ""))
+        offset = int(place.group(1)) if place else 0
+        sent, began_at = 0, time.monotonic()
+        try:
+            while piece := response.read(_PIECE_BYTES):
+                self.server.relay.take(len(piece))
+                self.wfile.write(piece)
+                sent += len(piece)
+        except OSError:
+            self.close_connection = True  # the node went away: it was killed
+        finally:
+            self.server.relay.record(Transfer(self.path, offset, sent, began_at))

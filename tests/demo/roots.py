@@ -105,7 +105,8 @@ def make_roots(layout: Layout, recipes: Sequence[Recipe], say: Callable[[str], N
 def _make(layout: Layout, recipe: Recipe, say: Callable[[str], None]) -> Root:
     archives = layout.cache / "archives"
     archives.mkdir(parents=True, exist_ok=True)
-    made = layout.cache / f"root-{recipe.name}-{key(SUITE, recipe.packages, _hooks(Path(), Path()))}"
+    name = key(SUITE, recipe.packages, _hooks(Path(), Path()))
+    made = layout.cache / f"root-{recipe.name}-{name}"
     if not made.exists():
         say(f"making the {recipe.name} Debian 13 root, {len(recipe.packages)} packages asked for")
         half = made.with_suffix(".half")
