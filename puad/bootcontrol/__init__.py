@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot control as the node sees it: a proxy of `org.puad.Bootloader1`.
+
+Everything that the node knows about slots comes from here. pydbus carries the calls. Descriptors,
+which it cannot carry, pass through Gio on the same connection, and so does Seal: pydbus makes an
+object of every single byte, some 4 s and 100 MB for 1 MB of metadata. Every call has a timeout. A
+connection that was lost is opened anew by the next call.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pydbus.bus
+from gi.repository import Gio, GLib
+
+from puad.bootcontrol.refusal import refusal
+from puad.bootcontrol.slots import parse_slots
+from puad.core.errors import BootControlError, Code
+from puad.core.model import Slot
+from puad.system_bus import connect, disconnect, explain
+
+__all__ = ["BUS_NAME", "BootControl"]
+
+BUS_NAME: Final = "org.puad.Bootloader1"
+INTERFACE: Final = "org.puad.Bootloader1"
+OBJECT_PATH: Final = "/org/puad/Bootloader1"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_MS: Final = 1000
+
+
+class BootControl:
+    """The boot-control service.
+
+    Every method raises `BootControlError`: `BOOT_CONTROL_ABSENT`, `BOOT_CONTROL_TIMEOUT`,
+    `NOT_ALLOWED`, or the code of the refusal, whose word is the error's `on`.
+
+    Args:
+        bus_name: The name to call.
+        timeout_s: Bound of an ordinary call.
+        long_timeout_s: Bound of Stage and Seal, which read whole files and slots.
+    """
+
+    def __init__(
+        self, bus_name: str = BUS_NAME, *, timeout_s: float = 25, long_timeout_s: float = 1800
+    ) -> None:
+        self._bus_name = bus_name
+        self._timeout_s = timeout_s
+        self._long_timeout_s = long_timeout_s
+        self._lock = threading.Lock()
+        self._bus: pydbus.bus.Bus | None = None
+        self._proxy: Any = None
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot."""
+        return parse_slots(self._property("Slots"))
+
+    def booted_slot(self) -> str:
+        """The slot under `/`."""
+        return str(self._property("BootedSlot"))
+
+    def primary_slot(self) -> str:
+        """The slot that the boot loader tries first next time."""
+        return str(self._property("PrimarySlot"))
+
+    def fallback_slot(self) -> str:
+        """The slot that the boot loader falls back to; empty when there is none."""
+        return str(self._property("FallbackSlot"))
+
+    def host_uuid(self) -> str:
+        """The machine's UUID."""
+        return str(self._property("HostUuid"))
+
+    def backend(self) -> str:
+        """The boot loader's back end."""
+        return str(self._property("Backend"))
+
+    def disarm(self, slot: str) -> None:
+        """Take the slot's boot entry and boot files away."""
+        self._call("Disarm", slot)
+
+    def open_inactive(self, slot: str) -> int:
+        """A descriptor for writing the disarmed slot; the caller closes it."""
+        return self._received("OpenInactive", GLib.Variant("(s)", (slot,)))
+
+    def open_active(self) -> int:
+        """A descriptor for reading the active slot; the caller closes it."""
+        return self._received("OpenActive", None)
+
+    def stage(self, slot: str, kind: str, fd: int, size: int, sha256: str) -> None:
+        """Give a boot file to the slot; the descriptor stays the caller's."""
+        files = Gio.UnixFDList.new()
+        place = files.append(fd)
+        arguments = GLib.Variant("(sshts)", (slot, kind, place, size, sha256))
+        self._pass("Stage", arguments, "()", files, self._long_timeout_s)
+
+    def seal(self, slot: str, roots: Sequence[bytes], targets: bytes, target_path: str) -> None:
+        """Let boot control verify the slot against the signed metadata, and freeze it."""
+        arguments = GLib.Variant.new_tuple(
+            GLib.Variant("s", slot),
+            GLib.Variant.new_array(GLib.VariantType.new("ay"), [_bytes(root) for root in roots]),
+            _bytes(targets),
+            GLib.Variant("s", target_path),
+        )
+        self._pass("Seal", arguments, "()", None, self._long_timeout_s)
+
+    def set_root_id(self, slot: str, partuuid: str) -> None:
+        """Give the slot's partition the id that its boot files expect."""
+        self._call("SetRootId", slot, partuuid)
+
+    def arm(self, slot: str, tries: int) -> None:
+        """Make the sealed slot the boot target."""
+        self._call("Arm", slot, tries)
+
+    def mark_good(self, slot: str) -> None:
+        """Mark the booted slot good."""
+        self._call("MarkGood", slot)
+
+    def mark_bad(self, slot: str) -> None:
+        """Mark the booted slot bad."""
+        self._call("MarkBad", slot)
+
+    def request_reboot(self, reason: str) -> None:
+        """Ask for a reboot."""
+        self._call("RequestReboot", reason)
+
+    def close(self) -> None:
+        """Close the connection; a later call opens another."""
+        with self._lock:
+            if self._bus is not None:
+                disconnect(self._bus)
+                self._bus = self._proxy = None
+
+    def _property(self, name: str) -> Any:  # noqa: ANN401 -- as many types as properties
+        return self._call("Get", INTERFACE, name, interface=_PROPERTIES, member=name)
+
+    def _call(
+        self, method: str, *arguments: object, interface: str = INTERFACE, member: str = ""
+    ) -> Any:  # noqa: ANN401 -- as many types as methods
+        try:
+            called = getattr(self._object()[interface], method)
+            return called(*arguments, timeout=self._timeout_s)
+        except GLib.Error as error:
+            raise refusal(member or method, explain(error)) from error
+        except (KeyError, AttributeError) as error:  # how pydbus says that there is no such member
+            raise BootControlError(
+                Code.BOOT_CONTROL_REFUSED, f"Boot control has no {method}", on=self._bus_name
+            ) from error
+
+    def _pass(
+        self,
+        method: str,
+        arguments: GLib.Variant | None,
+        answer: str,
+        files: Gio.UnixFDList | None,
+        timeout_s: float,
+    ) -> tuple[GLib.Variant, Gio.UnixFDList | None]:
+        try:
+            reply: tuple[GLib.Variant, Gio.UnixFDList | None] = (
+                self._connection().con.call_with_unix_fd_list_sync(
+                    self._bus_name,
+                    OBJECT_PATH,
+                    INTERFACE,
+                    method,
+                    arguments,
+                    GLib.VariantType.new(answer),
+                    Gio.DBusCallFlags.NONE,
+                    int(timeout_s * _MS),
+                    files,
+                    None,
+                )
+            )
+        except GLib.Error as error:
+            raise refusal(method, explain(error)) from error
+        return reply
+
+    def _received(self, method: str, arguments: GLib.Variant | None) -> int:
+        answer, files = self._pass(method, arguments, "(h)", None, self._timeout_s)
+        descriptors = files.steal_fds() if files is not None else []
+        (place,) = answer.unpack()
+        for unasked in descriptors[:place] + descriptors[place + 1 :]:
+            os.close(unasked)
+        if place >= len(descriptors):
+            raise BootControlError(
+                Code.BOOT_CONTROL_REFUSED, "Boot control sent no descriptor", on=method
+            )
+        return int(descriptors[place])
+
+    def _object(self) -> Any:  # noqa: ANN401 -- pydbus makes its class from the introspection data
+        connection = self._connection()
+        with self._lock:
+            if self._proxy is None:
+                self._proxy = connection.get(self._bus_name, OBJECT_PATH, timeout=self._timeout_s)
+            return self._proxy
+
+    def _connection(self) -> pydbus.bus.Bus:
+        with self._lock:
+            if self._bus is None or self._bus.con.is_closed():
+                self._bus = connect()
+                self._proxy = None
+            return self._bus
+
+
+def _bytes(content: bytes) -> GLib.Variant:
+    return GLib.Variant.new_from_bytes(GLib.VariantType.new("ay"), GLib.Bytes.new(content), True)  # noqa: FBT003 -- GLib's signature: the content is trusted to be serialised
