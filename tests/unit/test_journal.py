@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from puad import journal
+from puad.core.run import State
+from puad.journal import MessageId
+
+_CATALOG = Path(__file__).parents[2] / "systemd" / "puad.catalog"
+
+# Runs in a mount namespace of its own, where it plays journald: binds journald's socket, lets
+# puad speak, and prints the entries that arrived.
+_RECEIVER = """
+import json, os, pathlib, socket, struct, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+pathlib.Path("/run/systemd/journal").mkdir(parents=True)
+journald = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journald.bind("/run/systemd/journal/socket")
+journald.settimeout(30)
+stderr = os.fstat(2)
+stream = f"{stderr.st_dev}:{stderr.st_ino}" if sys.argv[1] == "journal" else ""
+env = os.environ | {"JOURNAL_STREAM": stream}
+subprocess.run([sys.executable, "-c", sys.argv[2]], check=True, env=env)
+
+def entry(data):
+    fields = {}
+    while data:
+        line, _, data = data.partition(b"\\n")
+        name, assigned, value = line.partition(b"=")
+        if not assigned:
+            (size,) = struct.unpack("<Q", data[:8])
+            value, data = data[8:8 + size], data[9 + size:]
+        fields[name.decode()] = value.decode()
+    return fields
+
+journald.setblocking(False)
+entries = []
+while True:
+    try:
+        entries.append(entry(journald.recv(1 << 20)))
+    except BlockingIOError:
+        break
+print(json.dumps(entries))
+"""
+
+
+def _speak(code: str, *, stderr: str) -> tuple[list[dict[str, str]], str]:
+    unshare = [shutil.which("unshare") or "unshare", "--mount", "--map-root-user"]
+    done = subprocess.run(
+        [*unshare, sys.executable, "-c", _RECEIVER, stderr, f"from puad import journal\n{code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+_LIFECYCLE = """
+journal.lifecycle(
+    journal.MessageId.ROLLED_BACK, "two\\nlines", run_id="r1", state="ROLLED_BACK", slot="b",
+    image_id="13.2", code="probe-failed",
+)
+"""
+
+
+def test_lifecycle_under_the_journal_sends_the_fields_natively_and_prints_nothing() -> None:
+    (entry,), stderr = _speak(_LIFECYCLE, stderr="journal")
+    expected = {
+        "MESSAGE": "two\nlines",
+        "MESSAGE_ID": MessageId.ROLLED_BACK.value,
+        "PRIORITY": "3",
+        "SYSLOG_IDENTIFIER": "puad",
+        "PUAD_RUN_ID": "r1",
+        "PUAD_STATE": "ROLLED_BACK",
+        "PUAD_SLOT": "b",
+        "PUAD_IMAGE_ID": "13.2",
+        "PUAD_CODE": "probe-failed",
+    }
+    assert expected.items() <= entry.items()
+    assert stderr == ""
+
+
+def test_lifecycle_elsewhere_is_printed_as_well_on_one_line() -> None:
+    (entry,), stderr = _speak(_LIFECYCLE, stderr="elsewhere")
+    assert entry["MESSAGE_ID"] == MessageId.ROLLED_BACK.value
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ERROR ROLLED_BACK: two\\nlines\n", stderr)
+
+
+def test_setup_logging_under_the_journal_sends_natively() -> None:
+    code = (
+        "import logging\njournal.setup_logging('info')\nlogging.getLogger('x').warning('a %s', 1)"
+    )
+    (entry,), stderr = _speak(code, stderr="journal")
+    assert (entry["MESSAGE"], entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]) == ("a 1", "4", "puad")
+    assert stderr == ""
+
+
+def test_lifecycle_leaves_out_what_is_empty_and_bounds_what_is_long() -> None:
+    code = "journal.lifecycle(journal.MessageId.DONE, 'x' * 9000, image_id='y' * 9000)"
+    (entry,), _ = _speak(code, stderr="journal")
+    assert not {"PUAD_RUN_ID", "PUAD_STATE", "PUAD_SLOT"} & set(entry)
+    assert len(entry["MESSAGE"]) == len(entry["PUAD_IMAGE_ID"]) == 4096
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_setup_logging_elsewhere_writes_lines_with_time_and_module(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal.setup_logging("warning")
+    root_logger.info("not shown")
+    root_logger.warning("shown %d", 1)
+    journal.setup_logging("info")  # again, and still one line for each
+    root_logger.info("shown %d", 2)
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}Z WARNING test_journal: shown 1", first)
+    assert second.endswith("INFO test_journal: shown 2")
+
+
+def test_lifecycle_with_a_journal_that_refuses_is_still_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(105, "No buffer space available")
+
+    monkeypatch.setattr("systemd.journal.send", refuse)
+    journal.lifecycle(MessageId.DAEMON_STARTED, "hello")
+    assert capsys.readouterr().err.endswith("INFO DAEMON_STARTED: hello\n")
+
+
+def test_message_ids_are_different_and_128_bits() -> None:
+    assert all(re.fullmatch("[0-9a-f]{32}", member.value) for member in MessageId)
+    assert len({member.value for member in MessageId}) == len(MessageId)
+
+
+def test_message_ids_have_one_for_each_state_that_a_run_can_be_in() -> None:
+    assert {state.name for state in State if state is not State.IDLE} <= set(MessageId.__members__)
+
+
+def test_catalog_explains_each_message_id_once() -> None:
+    text = _CATALOG.read_text(encoding="utf-8")
+    entries = re.split(r"^-- ", text, flags=re.MULTILINE)[1:]
+    ids = [entry.split("\n", 1)[0] for entry in entries]
+    assert sorted(ids) == sorted(member.value for member in MessageId)
+    for entry in entries:
+        head, body = entry.split("\n\n", 1)
+        assert re.search(r"^Subject: \S", head, re.MULTILINE), entry
+        assert body.strip(), entry
+
+
+def test_catalog_names_only_fields_that_entries_carry() -> None:
+    named = set(re.findall("@([A-Z_]+)@", _CATALOG.read_text(encoding="utf-8")))
+    assert named <= {"PUAD_RUN_ID", "PUAD_STATE", "PUAD_SLOT", "PUAD_IMAGE_ID"}
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The service manager's end of sd_notify."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listener
+
+
+def test_notify_sends_all_words_in_one_message(manager: socket.socket) -> None:
+    assert journal.notify(ready=True, status="two\nlines", watchdog=True, stopping=True)
+    assert manager.recv(4096) == b"READY=1\nSTATUS=two lines\nWATCHDOG=1\nSTOPPING=1"
+
+
+def test_notify_status_cannot_smuggle_another_word(manager: socket.socket) -> None:
+    journal.notify(status="idle\nMAINPID=1")
+    assert manager.recv(4096) == b"STATUS=idle MAINPID=1"
+
+
+def test_notify_without_service_manager_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not journal.notify(ready=True)
+
+
+def test_notify_with_a_service_manager_that_is_gone_does_not_stop_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    assert not journal.notify(ready=True)
+    assert "does not take messages" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pid", "usec", "expected"),
+    [
+        ("own", "30000000", 30.0),
+        ("", "500000", 0.5),
+        ("1", "30000000", None),
+        ("own", "", None),
+        ("own", "0", None),
+        ("own", "-1", None),
+        ("own", "soon", None),
+    ],
+)
+def test_watchdog_interval_is_what_the_service_manager_asks_of_this_process(
+    monkeypatch: pytest.MonkeyPatch, pid: str, usec: str, expected: float | None
+) -> None:
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    if pid:
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    assert journal.watchdog_interval_s() == expected
