@@ -85,7 +85,7 @@ class Recipe:
 
 
 FIRST = Recipe("first", ("less", "nano", "netcat-openbsd"))
-SECOND = Recipe("second", ("curl", "iproute2", "nftables", "openssh-client", "udev", "vim-tiny"))
+SECOND = Recipe("second", ("curl", "iproute2", "nftables", "openssh-client", "rsync", "vim-tiny"))
 
 
 @dataclass(frozen=True, slots=True)
