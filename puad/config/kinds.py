@@ -59,6 +59,12 @@ def choice(*words: str) -> Kind:
     return Kind(" or ".join(f'"{word}"' for word in words), read)
 
 
+def _read_boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 - a kind refuses with ValueError
+    return value
+
+
 def _read_text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _MAX_TEXT or "\0" in value:
         raise ValueError
@@ -104,6 +110,7 @@ def _read_names(value: object) -> tuple[str, ...]:
     return names
 
 
+BOOLEAN: Final = Kind("true or false", _read_boolean)
 URL: Final = Kind(
     "https://HOST[:PORT][/PATH] or http:// to loopback, without user, query and fragment, or empty",
     _read_url,

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from puad.config.kinds import GUID_OR_EMPTY, NAMES, PATH, PATH_OR_EMPTY, URL, choice, number
+from puad.config.kinds import (
+    BOOLEAN,
+    GUID_OR_EMPTY,
+    NAMES,
+    PATH,
+    PATH_OR_EMPTY,
+    URL,
+    choice,
+    number,
+)
 from puad.config.limits import Limits
 
 _DAY_S = 86_400
@@ -74,6 +83,9 @@ class UpdateSettings:
         min_window_left_s: Time that a window must have left for arming; 0 to compute it.
         health_deadline_s: Time that a boot has to become good.
         reboot_limit_s: Time after which a node that was asked to reboot counts as held up.
+        retry_first_s: Pause after the first failed download; it doubles with each.
+        retry_most_s: The longest such pause, and the one after a run that failed.
+        synchronised_clock: Whether windows open only when the kernel's clock is synchronised.
     """
 
     tries: Annotated[int, number(1, 9)] = 3
@@ -82,6 +94,9 @@ class UpdateSettings:
     min_window_left_s: Annotated[int, number(0, _WEEK_S)] = 0
     health_deadline_s: Annotated[int, number(1, _DAY_S)] = 300
     reboot_limit_s: Annotated[int, number(1, _DAY_S)] = 300
+    retry_first_s: Annotated[int, number(1, _DAY_S)] = 30
+    retry_most_s: Annotated[int, number(1, _WEEK_S)] = 3600
+    synchronised_clock: Annotated[bool, BOOLEAN] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,15 +63,6 @@ class Cron:
         """Whether the schedule fires on that day."""
         return day.month in self.months and self._matches_day_of_month(day)
 
-    def matches(self, moment: datetime) -> bool:
-        """Whether the schedule fires in the minute of that moment."""
-        moment = moment.astimezone(UTC)
-        return (
-            moment.minute in self.minutes
-            and moment.hour in self.hours
-            and self.matches_day(moment.date())
-        )
-
     def next_firing(self, moment: datetime) -> datetime | None:
         """The first firing at or after a moment; None when none comes within nine years."""
         moment = moment.astimezone(UTC)

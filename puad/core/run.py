@@ -65,7 +65,7 @@ class Rules:
 
     def pause_after(self, attempts: int) -> timedelta:
         """How long to wait after that many failed downloads."""
-        doubled = self.retry_first * 2 ** min(max(attempts - 1, 0), 20)
+        doubled = self.retry_first * (1 << min(max(attempts - 1, 0), 20))
         return min(doubled, self.retry_most)
 
 

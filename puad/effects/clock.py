@@ -9,7 +9,6 @@ synchronised, opens no window, and signed metadata are judged at the floor inste
 from __future__ import annotations
 
 import ctypes
-import os
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ def synchronised() -> bool:
 def build_time(os_release: Path) -> datetime:
     """When the booted image was built: the time of its os-release; the epoch without one."""
     try:
-        return datetime.fromtimestamp(os.stat(os_release).st_mtime, UTC)
+        return datetime.fromtimestamp(os_release.stat().st_mtime, UTC)
     except OSError:
         return datetime.fromtimestamp(0, UTC)
 

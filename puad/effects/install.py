@@ -13,8 +13,6 @@ The order is what makes it safe (design.md, invariants 2, 3 and 9):
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,26 +26,10 @@ from puad.core.run import Goal
 from puad.core.version import compare_versions
 from puad.download import Release, ReleaseRepository, Source
 from puad.effects.boot_files import BootFileCache
+from puad.effects.watch import Progress, Watch
 from puad.writer import ChunkJournal, write_image
 
 _JOURNAL: Final = "chunks.journal"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an install is; `phase` is `fetch`, `seal` or empty."""
-
-    phase: str = ""
-    done_bytes: int = 0
-    total_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """Where an image comes from: a repository's metadata and its files."""
-
-    repository: ReleaseRepository
-    source: Callable[[str], Source]
 
 
 class Installer:
@@ -57,8 +39,7 @@ class Installer:
         boot_control: The boot-control service.
         persist: The persistent folder, for what must survive an interruption.
         limits: Bounds on sizes, times and retries.
-        progress: Told how far the install is.
-        cancelled: Asked often whether to stop.
+        watch: Told how far the install is, and asked often whether to stop.
     """
 
     def __init__(
@@ -66,22 +47,21 @@ class Installer:
         boot_control: BootControl,
         persist: Path,
         limits: Limits,
-        *,
-        progress: Callable[[Progress], None],
-        cancelled: Callable[[], bool],
+        watch: Watch,
     ) -> None:
         self._boot_control = boot_control
         self._persist = persist
         self._limits = limits
-        self._progress = progress
-        self._cancelled = cancelled
+        self._watch = watch
 
-    def install(self, goal: Goal, supply: Supply, facts: Facts, floor: str | None) -> Manifest:
+    def install(
+        self, goal: Goal, repository: ReleaseRepository, facts: Facts, floor: str | None
+    ) -> Manifest:
         """Install the goal's image.
 
         Args:
             goal: Which image, to which slot.
-            supply: Where it comes from; its metadata must be refreshed.
+            repository: Where it comes from; its metadata are refreshed.
             facts: What this node is.
             floor: The version floor.
 
@@ -91,17 +71,17 @@ class Installer:
         Raises:
             PuadError: Why it could not be done; nothing bootable is left on the slot then.
         """
-        release = supply.repository.release(goal.offer.url)
+        release = repository.release(goal.offer.url)
         check_release(release, goal.offer, facts, floor)
         slot = facts.slot(goal.slot)
         if slot is None or slot.size_bytes < release.manifest.image_size:
             what = f"The image has {release.manifest.image_size} bytes, more than its slot"
             raise ImageError(Code.IMAGE_TOO_LARGE, what, on=goal.slot)
-        index = self._index(supply, release)
-        self._write(goal.slot, slot.size_bytes, release, index, supply.source(release.path))
-        self._stage(goal.slot, release.manifest, supply)
-        self._seal(goal.slot, release, supply)
-        self._progress(Progress())
+        index = self._index(repository, release)
+        self._write(goal.slot, slot.size_bytes, release, index, repository.source(release.path))
+        self._stage(goal.slot, release.manifest, repository)
+        self._seal(goal.slot, release, repository)
+        self._watch.show(Progress())
         return release.manifest
 
     def forget(self) -> None:
@@ -109,11 +89,11 @@ class Installer:
         (self._persist / _JOURNAL).unlink(missing_ok=True)
         BootFileCache(self._persist).clear()
 
-    def _index(self, supply: Supply, release: Release) -> ChunkIndex | None:
+    def _index(self, repository: ReleaseRepository, release: Release) -> ChunkIndex | None:
         manifest = release.manifest
         if manifest.index is None:
             return None
-        data = supply.repository.small_target(manifest.index, self._limits.index_bytes)
+        data = repository.small_target(manifest.index, self._limits.index_bytes)
         return parse_index(data, image_size=manifest.image_size, file_size=release.file_size)
 
     def _write(
@@ -134,23 +114,23 @@ class Installer:
                 index=index,
                 source=source,
                 journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
-                cancelled=self._cancelled,
-                progress=lambda done, total: self._progress(Progress("fetch", done, total)),
+                cancelled=self._watch.cancelled,
+                progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
                 limits=self._limits,
             )
         finally:
             os.close(fd)
 
-    def _stage(self, slot: str, manifest: Manifest, supply: Supply) -> None:
+    def _stage(self, slot: str, manifest: Manifest, repository: ReleaseRepository) -> None:
         cache = BootFileCache(self._persist)
         for file in manifest.boot_files:
-            with cache.open(file, supply.source, self._cancelled) as fd:
+            with cache.open(file, repository.source, self._watch.cancelled) as fd:
                 self._boot_control.stage(slot, file.kind.value, fd, file.size, file.sha256)
 
-    def _seal(self, slot: str, release: Release, supply: Supply) -> None:
+    def _seal(self, slot: str, release: Release, repository: ReleaseRepository) -> None:
         total = release.manifest.image_size
-        self._progress(Progress("seal", 0, total))
-        chain = supply.repository.chain()
+        self._watch.show(Progress("seal", 0, total))
+        chain = repository.chain()
         try:
             self._boot_control.seal(slot, chain.roots, chain.targets, release.path)
         except BootControlError as error:

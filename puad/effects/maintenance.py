@@ -13,6 +13,7 @@ from puad.core.model import Plan
 from puad.core.report import status_report
 from puad.core.run import Run
 from puad.core.wire import OSType, StatusType
+from puad.effects.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,19 @@ class MaintenanceDesk:
 
     Args:
         client: The maintenance manager.
-        host_guid: This node's GUID.
-        progress_percent: How far the download is now; None when there is none.
-        trouble: What keeps the daemon from going on, if anything; the server is told.
+        host_guid: Gives this node's GUID.
+        watch: How far the download is, and what keeps the daemon from going on.
     """
 
     def __init__(
         self,
         client: MaintenanceClient,
-        host_guid: str,
-        progress_percent: Callable[[], int | None],
-        trouble: Callable[[], PuadError | None],
+        host_guid: Callable[[], str],
+        watch: Watch,
     ) -> None:
         self._client = client
         self._host_guid = host_guid
-        self._progress_percent = progress_percent
-        self._trouble = trouble
+        self._watch = watch
         self.contact = Contact()
 
     def report(self, run: Run, now: datetime) -> tuple[StatusType, PlanAnswer]:
@@ -63,10 +61,10 @@ class MaintenanceDesk:
             PuadError: The server could not be asked, or its answer could not be used.
         """
         status = status_report(
-            run, trouble=self._trouble(), now=now, progress_percent=self._progress_percent()
+            run, trouble=self._watch.trouble, now=now, progress_percent=self._watch.percent()
         )
         try:
-            answer = self._client.report(self._host_guid, status, now)
+            answer = self._client.report(self._host_guid(), status, now)
             if answer.os_type is OSType.MUTABLE:
                 what = "The server takes this node for a mutable OS; correct its OS resource"
                 raise WireError(Code.SERVER_ANSWER_INVALID, what, on="osType")

@@ -87,7 +87,7 @@ class Effects:
         except PuadError as error:
             _LOG.warning("%s: %s", type(action).__name__.lower(), error)
             return self._failure(action, error.code, str(error))
-        except Exception as error:  # the border of the core: see the module's docstring
+        except Exception as error:  # noqa: BLE001 - a bug ends the run, not the daemon
             _LOG.exception("%s: a bug", type(action).__name__.lower())
             return self._failure(action, Code.INTERNAL, f"{type(error).__name__}: {error}")
 
@@ -127,8 +127,8 @@ class Effects:
         )
 
     def _install(self, goal: Goal, facts: Facts, floor: str | None) -> Event:
-        with self._supplier.open(goal) as supply:
-            manifest = self._installer.install(goal, supply, facts, floor)
+        with self._supplier.open(goal) as repository:
+            manifest = self._installer.install(goal, repository, facts, floor)
         return Sealed(self._clock.moment(), goal.run_id, manifest.min_version)
 
     def _failure(self, action: Action, code: Code, text: str) -> Event | None:

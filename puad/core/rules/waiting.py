@@ -23,12 +23,15 @@ def judge(run: Run, offer: Offer | None) -> Decision:
     """Whether the offered image is one for this node."""
     if run.facts is None:
         return Decision.NONE
+    known = (
+        run.installed if run.installed and run.installed.image_id == run.facts.image_id else None
+    )
     quarantined = offer is not None and run.quarantined(offer) is not None
     return decide(
         offer,
         profile=run.facts.profile,
         booted_image_id=run.facts.image_id,
-        booted_file_hash=run.installed.file_hash if run.installed else None,
+        booted_file_hash=(known.file_hash or None) if known else None,
         quarantine={offer.file_hash} if offer is not None and quarantined else set(),
         floor=run.floor,
     )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon: `puad`, the update agent itself."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from gi.repository import GLib
+
+from puad import config
+from puad.core.errors import Code, ConfigError, OperatorError
+from puad.daemon.daemon import Daemon
+from puad.daemon.parts import Parts
+from puad.effects.watch import Watch
+from puad.journal import MessageId, lifecycle, notify, setup_logging
+from puad.system_bus import connect, disconnect
+
+__all__ = ["main"]
+
+_TICK_MS: Final = 1000
+_PATIENCE_S: Final = 20.0
+_LOG: Final = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a clean stop, 78 for a configuration that cannot be followed, 69 without the
+        system bus, 75 when a worker did not end in time (sysexits.h).
+    """
+    arguments = _parser().parse_args(argv)
+    setup_logging(arguments.log_level)
+    try:
+        return _run(config.load(arguments.config_dir or config.STANDARD_DIRS).settings)
+    except ConfigError as error:
+        _LOG.critical("%s. %s", error, error.hint)
+        return os.EX_CONFIG
+    except OperatorError as error:
+        _LOG.critical("%s. %s", error, error.hint)
+        return os.EX_UNAVAILABLE
+    except GLib.Error as error:
+        _LOG.critical("The system bus cannot be reached: %s", error.message)
+        return os.EX_UNAVAILABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="puad", description="The update agent of this node.")
+    parser.add_argument(
+        "--config-dir",
+        type=Path,
+        action="append",
+        help="read the configuration from here instead of the standard folders (repeatable)",
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=("debug", "info", "warning", "error")
+    )
+    return parser
+
+
+def _run(settings: config.Settings) -> int:
+    loop, watch = GLib.MainLoop(), Watch()
+    _require_folders(settings)
+    daemon = Daemon(settings, Parts(settings, watch, _post), watch, _post)
+    bus = connect()
+    try:
+        daemon.bus_object.export(bus.con)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _quit, loop)
+        GLib.timeout_add(_TICK_MS, daemon.tick)
+        daemon.tick()
+        notify(ready=True)
+        loop.run()
+        notify(stopping=True)
+        lifecycle(MessageId.DAEMON_STOPPING, "puad stops; what was begun goes on at the next start")
+        return os.EX_OK if daemon.stop(_PATIENCE_S) else os.EX_TEMPFAIL
+    finally:
+        disconnect(bus)
+
+
+def _require_folders(settings: config.Settings) -> None:
+    for folder in (settings.paths.persist, settings.paths.run):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            what = "The folder is missing, or this user may not write to it"
+            raise ConfigError(Code.CONFIG_INVALID, what, on=str(folder))
+
+
+def _post(job: Callable[[], None]) -> None:
+    def once() -> bool:
+        job()
+        return False
+
+    GLib.idle_add(once)
+
+
+def _quit(loop: GLib.MainLoop) -> bool:
+    loop.quit()
+    return True

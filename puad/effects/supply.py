@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Supply: the signed repository that a run's image comes from, opened and refreshed.
+
+It is the release service's, or the folder that an operator has handed over. What was verified is
+remembered outside the cache: the highest versions, and the time that a signature vouches for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from puad.client.transport import make_session
+from puad.config import Settings
+from puad.core.errors import Code, ConfigError, DownloadError, StorageError, TrustError
+from puad.core.model import Offer
+from puad.core.run import Goal
+from puad.download import FolderOrigin, HttpOrigin, Origin, ReleaseRepository, SeenVersions
+from puad.effects.clock import Clock
+from puad.effects.watch import Watch
+from puad.store import Store
+
+_SEEN: Final = "seen"
+_CACHE: Final = "tuf"
+_ROLES: Final = ("root", "timestamp", "snapshot", "targets")
+
+
+class Supplier:
+    """Opens repositories.
+
+    Args:
+        settings: Where the release service is, and where things lie on the node.
+        store: Keeps the highest versions that were verified.
+        clock: The time at which signatures are judged.
+        watch: Asked often whether to stop.
+    """
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, watch: Watch) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._folder: int | None = None
+
+    @contextlib.contextmanager
+    def open(self, goal: Goal) -> Iterator[ReleaseRepository]:
+        """The refreshed repository of a goal.
+
+        Raises:
+            PuadError: It cannot be reached, or its metadata cannot be trusted.
+        """
+        if goal.from_folder:
+            with self._lock:
+                folder = os.dup(self._folder) if self._folder is not None else None
+            if folder is None:
+                what = "The exported repository is not open any more; install it again"
+                raise DownloadError(Code.DOWNLOAD_REFUSED, what, on=goal.offer.url)
+            try:
+                yield self._refreshed(FolderOrigin(folder))
+            finally:
+                os.close(folder)
+            return
+        release, limits = self._settings.release, self._settings.limits
+        if not release.url:
+            what = "No release service is configured"
+            raise ConfigError(Code.CONFIG_INVALID, what, on="release.url")
+        tls_min = self._settings.server.tls_min
+        with make_session(tls_min, release.ca_file, max_redirects=limits.redirects) as session:
+            yield self._refreshed(HttpOrigin(release.url, session, limits, self._watch.cancelled))
+
+    def inspect(self, folder: int) -> Offer:
+        """What an exported repository offers; its metadata are verified.
+
+        Args:
+            folder: A descriptor of its folder; it stays the caller's.
+
+        Raises:
+            PuadError: It cannot be trusted, or does not hold exactly one release.
+        """
+        releases = self._refreshed(FolderOrigin(folder)).releases()
+        if len(releases) != 1:
+            what = f"The folder holds {len(releases)} releases; `puad-release export` writes one"
+            raise TrustError(Code.TARGET_UNKNOWN, what)
+        (release,) = releases
+        manifest = release.manifest
+        return Offer(release.path, manifest.version, release.file_hash, manifest.profile)
+
+    def keep_folder(self, folder: int) -> None:
+        """Take over the descriptor of the folder that the next run installs from."""
+        with self._lock:
+            if self._folder is not None:
+                os.close(self._folder)
+            self._folder = folder
+
+    def _refreshed(self, origin: Origin) -> ReleaseRepository:
+        paths = self._settings.paths
+        repository = ReleaseRepository(
+            origin,
+            cache=paths.persist / _CACHE,
+            trust_root=paths.trust_root,
+            limits=self._settings.limits,
+            reference_time=self._clock.reference_time(),
+            floor=self._seen(),
+        )
+        repository.refresh()
+        self._store.write(_SEEN, _dump(repository.seen()))
+        return repository
+
+    def _seen(self) -> SeenVersions:
+        try:
+            return _load(self._store.read(_SEEN) or {})
+        except StorageError:
+            return SeenVersions()
+
+
+def _dump(seen: SeenVersions) -> dict[str, Any]:
+    expires = seen.timestamp_expires_at
+    versions = {role: getattr(seen, role) for role in _ROLES}
+    return {"schema": 1, **versions, "expires": expires.isoformat() if expires else None}
+
+
+def _load(document: dict[str, Any]) -> SeenVersions:
+    versions = {
+        role: value for role in _ROLES if isinstance(value := document.get(role), int) and value > 0
+    }
+    try:
+        expires = datetime.fromisoformat(str(document.get("expires")))
+    except ValueError:
+        expires = None
+    return SeenVersions(**versions, timestamp_expires_at=expires)
