@@ -78,7 +78,7 @@ class Engine:
         """Take an operator's event in at once, or not at all.
 
         Raises:
-            StorageError: The store cannot be written, so nothing was begun.
+            PuadError: The store cannot be written, so nothing was begun.
         """
         self._drain()
         if self._watch.trouble is None:
@@ -87,9 +87,7 @@ class Engine:
         if self._watch.trouble is not None:
             if self._backlog and self._backlog[-1] is event:
                 self._backlog.pop()
-            raise StorageError(
-                Code.STATE_UNWRITABLE, str(self._watch.trouble), on=self._watch.trouble.on
-            )
+            raise self._watch.trouble
 
     def do(self, action: Action) -> None:
         """Perform an action of the daemon's own accord: `Ask` or `Look`."""

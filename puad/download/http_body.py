@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HTTP answer of the release service: a GET whose headers and body cannot run away.
+
+1. The headers have a deadline as a whole, the body a minimum rate; each wait on the socket has a
+   limit of its own. So a peer that drips bytes is cut like one that is silent.
+2. Bytes are taken as they come (`read1`): waiting for a full buffer would defeat rule 1.
+3. No transfer is decoded: `Accept-Encoding: identity` is asked for, anything else is refused.
+4. The time that the caller spends between two pieces is its own and does not count as slowness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from puad.client.backoff import parse_retry_after
+from puad.client.deadline import Deadline
+from puad.client.reason import reason_of
+from puad.config import Limits
+from puad.core.errors import Code, DownloadError, ServerError
+from puad.download.patience import BrokenTransferError, MinimumRate, require_going_on
+
+PIECE_BYTES: Final = 1 << 16
+_TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FIRST_REFUSAL: Final = 400
+
+
+@contextlib.contextmanager
+def http_get(
+    session: requests.Session, url: str, headers: Mapping[str, str], limits: Limits
+) -> Iterator[requests.Response]:
+    """An answer whose headers have arrived and whose body has not been read.
+
+    Raises:
+        BrokenTransferError: When there was no answer in time.
+        DownloadError: `INSECURE_TRANSPORT`, when the URL or a redirect is not safe to follow.
+    """
+    try:
+        with Deadline(limits.min_rate_window_s):
+            response = session.get(
+                url,
+                headers={"Accept-Encoding": "identity", **headers},
+                stream=True,
+                timeout=limits.socket_timeout_s,
+            )
+    except ServerError as error:
+        raise DownloadError(error.code, error.what, on=error.on) from error
+    except (requests.TooManyRedirects, ValueError) as error:
+        raise DownloadError(
+            Code.DOWNLOAD_MISMATCH, f"A redirect failed: {error}", on=url
+        ) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise BrokenTransferError(
+            f"The release service cannot be asked: {reason_of(error)}", on=url
+        ) from error
+    with contextlib.closing(response):
+        yield response
+
+
+def require_usable(response: requests.Response, url: str, *usable: int) -> None:
+    """Refuse an answer with another status, or one that is encoded.
+
+    Raises:
+        BrokenTransferError: When the server says to try later.
+        DownloadError: `DOWNLOAD_REFUSED` or `DOWNLOAD_MISMATCH`.
+    """
+    status = response.status_code
+    if status in _TRY_LATER:
+        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+        raise BrokenTransferError(
+            f"The release service answers with status {status}", on=url, retry_after_s=wait
+        )
+    if status not in usable:
+        code = Code.DOWNLOAD_REFUSED if status >= _FIRST_REFUSAL else Code.DOWNLOAD_MISMATCH
+        raise DownloadError(code, f"The release service answers with status {status}", on=url)
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise DownloadError(
+            Code.DOWNLOAD_MISMATCH, f"The answer comes encoded as {encoding[:40]!r}", on=url
+        )
+
+
+def body_pieces(
+    response: requests.Response, most_bytes: int, rate: MinimumRate, cancelled: Callable[[], bool]
+) -> Iterator[bytes]:
+    """The body as it comes, cut at `most_bytes`; fewer when the answer ends before.
+
+    Args:
+        response: The answer, of which nothing has been read.
+        most_bytes: Where to cut.
+        rate: Counts what arrives, over all answers that one transfer takes.
+        cancelled: Asked before each piece.
+
+    Raises:
+        BrokenTransferError: When it breaks off.
+        DownloadError: When it is slower than the minimum rate.
+        OperatorError: `CANCELLED`.
+    """
+    left = most_bytes
+    while left > 0:
+        require_going_on(cancelled)
+        started = time.monotonic()
+        try:
+            piece = response.raw.read1(min(left, PIECE_BYTES), decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            rate.count(0, time.monotonic() - started)
+            address = urlsplit(response.url)._replace(query="").geturl()  # a query may hold secrets
+            raise BrokenTransferError(
+                f"The transfer broke: {reason_of(error)}", on=address
+            ) from error
+        rate.count(len(piece), time.monotonic() - started)
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A source over HTTP: exact byte ranges of one file, over a connection that is kept alive.
+
+The size of the file is signed, so the whole answer is known before it comes: status 206, the
+Content-Range to the byte, the length. Anything else is a server, proxy or cache that gives other
+bytes than were asked for, and is refused before a byte of it is used. A transfer that breaks goes
+on where it stopped; no byte is asked for twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+import requests
+
+from puad.config import Limits
+from puad.core.errors import Code, DownloadError
+from puad.download.http_body import body_pieces, http_get, require_usable
+from puad.download.patience import BrokenTransferError, MinimumRate, Patience
+
+
+class HttpSource:
+    """One file of the release service.
+
+    Args:
+        session: From `puad.client.transport.make_session`.
+        url: The file.
+        file_size: Its signed size, in bytes.
+        limits: Bounds on time and tries.
+    """
+
+    def __init__(self, session: requests.Session, url: str, file_size: int, limits: Limits) -> None:
+        self._session = session
+        self._url = url
+        self._file_size = file_size
+        self._limits = limits
+
+    def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+        """Give exactly `length` bytes from `offset` on (see `Source`)."""
+        patience = Patience(self._limits, cancelled)
+        rate = MinimumRate(self._limits)
+        end = offset + length
+        while offset < end:
+            try:
+                for piece in self._transfer(offset, end - offset, rate, cancelled):
+                    offset += len(piece)
+                    patience.received(len(piece))
+                    yield piece
+            except BrokenTransferError as error:
+                patience.wait_after(error)
+            else:
+                if offset < end:
+                    patience.wait_after(self._too_short(end - offset))
+
+    def _transfer(
+        self, offset: int, length: int, rate: MinimumRate, cancelled: Callable[[], bool]
+    ) -> Iterator[bytes]:
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        with http_get(self._session, self._url, headers, self._limits) as response:
+            require_usable(response, self._url, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.OK)
+            self._require_range(response, offset, length)
+            yield from body_pieces(response, length, rate, cancelled)
+            if response.headers.get("Content-Length") == str(length):
+                response.raw.drain_conn()  # nothing is left: the connection can be used again
+
+    def _require_range(self, response: requests.Response, offset: int, length: int) -> None:
+        expected = length
+        if response.status_code == HTTPStatus.OK:
+            if offset:
+                raise self._mismatch("The answer is the whole file where a part was asked for")
+            expected = self._file_size
+        else:
+            given = response.headers.get("Content-Range", "")
+            if given != f"bytes {offset}-{offset + length - 1}/{self._file_size}":
+                raise self._mismatch(f"The answer is for another range, {given[:80]!r}")
+        stated = response.headers.get("Content-Length", str(expected))
+        if stated != str(expected):
+            raise self._mismatch(f"The answer has {stated[:20]} bytes in place of {expected}")
+
+    def _too_short(self, missing_bytes: int) -> BrokenTransferError:
+        return BrokenTransferError(f"The answer ends {missing_bytes} bytes too early", on=self._url)
+
+    def _mismatch(self, what: str) -> DownloadError:
+        return DownloadError(Code.DOWNLOAD_MISMATCH, what, on=self._url)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patience: how often a broken transfer is tried again, and how slow a running one may be.
+
+1. What may go better next time is a `BrokenTransferError`. So many of them in a row, with next to
+   nothing arriving in between, and the last one stands.
+2. Waits between tries grow, are spread at random, honour Retry-After within a bound, and end at
+   once when the transfer is cancelled.
+3. A sender below the minimum rate is cut for good: a new connection to it would be as slow.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from puad.client.backoff import Backoff
+from puad.config import Limits
+from puad.core.errors import Code, DownloadError, OperatorError
+
+_PROGRESS_BYTES: Final = 1 << 14
+_GLANCE_S: Final = 0.1
+
+
+class BrokenTransferError(DownloadError):
+    """A transfer ended before its time; the next one may do better.
+
+    Args:
+        what: What happened.
+        on: The URL or the file.
+        retry_after_s: How long the server asked to wait; None when it did not.
+    """
+
+    def __init__(self, what: str, *, on: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(Code.DOWNLOAD_UNREACHABLE, what, on=on)
+        self.retry_after_s = retry_after_s
+
+
+class Patience:
+    """The tries of one transfer.
+
+    Args:
+        limits: How many tries, and how long the waits are.
+        cancelled: Ends a wait.
+    """
+
+    def __init__(self, limits: Limits, cancelled: Callable[[], bool]) -> None:
+        self._limits = limits
+        self._cancelled = cancelled
+        self._failures = 0
+        self._gained_bytes = 0
+
+    def received(self, size_bytes: int) -> None:
+        """Take note of bytes that arrived: enough of them, and earlier failures are forgotten."""
+        self._gained_bytes += size_bytes
+        if self._gained_bytes >= _PROGRESS_BYTES:
+            self._failures = self._gained_bytes = 0
+
+    def wait_after(self, error: BrokenTransferError) -> None:
+        """Wait before the next try.
+
+        Raises:
+            BrokenTransferError: `error` itself, when there have been tries enough.
+            OperatorError: `CANCELLED`.
+        """
+        self._failures += 1
+        if self._failures >= self._limits.download_attempts:
+            raise error
+        backoff = Backoff(self._limits.backoff_first_s, self._limits.backoff_most_s)
+        asked_s = min(error.retry_after_s or 0.0, self._limits.retry_after_most_s)
+        wait_s = max(backoff.wait_s(self._failures, random.random), asked_s)
+        end = time.monotonic() + wait_s
+        while (left := end - time.monotonic()) > 0:
+            require_going_on(self._cancelled)
+            time.sleep(min(left, _GLANCE_S))
+
+
+class MinimumRate:
+    """Counts what arrives in one window after another, over every connection of a transfer."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._bytes = 0
+        self._seconds = 0.0
+
+    def count(self, size_bytes: int, seconds: float) -> None:
+        """Take note of bytes and of the time that was spent waiting for them.
+
+        Raises:
+            DownloadError: `DOWNLOAD_UNREACHABLE`, when a whole window was too slow.
+        """
+        self._bytes += size_bytes
+        self._seconds += seconds
+        if self._seconds < self._limits.min_rate_window_s:
+            return
+        rate = self._bytes / self._seconds
+        if rate < self._limits.min_rate_bytes_s:
+            raise DownloadError(
+                Code.DOWNLOAD_UNREACHABLE,
+                f"The release service sends only {rate:.0f} bytes a second",
+            )
+        self._bytes, self._seconds = 0, 0.0
+
+
+def require_going_on(cancelled: Callable[[], bool]) -> None:
+    """Stop here when the transfer is cancelled.
+
+    Raises:
+        OperatorError: `CANCELLED`.
+    """
+    if cancelled():
+        raise OperatorError(Code.CANCELLED, "The download was cancelled")
