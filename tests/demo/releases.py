@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Release service of the demo: `puad-release` on a folder that the orchestrator serves.
+
+The keys and the first root are made once and kept, because the root of trust is part of every
+image; each run publishes on a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.demo.images import PROFILE
+from tests.demo.layout import REPOSITORY, Layout, key, tree_key
+from tests.demo.tool import run_tool
+
+_LEVEL = "3"  # quick to publish; a release that many nodes fetch deserves 19
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseService:
+    """One repository with its keys: `folder` is served, `keys` is not."""
+
+    folder: Path
+    keys: Path
+    log: Path
+
+    @property
+    def root_of_trust(self) -> Path:
+        """The root metadata that is built into images."""
+        return self.folder / "metadata/1.root.json"
+
+    def init(self) -> None:
+        """Make keys and an empty repository."""
+        self._run("init")
+
+    def publish(self, version: str, image: Path, kernel: Path) -> dict[str, Any]:
+        """Add an image with its kernel, sign, publish: the answer of `add`."""
+        options = ["--profile", PROFILE, "--version", version, "--level", _LEVEL]
+        added = self._run("add", image, *options, "--linux", kernel, keyed=False)
+        self._run("publish")
+        release: dict[str, Any] = added["release"]
+        return release
+
+    def target(self, path: str) -> Path:
+        """The published file of a target path."""
+        folder, _, name = path.rpartition("/")
+        (found,) = (self.folder / "targets" / folder).glob(f"*.{name}")
+        return found
+
+    def _run(self, command: str, *options: str | Path, keyed: bool = True) -> dict[str, Any]:
+        program = [sys.executable, "-m", "orchestrator_stub.release", command, *options]
+        keys = ["--keys", self.keys] if keyed else []
+        output = run_tool([*program, "--repo", self.folder, *keys, "--json"], self.log)
+        answer: dict[str, Any] = json.loads(output)
+        return answer
+
+
+def founded(layout: Layout) -> ReleaseService:
+    """A release service for this run, with the keys that the cached images trust."""
+    code = tree_key(REPOSITORY / "orchestrator_stub/release")
+    kept = layout.cache / f"trust-{key(f'{datetime.now(UTC):%Y-%m}', code)}"
+    log = layout.logs / "release.log"
+    if not kept.exists():
+        half = kept.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        ReleaseService(half / "release", half / "keys", log).init()
+        half.rename(kept)
+    shutil.copytree(kept / "release", layout.release)
+    shutil.copytree(kept / "keys", layout.run / "keys")
+    return ReleaseService(layout.release, layout.run / "keys", log)
