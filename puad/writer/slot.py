@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The slot under write: positioned reads and writes on boot control's descriptor.
+
+1. Where the device can, bytes go past the page cache (O_DIRECT): an update must not push the
+   node's own work out of memory, and reading back must ask the medium. That takes aligned buffers
+   (`make_buffer`), offsets and lengths; an odd rest goes through the cache.
+2. Where it cannot, `sync` drops what was written from the cache.
+3. Every failure of the medium is a `StorageError`, `SLOT_WRITE_FAILED`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from puad.core.errors import Code, StorageError
+
+_Transfer = Callable[[int, int, memoryview], None]
+_ALIGNMENT: Final = 4096
+
+
+class SlotFile:
+    """A slot, writable.
+
+    Args:
+        fd: Descriptor for reading and writing; it stays the caller's.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._direct_works = True
+        self._is_direct = False
+        self._unsynced_bytes = 0
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """How much was written since the last `sync`."""
+        return self._unsynced_bytes
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write all of `data`, which lies in a buffer of `make_buffer`.
+
+        Raises:
+            StorageError: `SLOT_WRITE_FAILED`.
+        """
+        with _slot_errors("written"):
+            done = self._past_cache(_write_all, offset, data)
+            self._through_cache(_write_all, offset + done, data[done:])
+        self._unsynced_bytes += len(data)
+
+    def read(self, offset: int, into: memoryview) -> bool:
+        """Fill `into` from the slot; False when the medium does not give the bytes."""
+        try:
+            done = self._past_cache(_read_all, offset, into)
+            os.posix_fadvise(self._fd, offset, len(into), os.POSIX_FADV_DONTNEED)
+            self._through_cache(_read_all, offset + done, into[done:])
+        except OSError:
+            return False
+        return True
+
+    def sync(self) -> None:
+        """Return when everything written is on the medium.
+
+        Raises:
+            StorageError: `SLOT_WRITE_FAILED`.
+        """
+        with _slot_errors("synced"):
+            os.fsync(self._fd)
+            if not self._direct_works:
+                os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        self._unsynced_bytes = 0
+
+    def close(self) -> None:
+        """Give the descriptor back as it came."""
+        with contextlib.suppress(OSError):
+            self._set_direct(wanted=False)
+
+    def _past_cache(self, transfer: _Transfer, offset: int, data: memoryview) -> int:
+        """Transfer the aligned part and say how much that is."""
+        if not self._direct_works or offset % _ALIGNMENT:
+            return 0
+        length = len(data) - len(data) % _ALIGNMENT
+        try:
+            self._set_direct(wanted=True)
+            transfer(self._fd, offset, data[:length])
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._direct_works = False
+            return 0
+        return length
+
+    def _through_cache(self, transfer: _Transfer, offset: int, data: memoryview) -> None:
+        if data:
+            self._set_direct(wanted=False)
+            transfer(self._fd, offset, data)
+
+    def _set_direct(self, *, wanted: bool) -> None:
+        if self._is_direct != wanted:
+            flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_DIRECT
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | (os.O_DIRECT if wanted else 0))
+            self._is_direct = wanted
+
+
+def make_buffer(size_bytes: int) -> memoryview:
+    """Memory that starts on a page, as O_DIRECT wants it."""
+    return memoryview(mmap.mmap(-1, size_bytes))
+
+
+def _write_all(fd: int, offset: int, data: memoryview) -> None:
+    while data:
+        count = os.pwrite(fd, data, offset)
+        data, offset = data[count:], offset + count
+
+
+def _read_all(fd: int, offset: int, into: memoryview) -> None:
+    while into:
+        count = os.preadv(fd, [into], offset)
+        if not count:
+            raise OSError(errno.EIO, "it ends too early")
+        into, offset = into[count:], offset + count
+
+
+@contextlib.contextmanager
+def _slot_errors(done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            Code.SLOT_WRITE_FAILED, f"The slot cannot be {done}: {error.strerror}"
+        ) from error
