@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers for people: what a command has done, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orchestrator_stub.release.report import render_report, size_text
+
+Answer = Mapping[str, Any]
+
+
+def answer_text(command: str, answer: Answer) -> str:
+    """The answer of a command as text."""
+    if command == "status":
+        return render_report(answer)
+    return "\n".join(_TEXTS[command](answer))
+
+
+def _init(answer: Answer) -> Iterator[str]:
+    yield "The repository is ready. Build this root of trust into your images:"
+    yield f"  {answer['root_json']}"
+    yield "Private keys, to be backed up and kept from others:"
+    yield f"  {answer['keys']}"
+    yield "Only `rotate` needs the root-*.pem files: take them off this machine."
+
+
+def _add(answer: Answer) -> Iterator[str]:
+    release = answer["release"]
+    name = f"{release['profile']} {release['version']}"
+    if not answer["changed"]:
+        yield f"Nothing to do: {name} has these bytes already."
+        return
+    sizes = f"{size_text(release['file_size'])} for {size_text(release['image_size'])}"
+    yield f"Staged {name}: {sizes} of image. `puad-release publish` makes it public."
+
+
+def _publish(answer: Answer) -> Iterator[str]:
+    for release in answer["published"]:
+        yield f"Published {release['profile']} {release['version']}"
+        yield f"  path      {release['path']}"
+        yield f"  file hash {release['file_hash']}"
+    yield from _signed(answer)
+
+
+def _withdraw(answer: Answer) -> Iterator[str]:
+    name = f"{answer['profile']} {answer['version']}"
+    if answer["was_published"]:
+        yield f"Withdrew {name}; this is published already, no `publish` is needed."
+    if answer["was_staged"]:
+        yield f"Removed {name} from the staged releases."
+    if answer["deleted"]:
+        yield "Deleted its files."
+    if not answer["changed"]:
+        yield f"Nothing to do: {name} was withdrawn before."
+        return
+    yield from _signed(answer)
+
+
+def _rotate(answer: Answer) -> Iterator[str]:
+    yield f"The {answer['role']} role has new keys:"
+    yield from (f"  {path}" for path in answer["new_keys"])
+    yield "No longer trusted once nodes have asked again; destroy what is left of:"
+    yield from (f"  {path}" for path in answer["old_keys"])
+    yield f"The newest root is {answer['root_json']}; build it into new images."
+
+
+def _export(answer: Answer) -> Iterator[str]:
+    release = answer["release"]
+    yield f"Exported {release['profile']} {release['version']} to {answer['folder']}"
+    yield f"  can be installed until {answer['expires']}"
+    yield "The served metadata were signed anew above it."
+
+
+def _signed(answer: Answer) -> Iterator[str]:
+    if not answer["signed"]:
+        yield "Nothing to do: nothing is staged, and nothing nears its expiry."
+    for role, entry in answer["signed"].items():
+        yield f"Signed {role} version {entry['version']}, holds until {entry['expires']}"
+
+
+_TEXTS = {
+    "init": _init,
+    "add": _add,
+    "publish": _publish,
+    "withdraw": _withdraw,
+    "rotate": _rotate,
+    "export": _export,
+}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of `puad-release`: each does one thing and answers with plain values.
+
+An answer has `changed` and what a script or a person wants to know next; `main` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from orchestrator_stub.release.adding import Work, add_release
+from orchestrator_stub.release.disk import Disk
+from orchestrator_stub.release.draft import Draft
+from orchestrator_stub.release.export import choose_release, export_release
+from orchestrator_stub.release.founding import found_repository
+from orchestrator_stub.release.image import RawImage
+from orchestrator_stub.release.keys import KeyFolder
+from orchestrator_stub.release.layout import Layout, require_apart
+from orchestrator_stub.release.lock import publisher_lock
+from orchestrator_stub.release.publication import Outcome, Publisher, current_content
+from orchestrator_stub.release.publication import publish as publish_content
+from orchestrator_stub.release.report import describe_release, describe_repository, moment
+from orchestrator_stub.release.repository import Published, read_published
+from orchestrator_stub.release.roles import Role, RolePlan
+from orchestrator_stub.release.rotation import rotate as rotate_keys
+from orchestrator_stub.release.staging import read_staged, sweep
+from orchestrator_stub.release.state import State, load_state
+from orchestrator_stub.release.withdrawal import Request
+from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
+
+Answer = dict[str, Any]
+
+
+def init(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Answer:
+    """Make keys and a repository."""
+    require_apart(publisher.keys.folder, publisher.layout.folder)
+    with publisher_lock(publisher.layout.lock):
+        root = found_repository(publisher, plans)
+    return {"changed": True, "root_json": str(root), "keys": str(publisher.keys.folder)}
+
+
+def add(
+    layout: Layout, disk: Disk, keys: KeyFolder | None, image: RawImage, draft: Draft, work: Work
+) -> Answer:
+    """Stage an image as a release."""
+    load_state(layout)
+    published = _read(layout, keys)
+    release, changed = add_release(layout, disk, published, image, draft, work)
+    return {"changed": changed, "release": describe_release(release)}
+
+
+def publish(publisher: Publisher, *, refresh: bool) -> Answer:
+    """Publish what is staged, and sign anew what nears its expiry."""
+    with _opened(publisher) as (state, published):
+        staged = read_staged(publisher.layout)
+        content = current_content(published)
+        for one in staged:
+            content = content.plus(one.release.files)
+        outcome = publish_content(
+            publisher, state, published, content=content, staged=staged, refresh=refresh
+        )
+        for one in staged:
+            publisher.disk.remove(one.folder)
+        sweep(publisher.layout, publisher.disk)
+    answer = {"published": [describe_release(one.release) for one in staged]}
+    return {"changed": bool(outcome.versions), **answer, **_signed(outcome)}
+
+
+def withdraw(publisher: Publisher, request: Request) -> Answer:
+    """Withdraw a release, and publish that at once."""
+    with _opened(publisher) as (state, published):
+        done = withdraw_release(publisher, state, published, request)
+    return {
+        "changed": done.was_published or done.was_staged or done.deleted,
+        "profile": done.profile,
+        "version": request.version,
+        "was_published": done.was_published,
+        "was_staged": done.was_staged,
+        "deleted": done.deleted,
+        **_signed(done.outcome),
+    }
+
+
+def rotate(publisher: Publisher, role: Role, chosen: Sequence[str]) -> Answer:
+    """Give a role new keys."""
+    with _opened(publisher, previous_root_counts=True) as (state, published):
+        done = rotate_keys(publisher, state, published, role, chosen)
+    keys = publisher.keys
+    return {
+        "changed": True,
+        "role": role.value,
+        "root_json": str(publisher.layout.root(done.root_version)),
+        "old_keys": [str(keys.file_of(role, key_id)) for key_id in done.old_key_ids],
+        "new_keys": [str(keys.file_of(role, key_id)) for key_id in done.new_key_ids],
+    }
+
+
+def export(
+    publisher: Publisher, folder: Path, name: tuple[str | None, str | None], valid: timedelta
+) -> Answer:
+    """Write one release as a repository of its own."""
+    with _opened(publisher) as (state, published):
+        release = choose_release(published, *name)
+        done = export_release(
+            publisher, state, published, release=release, folder=folder, valid=valid
+        )
+    return {
+        "changed": True,
+        "folder": str(folder),
+        "release": describe_release(done.release),
+        "expires": moment(done.expires),
+        **_signed(done.outcome),
+    }
+
+
+def status(layout: Layout, keys: KeyFolder | None, now: datetime) -> Answer:
+    """Describe the repository."""
+    state = load_state(layout)
+    published = _read(layout, keys)
+    return describe_repository(published, state, read_staged(layout), keys, now)
+
+
+@contextmanager
+def _opened(
+    publisher: Publisher, *, previous_root_counts: bool = False
+) -> Iterator[tuple[State, Published]]:
+    layout, keys = publisher.layout, publisher.keys
+    require_apart(keys.folder, layout.folder)
+    load_state(layout)
+    with publisher_lock(layout.lock):
+        published = _read(layout, keys, previous_root_counts=previous_root_counts)
+        yield load_state(layout), published
+
+
+def _read(
+    layout: Layout, keys: KeyFolder | None, *, previous_root_counts: bool = False
+) -> Published:
+    anchor = keys.anchor if keys and keys.anchor.is_file() else None
+    return read_published(layout, anchor=anchor, previous_root_counts=previous_root_counts)
+
+
+def _signed(outcome: Outcome) -> Answer:
+    return {
+        "signed": {
+            role.value: {"version": version, "expires": moment(outcome.expires[role])}
+            for role, version in outcome.versions.items()
+        }
+    }

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A draft: what the publisher says of an image, before its bytes have been read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from orchestrator_stub.release.errors import UsageError
+from orchestrator_stub.release.frames import Encoded
+from orchestrator_stub.release.release import ReleaseFile, file_path
+from puad.core.errors import TrustError
+from puad.core.manifest import BootFile, BootFileKind, Manifest, parse_manifest
+from puad.core.profile import OSProfile, parse_profile
+from puad.core.version import compare_versions
+
+_CLOCK_TOLERANCE: Final = timedelta(hours=1)
+_NO_HASH: Final = "0" * 64
+# The documents of an OS profile manifest by its field, and how their target paths end.
+DOCUMENTS: Final[Mapping[str, str]] = {
+    "package_manifest_url": "_pkg_manifest.json",
+    "existing_cves_url": "_cve.json",
+    "fixed_cves_url": "_fixed_cves.json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the publisher says of an image.
+
+    Attributes:
+        about: The OS profile manifest, still without paths and hash.
+        format: Format of the published file.
+        built_at: When it was built, UTC.
+        min_version: The version floor that it brings.
+        root_partuuid: The partition id that its boot files expect.
+        boot_files: Files for the boot loader.
+        documents: Package manifest and CVE lists, by the manifest's field that names them.
+    """
+
+    about: OSProfile
+    format: str
+    built_at: datetime
+    min_version: str | None = None
+    root_partuuid: str | None = None
+    boot_files: Mapping[BootFileKind, Path] = field(default_factory=dict)
+    documents: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Profile (IMAGE_ID of its os-release) and version (IMAGE_VERSION)."""
+        return self.about.profile_name, self.about.image_id
+
+    @property
+    def image_path(self) -> str:
+        """Target path of the image."""
+        return self.path(f".{self.format}")
+
+    @property
+    def index_path(self) -> str:
+        """Target path of the chunk index."""
+        return f"{self.image_path}.idx"
+
+    @property
+    def boot_paths(self) -> dict[str, BootFileKind]:
+        """Target path and kind of each boot file."""
+        return {self.path(f".{kind}"): kind for kind in sorted(self.boot_files)}
+
+    def path(self, ending: str) -> str:
+        """The target path of the release's file with that ending."""
+        return file_path(*self.key, ending)
+
+    def check(self, now: datetime) -> None:
+        """Refuse what no reader would accept, before the long work begins.
+
+        Raises:
+            UsageError: When a word has a wrong form, or the times and versions contradict.
+        """
+        self.manifest(Encoded(1, _NO_HASH, 1, _NO_HASH), ())
+        self.profile_manifest(_NO_HASH)
+        if self.built_at > now + _CLOCK_TOLERANCE:
+            raise UsageError(
+                "the image would have been built in the future, and nodes would not trust clocks",
+                on=self.built_at.isoformat(),
+                hint="Correct this machine's clock, or give the true time with --built-at.",
+            )
+        if self.min_version and compare_versions(self.min_version, self.about.image_id) > 0:
+            raise UsageError(
+                "the image would lie below the version floor that it brings",
+                on=f"{self.min_version} > {self.about.image_id}",
+                hint="Give a --min-version that is not newer than --version.",
+            )
+
+    def manifest(self, encoded: Encoded, small: Sequence[ReleaseFile]) -> Manifest:
+        """The manifest of the image.
+
+        Args:
+            encoded: What the image became.
+            small: The release's other files; the boot files among them are listed.
+
+        Raises:
+            UsageError: When a word has a wrong form.
+        """
+        kinds = self.boot_paths
+        boot = [f for f in small if f.path in kinds]
+        manifest = Manifest(
+            profile=self.about.profile_name,
+            version=self.about.image_id,
+            format=self.format,
+            image_size=encoded.image_size,
+            image_hash=encoded.image_hash,
+            built_at=self.built_at.astimezone(UTC).replace(microsecond=0),
+            index=self.index_path,
+            min_version=self.min_version,
+            root_partuuid=self.root_partuuid,
+            boot_files=tuple(BootFile(kinds[f.path], f.path, f.size, f.sha256) for f in boot),
+        )
+        try:
+            return parse_manifest(manifest.dump())
+        except TrustError as error:
+            raise _wrong_form(error, self) from error
+
+    def profile_manifest(self, file_hash: str) -> bytes:
+        """The OS profile manifest, as YAML.
+
+        Raises:
+            UsageError: When a word has a wrong form.
+        """
+        urls = {key: self.path(DOCUMENTS[key]) for key in self.documents}
+        document = replace(
+            self.about,
+            image_url=self.image_path,
+            file_hash=file_hash,
+            package_manifest_url=urls.get("package_manifest_url", ""),
+            existing_cves_url=urls.get("existing_cves_url", ""),
+            fixed_cves_url=urls.get("fixed_cves_url", ""),
+        ).dump()
+        try:
+            parse_profile(document)
+        except TrustError as error:
+            raise _wrong_form(error, self) from error
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+
+    def built(self, at: datetime) -> Draft:
+        """This draft with another time of building."""
+        return replace(self, built_at=at)
+
+
+def _wrong_form(error: TrustError, draft: Draft) -> UsageError:
+    return UsageError(
+        error.what,
+        on=" ".join(draft.key),
+        hint="Use letters, digits and . _ + ~ - for profile and versions; see --help.",
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exporting: one release as a complete repository in a folder, for nodes without a network.
+
+Rules:
+
+1. Its metadata take their version numbers from the served repository's counters, and the served
+   metadata are signed anew above them at once. A node that has installed from the folder so finds
+   nothing older online.
+2. They hold for as long as was asked, all of them, and the root too.
+3. The folder appears under its name when it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from orchestrator_stub.release.chain import (
+    Authority,
+    expiries,
+    next_versions,
+    sign_chain,
+)
+from orchestrator_stub.release.content import Content
+from orchestrator_stub.release.errors import RepositoryError, UnknownReleaseError, UsageError
+from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
+from orchestrator_stub.release.publication import Outcome, Publisher, current_content, publish
+from orchestrator_stub.release.release import Release
+from orchestrator_stub.release.repository import Published
+from orchestrator_stub.release.roles import CHAIN
+from orchestrator_stub.release.state import State
+from puad.core.version import newest
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was exported: the release, until when it can be installed, and its versions."""
+
+    release: Release
+    expires: datetime
+    outcome: Outcome
+
+
+def choose_release(published: Published, profile: str | None, version: str | None) -> Release:
+    """The published release of that name; the newest of a profile without a version.
+
+    Raises:
+        UnknownReleaseError: When there is none.
+        UsageError: When several profiles would do.
+    """
+    matching = [
+        release
+        for release in published.releases
+        if profile in (None, release.key[0]) and version in (None, release.key[1])
+    ]
+    if not matching:
+        raise UnknownReleaseError(
+            "there is no such release",
+            on=" ".join(filter(None, (profile, version))),
+            hint="`puad-release status` lists the published ones.",
+        )
+    profiles = sorted({release.key[0] for release in matching})
+    if len(profiles) > 1:
+        raise UsageError(
+            "several profiles have such a release",
+            on=version or "the newest version",
+            hint=f"Say which with --profile: {', '.join(profiles)}.",
+        )
+    latest = newest(release.key[1] for release in matching)
+    return next(release for release in matching if release.key[1] == latest)
+
+
+def export_release(
+    publisher: Publisher,
+    state: State,
+    published: Published,
+    *,
+    release: Release,
+    folder: Path,
+    valid: timedelta,
+) -> Exported:
+    """Write one release as a repository of its own.
+
+    Args:
+        publisher: Who publishes.
+        state: The counters and validities.
+        published: What readers see now.
+        release: Which release.
+        folder: Where; it must not exist yet, or be empty.
+        valid: For how long its metadata hold.
+
+    Raises:
+        UsageError: When the folder is in use, or the root would expire earlier.
+        ReleaseError: When it cannot be signed or written.
+    """
+    _check(publisher, published, folder, valid)
+    state = next_versions(state, published, CHAIN)
+    state.save(publisher.layout, publisher.disk)
+    content = Content(release.files, current_content(published).withdrawn)
+    expires = expiries(publisher.now, dict.fromkeys(CHAIN, valid))
+    chain = sign_chain(
+        Authority(publisher.keys, (published.root,), (published.root,)),
+        state,
+        CHAIN,
+        targets=content.targets,
+        published=published,
+        expires=expires,
+    )
+    disk = publisher.disk
+    partial = Layout(folder.with_name(f".{folder.name}.partial"))
+    disk.remove(partial.folder)
+    _copy_files(publisher, release, partial)
+    disk.write(partial.target(CATALOGUE_PATH, content.catalogue_file.sha256), content.catalogue)
+    _copy_roots(publisher, published.roots, partial)
+    chain.write(partial, disk)
+    if folder.exists():
+        disk.remove(folder)
+    disk.move(partial.folder, folder)
+    outcome = publish(publisher, state, published, content=current_content(published))
+    return Exported(release, expires[CHAIN[-1]], outcome)
+
+
+def _check(publisher: Publisher, published: Published, folder: Path, valid: timedelta) -> None:
+    if folder.resolve().is_relative_to(publisher.layout.folder.resolve()):
+        raise UsageError(
+            "the folder lies inside the repository that is served",
+            on=str(folder),
+            hint="Name a folder outside --repo.",
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            "the folder is in use", on=str(folder), hint="Name a new or an empty folder."
+        )
+    if published.root.expires < publisher.now + valid:
+        raise UsageError(
+            "the root would expire before the export does",
+            on=f"root expires {published.root.expires.isoformat()}",
+            hint="Shorten --valid, or run `puad-release rotate root` first.",
+        )
+
+
+def _copy_files(publisher: Publisher, release: Release, partial: Layout) -> None:
+    for file in release.files:
+        source = publisher.layout.target(file.path, file.sha256)
+        if publisher.disk.copy(source, partial.target(file.path, file.sha256)) != file.sha256:
+            raise RepositoryError(
+                "a published file does not have its signed hash",
+                on=str(source),
+                hint="Bring the file back from a backup: nodes will refuse it as it is.",
+            )
+
+
+def _copy_roots(publisher: Publisher, roots: Sequence[bytes], partial: Layout) -> None:
+    for number, root in enumerate(roots, start=1):
+        publisher.disk.write(partial.root(number), root)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames: an image becomes a published file and its chunk index, in one pass.
+
+Rules:
+
+1. Each chunk of `CHUNK_BYTES` is encoded by itself, so that a node can fetch and check any of
+   them alone. For `raw.zst` that is one zstd frame with its content size and checksum; frames one
+   after another are a zstd file, which any `zstd -d` reads.
+2. Threads encode, one reads, and the same one writes in order; only a few chunks for each thread
+   are ever in memory, whatever the image's size.
+3. The same image, format, level and zstd library give the same bytes, whatever the threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
+
+import zstandard
+
+from orchestrator_stub.release.image import RawImage
+from puad.core.chunks import Chunk, ChunkIndex
+
+MIN_LEVEL: Final = 1
+MAX_LEVEL: Final = 22
+_CHUNKS_PER_THREAD: Final = 2
+
+Encoder = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an image became: size in bytes and SHA-256 hex, of the image and of its file."""
+
+    image_size: int
+    image_hash: str
+    file_size: int
+    file_hash: str
+
+
+@dataclass(slots=True)
+class _Frame:
+    image_length: int
+    sha256: bytes
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Tally:
+    chunks: list[Chunk] = field(default_factory=list)
+    image_offset: int = 0
+    file_offset: int = 0
+
+    def add(self, frame: _Frame) -> None:
+        self.chunks.append(
+            Chunk(
+                self.image_offset,
+                frame.image_length,
+                self.file_offset,
+                len(frame.data),
+                frame.sha256,
+            )
+        )
+        self.image_offset += frame.image_length
+        self.file_offset += len(frame.data)
+
+
+def raw_encoder(_level: int) -> Encoder:
+    """Chunks as they are."""
+    return bytes
+
+
+def zstd_encoder(level: int) -> Encoder:
+    """Chunks as zstd frames; each thread keeps its own compressor."""
+    local = threading.local()
+
+    def encode(chunk: bytes) -> bytes:
+        if not hasattr(local, "compressor"):
+            local.compressor = zstandard.ZstdCompressor(
+                level=level, write_content_size=True, write_checksum=True
+            )
+        compressor: zstandard.ZstdCompressor = local.compressor
+        return compressor.compress(chunk)
+
+    return encode
+
+
+ENCODERS: Final[dict[str, Callable[[int], Encoder]]] = {
+    "raw": raw_encoder,
+    "raw.zst": zstd_encoder,
+}
+
+
+def encode_image(
+    image: RawImage,
+    out: BinaryIO,
+    encode: Encoder,
+    *,
+    threads: int,
+    progress: Callable[[int], object],
+) -> tuple[Encoded, ChunkIndex]:
+    """Write the published file of an image.
+
+    Args:
+        image: The image.
+        out: Where the published file is written.
+        encode: What makes a frame of a chunk.
+        threads: How many encode at a time.
+        progress: Called with the image bytes of each frame that was written.
+
+    Raises:
+        InputError: When the image cannot be read.
+    """
+    image_hash, file_hash, tally = hashlib.sha256(), hashlib.sha256(), _Tally()
+    with ThreadPoolExecutor(threads, thread_name_prefix="frames") as pool:
+        chunks = _hashed(image, image_hash.update)
+        for frame in _in_order(pool, chunks, encode, threads * _CHUNKS_PER_THREAD):
+            out.write(frame.data)
+            file_hash.update(frame.data)
+            tally.add(frame)
+            progress(frame.image_length)
+    encoded = Encoded(image.size, image_hash.hexdigest(), tally.file_offset, file_hash.hexdigest())
+    return encoded, ChunkIndex(image.size, tuple(tally.chunks))
+
+
+def hash_image(image: RawImage, progress: Callable[[int], object]) -> str:
+    """The image hash alone."""
+    image_hash = hashlib.sha256()
+    for chunk in _hashed(image, image_hash.update):
+        progress(len(chunk))
+    return image_hash.hexdigest()
+
+
+def _hashed(image: RawImage, update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in image.chunks():
+        update(chunk)
+        yield chunk
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, chunks: Iterator[bytes], encode: Encoder, most: int
+) -> Iterator[_Frame]:
+    waiting: deque[Future[_Frame]] = deque()
+    try:
+        for chunk in chunks:
+            if len(waiting) == most:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_make_frame, chunk, encode))
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _make_frame(chunk: bytes, encode: Encoder) -> _Frame:
+    return _Frame(len(chunk), hashlib.sha256(chunk).digest(), encode(chunk))

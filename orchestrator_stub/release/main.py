@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`puad-release`: publish signed OS images as static files.
+
+Answers go to stdout, errors and progress to stderr. With `--json` the answer is one JSON object,
+and so is an error. Exit codes are those of sysexits; nothing to do is success with
+`"changed": false`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from tqdm import tqdm
+
+from orchestrator_stub.release import commands
+from orchestrator_stub.release.adding import Progress, Work
+from orchestrator_stub.release.answers import answer_text
+from orchestrator_stub.release.arguments import make_parser
+from orchestrator_stub.release.disk import Disk
+from orchestrator_stub.release.draft import Draft
+from orchestrator_stub.release.errors import KeyAccessError, ReleaseError, UsageError
+from orchestrator_stub.release.image import RawImage, open_image
+from orchestrator_stub.release.keys import KeyFolder, read_private
+from orchestrator_stub.release.layout import Layout
+from orchestrator_stub.release.publication import Publisher
+from orchestrator_stub.release.roles import parse_duration, plan_roles
+from orchestrator_stub.release.withdrawal import Request
+from puad.core.manifest import BootFileKind
+from puad.core.profile import OSProfile, SecurityFeature
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is the process's."""
+    try:
+        options = make_parser().parse_args(argv)
+    except SystemExit as stop:
+        return os.EX_OK if stop.code in (0, None) else os.EX_USAGE
+    try:
+        answer = _perform(options)
+    except ReleaseError as error:
+        _print_error(error, as_json=options.json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("puad-release: interrupted", file=sys.stderr)
+        return 130
+    print(json.dumps(answer, indent=1) if options.json else answer_text(options.command, answer))
+    return os.EX_OK
+
+
+def _perform(options: argparse.Namespace) -> dict[str, Any]:
+    perform = {
+        "init": _init,
+        "add": _add,
+        "publish": _publish,
+        "withdraw": _withdraw,
+        "rotate": _rotate,
+        "export": _export,
+        "status": _status,
+    }
+    return perform[options.command](options)
+
+
+def _init(options: argparse.Namespace) -> dict[str, Any]:
+    plans = plan_roles(options.key_count, options.threshold, options.expires)
+    return commands.init(_publisher(options), plans)
+
+
+def _publish(options: argparse.Namespace) -> dict[str, Any]:
+    return commands.publish(_publisher(options), refresh=options.refresh)
+
+
+def _withdraw(options: argparse.Namespace) -> dict[str, Any]:
+    request = Request(options.version, options.profile, options.reason, options.delete)
+    return commands.withdraw(_publisher(options), request)
+
+
+def _rotate(options: argparse.Namespace) -> dict[str, Any]:
+    return commands.rotate(_publisher(options), options.role, options.old_key)
+
+
+def _export(options: argparse.Namespace) -> dict[str, Any]:
+    name = (options.profile, options.version)
+    valid = parse_duration(options.valid)
+    return commands.export(_publisher(options), options.folder, name, valid)
+
+
+def _status(options: argparse.Namespace) -> dict[str, Any]:
+    return commands.status(Layout(options.repo), _keys(options), _now())
+
+
+def _publisher(options: argparse.Namespace) -> Publisher:
+    passphrase = None
+    if options.passphrase_file is not None:
+        passphrase = read_private(options.passphrase_file).rstrip(b"\r\n")
+        if not passphrase:
+            raise KeyAccessError("the passphrase is empty", on=str(options.passphrase_file))
+    keys = KeyFolder(options.keys, passphrase)
+    return Publisher(Layout(options.repo), Disk(), keys, _now())
+
+
+def _keys(options: argparse.Namespace) -> KeyFolder | None:
+    return KeyFolder(options.keys) if options.keys else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _add(options: argparse.Namespace) -> dict[str, Any]:
+    with open_image(options.image) as image, _bars(options) as progress:
+        draft = _draft(options, image)
+        draft.check(_now())
+        work = Work(options.level, options.threads, progress)
+        return commands.add(Layout(options.repo), Disk(), _keys(options), image, draft, work)
+
+
+def _draft(options: argparse.Namespace, image: RawImage) -> Draft:
+    about = OSProfile(
+        name=options.name or f"{options.profile} {options.version}",
+        profile_name=options.profile,
+        image_url="",
+        image_id=options.version,
+        file_hash="",
+        security_feature=SecurityFeature(options.security_feature),
+        architecture=options.architecture,
+        description=options.description,
+        app_version=options.app_version,
+    )
+    documents = {
+        "package_manifest_url": options.package_manifest,
+        "existing_cves_url": options.existing_cves,
+        "fixed_cves_url": options.fixed_cves,
+    }
+    boot_files = {kind: getattr(options, kind.value) for kind in BootFileKind}
+    return Draft(
+        about=about,
+        format=options.format,
+        built_at=options.built_at or _build_date(image),
+        min_version=options.min_version,
+        root_partuuid=options.root_partuuid,
+        boot_files={kind: path for kind, path in boot_files.items() if path is not None},
+        documents={key: path for key, path in documents.items() if path is not None},
+    )
+
+
+def _build_date(image: RawImage) -> datetime:
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return image.modified_at
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError("SOURCE_DATE_EPOCH is not a Unix time", on=text) from error
+
+
+@contextmanager
+def _bars(options: argparse.Namespace) -> Iterator[Progress]:
+    """Progress bars on stderr: on a terminal, or when asked for."""
+    shown = options.progress or sys.stderr.isatty()
+    with ExitStack() as bars:
+
+        def begin(what: str, total: int) -> Callable[[int], object]:
+            bar = tqdm(
+                desc=what,
+                total=total,
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                disable=not shown,
+                file=sys.stderr,
+            )
+            return bars.enter_context(bar).update
+
+        yield begin
+
+
+def _print_error(error: ReleaseError, *, as_json: bool) -> None:
+    if as_json:
+        fields = {"code": error.code, "what": error.what, "on": error.on, "hint": error.hint}
+        print(json.dumps({"error": fields}, indent=1))
+        return
+    print(f"puad-release: {error}", file=sys.stderr)
+    if error.hint:
+        print(error.hint, file=sys.stderr)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of `puad-release status`: roles, keys and releases, as values and as text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator_stub.release.keys import KeyFolder
+from orchestrator_stub.release.release import Release
+from orchestrator_stub.release.repository import Published
+from orchestrator_stub.release.roles import Role, is_near
+from orchestrator_stub.release.staging import StagedRelease
+from orchestrator_stub.release.state import State
+
+_COLUMNS: Final = 80
+_KEY_DIGITS: Final = 16
+# A publication renews at half of the validity, so at a quarter somebody forgot to publish.
+_WARN_PART: Final = 4
+
+
+def describe_repository(
+    published: Published,
+    state: State,
+    staged: Iterable[StagedRelease],
+    keys: KeyFolder | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """The status of a repository, as `--json` prints it."""
+    return {
+        "repository": str(published.layout.folder),
+        "root_json": str(published.layout.root(published.root.version)),
+        "roles": [_role(role, published, state, keys, now) for role in Role],
+        "releases": [describe_release(release) for release in published.releases],
+        "staged": [describe_release(one.release) for one in staged],
+        "withdrawn": [
+            {"profile": w.profile, "version": w.version, "reason": w.reason, "at": w.at}
+            for w in published.catalogue.withdrawn
+        ],
+    }
+
+
+def describe_release(release: Release) -> dict[str, Any]:
+    """A release, as `--json` prints it."""
+    manifest = release.manifest
+    return {
+        "profile": manifest.profile,
+        "version": manifest.version,
+        "path": release.image.path,
+        "format": manifest.format,
+        "file_size": release.image.size,
+        "file_hash": release.image.sha256,
+        "image_size": manifest.image_size,
+        "image_hash": manifest.image_hash,
+        "built_at": moment(manifest.built_at),
+        "min_version": manifest.min_version,
+        "boot_files": [file.kind.value for file in manifest.boot_files],
+    }
+
+
+def moment(time: datetime) -> str:
+    """A time as every document of a repository writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def render_report(report: Mapping[str, Any]) -> str:
+    """The status as text of at most 80 columns."""
+    return "\n".join(_lines(report))
+
+
+def size_text(size: int) -> str:
+    """A size for people."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:  # noqa: PLR2004 - the step between binary units
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _role(
+    role: Role, published: Published, state: State, keys: KeyFolder | None, now: datetime
+) -> dict[str, Any]:
+    signed = published.signed[role]
+    entry = published.root.roles[role]
+    near = is_near(signed.expires, state.validity[role], now, part=_WARN_PART)
+    return {
+        "role": role.value,
+        "version": signed.version,
+        "expires": moment(signed.expires),
+        "freshness": "expired" if signed.is_expired(now) else "near" if near else "good",
+        "threshold": entry.threshold,
+        "keys": [
+            {"id": key_id, "present": keys.has(role, key_id) if keys else None}
+            for key_id in entry.keyids
+        ],
+    }
+
+
+def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Repository {report['repository']}"
+    yield f"Root of trust {report['root_json']}"
+    yield ""
+    yield f"{'ROLE':<10} {'VERSION':>7}  {'EXPIRES':<21} KEYS"
+    for role in report["roles"]:
+        yield from _role_lines(role)
+    yield ""
+    yield from _table("Published", report["releases"])
+    yield from _table("Staged, waiting for `publish`", report["staged"])
+    yield "Withdrawn:" if report["withdrawn"] else "Withdrawn: none"
+    for withdrawal in report["withdrawn"]:
+        text = f"{withdrawal['profile']} {withdrawal['version']} at {withdrawal['at']}: "
+        yield from textwrap.wrap(
+            text + withdrawal["reason"],
+            _COLUMNS,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+
+
+def _role_lines(role: Mapping[str, Any]) -> Iterator[str]:
+    count = f"{role['threshold']} of {len(role['keys'])} must sign"
+    yield f"{role['role']:<10} {role['version']:>7}  {role['expires']:<21} {count}"
+    for key in role["keys"]:
+        place = {True: "here", False: "not here", None: ""}[key["present"]]
+        yield f"{'':<42}{key['id'][:_KEY_DIGITS]} {place}".rstrip()
+    if role["freshness"] != "good":
+        what = "has expired" if role["freshness"] == "expired" else "expires soon"
+        cure = "rotate root" if role["role"] == Role.ROOT else "publish"
+        yield f"{'':<10} WARNING: {role['role']} {what}; run `puad-release {cure}`"
+
+
+def _table(title: str, releases: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    rows = list(releases)
+    yield f"{title}:" if rows else f"{title}: none"
+    for row in rows:
+        sizes = f"{size_text(row['file_size'])} for {size_text(row['image_size'])}"
+        line = f"{row['profile']} {row['version']}  {row['format']}  {sizes}"
+        yield from textwrap.wrap(line, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
+    yield ""

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The four roles of a repository: how many keys each has, and how long its word holds.
+
+Defaults and their reasons stand in `docs/releases.md`. The root role has three keys of which two
+must sign: one may be lost, and one may be stolen, without harm to the fleet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from orchestrator_stub.release.errors import UsageError
+
+MAX_KEYS: Final = 16
+MAX_VALIDITY: Final = timedelta(days=3650)
+MIN_VALIDITY: Final = timedelta(seconds=1)
+_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(s|min|h|d)")
+
+
+class Role(StrEnum):
+    """Who signs what, named as in TUF."""
+
+    ROOT = "root"
+    TARGETS = "targets"
+    SNAPSHOT = "snapshot"
+    TIMESTAMP = "timestamp"
+
+
+# The roles whose documents name one another, in the order of signing.
+CHAIN: Final = (Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP)
+
+
+@dataclass(frozen=True, slots=True)
+class RolePlan:
+    """How a role is set up: its number of keys, how many must sign, and how long that holds."""
+
+    key_count: int
+    threshold: int
+    validity: timedelta
+
+
+DEFAULT_PLANS: Final[Mapping[Role, RolePlan]] = {
+    Role.ROOT: RolePlan(3, 2, timedelta(days=365)),
+    Role.TARGETS: RolePlan(1, 1, timedelta(days=90)),
+    Role.SNAPSHOT: RolePlan(1, 1, timedelta(days=7)),
+    Role.TIMESTAMP: RolePlan(1, 1, timedelta(days=1)),
+}
+
+
+def plan_roles(
+    key_counts: Iterable[str], thresholds: Iterable[str], validities: Iterable[str]
+) -> dict[Role, RolePlan]:
+    """The set-up of each role from `role=value` words, with defaults for the rest.
+
+    A role whose threshold alone is given gets at least that many keys.
+
+    Raises:
+        UsageError: When a word cannot be read or asks for more signatures than keys.
+    """
+    counts = {role: _number(role, value) for role, value in _pairs(key_counts).items()}
+    needed = {role: _number(role, value) for role, value in _pairs(thresholds).items()}
+    valid = {role: parse_duration(value) for role, value in _pairs(validities).items()}
+    plans = {}
+    for role, default in DEFAULT_PLANS.items():
+        threshold = needed.get(role, min(default.threshold, counts.get(role, MAX_KEYS)))
+        count = counts.get(role, max(default.key_count, threshold))
+        if threshold > count:
+            raise UsageError(
+                f"role {role} would need {threshold} signatures but have {count} keys",
+                on=f"--threshold {role}={threshold}",
+                hint=f"Ask for more keys with --key-count {role}={threshold}.",
+            )
+        plans[role] = RolePlan(count, threshold, valid.get(role, default.validity))
+    return plans
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration such as `90d`, `12h`, `30min` or `45s`.
+
+    Raises:
+        UsageError: When it is none, or longer than ten years.
+    """
+    match = _DURATION.fullmatch(text)
+    span = timedelta(seconds=int(match[1]) * _UNITS[match[2]]) if match else timedelta()
+    if not MIN_VALIDITY <= span <= MAX_VALIDITY:
+        raise UsageError(
+            "this is not a duration between a second and ten years",
+            on=text,
+            hint="Write a whole number and one of s, min, h, d: for example 90d.",
+        )
+    return span
+
+
+def is_near(expires: datetime, validity: timedelta, now: datetime, *, part: int) -> bool:
+    """Whether less than the `part`-th part of a validity is left."""
+    return expires - now < validity / part
+
+
+def _pairs(words: Iterable[str]) -> dict[Role, str]:
+    pairs = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in set(Role):
+            raise UsageError(
+                "this does not name a role",
+                on=word,
+                hint=f"Write ROLE=VALUE with one of {', '.join(Role)}.",
+            )
+        pairs[Role(name)] = value
+    return pairs
+
+
+def _number(role: Role, text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MAX_KEYS:
+        raise UsageError(f"{role} needs a number from 1 to {MAX_KEYS}", on=f"{role}={text}")
+    return int(text)

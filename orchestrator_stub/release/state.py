@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The publisher's own state: the last version number of each role, and how long each holds.
+
+A number is written here before anything is signed with it, so that no two documents ever have the
+same role and number, even after a crash or an export that never came back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from orchestrator_stub.release.disk import Disk, translated
+from orchestrator_stub.release.errors import RepositoryError
+from orchestrator_stub.release.layout import Layout
+from orchestrator_stub.release.roles import CHAIN, Role
+
+_SCHEMA: Final = 1
+_MOST: Final = 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Counters and validities of one repository; roots count by themselves."""
+
+    versions: Mapping[Role, int]
+    validity: Mapping[Role, timedelta]
+
+    def after(self, roles: Mapping[Role, int]) -> State:
+        """The state in which these roles have these version numbers."""
+        return replace(self, versions={**self.versions, **roles})
+
+    def save(self, layout: Layout, disk: Disk) -> None:
+        """Put the state on the disk."""
+        document = {
+            "schema": _SCHEMA,
+            "versions": {role.value: number for role, number in self.versions.items()},
+            "validity_s": {r.value: int(v.total_seconds()) for r, v in self.validity.items()},
+        }
+        disk.write(layout.state, json.dumps(document, indent=1).encode(), mode=0o600)
+
+
+def load_state(layout: Layout) -> State:
+    """The state of a repository.
+
+    Raises:
+        RepositoryError: When it is absent or cannot be used.
+    """
+    if not layout.state.exists():
+        raise RepositoryError(
+            "there is no repository here",
+            on=str(layout.folder),
+            hint="Make one with `puad-release init`, or name the right folder with --repo.",
+        )
+    with translated(layout.state):
+        data = layout.state.read_bytes()
+    try:
+        document = json.loads(data)
+        if document["schema"] != _SCHEMA:
+            raise ValueError("unknown schema")  # noqa: TRY301 - handled with the other bad forms
+        versions = {role: _number(document["versions"][role]) for role in CHAIN}
+        validity = {role: timedelta(seconds=_number(document["validity_s"][role])) for role in Role}
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise RepositoryError(
+            "the publisher's state cannot be read",
+            on=str(layout.state),
+            hint="Bring the file back from a backup: it holds the version counters.",
+        ) from error
+    return State(versions, validity)
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST:
+        raise ValueError(value)
+    return value
