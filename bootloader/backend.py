@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boot loader back end: what boot control needs of any boot loader, and their registry.
+
+A back end is one file in `bootloader/backends` with one class, `class Grub(Backend, name="grub")`.
+`known()` imports every module of that package, and the configured name is looked up in the result:
+a name from a file never becomes an import of a root service.
+
+Rules for each back end, held by tests/unit/bootloader/test_backend_contract.py for all of them:
+
+1. A slot without an entry is never booted, whatever else is left on the disk.
+2. The entry that was armed last is tried first, as long as it has tries left or is good; each try
+   is counted before it is made; without tries left an entry is only the last resort.
+3. No method touches the entry or the boot files of another slot than the named one, so that a
+   power cut between any two writes leaves the fallback bootable.
+4. State that cannot be read leads to a defined choice, never to an exception at power-on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from bootloader import systemd_bus
+from bootloader.durable import Files
+from bootloader.errors import ConfigError
+from bootloader.slot import BootFileKind, BootStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a back end is given.
+
+    Attributes:
+        slots: Names of the slots.
+        run: Folder of this boot's marks.
+        firmware: The simulated firmware's file; None on a real node.
+        files: The seam for durable writes.
+    """
+
+    slots: tuple[str, ...]
+    run: Path
+    firmware: Path | None = None
+    files: Files = field(default_factory=Files)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be booted from a slot: the staged kinds and the kernel command line."""
+
+    kinds: frozenset[BootFileKind]
+    command_line: str
+
+
+class Backend(ABC):
+    """One boot loader."""
+
+    registry: ClassVar[dict[str, type[Backend]]] = {}
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str) -> None:
+        """Register a back end under the name that the configuration uses."""
+        if name in Backend.registry:
+            raise TypeError(f"two back ends are called {name}")
+        cls.name = name
+        Backend.registry[name] = cls
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+
+    @abstractmethod
+    def status(self, slot: str) -> BootStatus:
+        """What the boot loader knows of a slot; indeterminate when it cannot be read."""
+
+    @abstractmethod
+    def primary(self) -> str:
+        """The slot that is tried first at the next power-on; empty when there is none."""
+
+    @abstractmethod
+    def fallback(self) -> str:
+        """The slot that follows when the primary one fails; empty when there is none."""
+
+    @abstractmethod
+    def booted(self) -> str | None:
+        """The slot that the boot loader says it started; None when it cannot say."""
+
+    @abstractmethod
+    def pinned(self) -> str:
+        """The default that an operator pinned past all counting; empty when there is none."""
+
+    @abstractmethod
+    def boot_folder(self, slot: str) -> Path:
+        """The folder of a slot's boot files, each named by its kind; it need not exist."""
+
+    @abstractmethod
+    def disarm(self, slot: str) -> None:
+        """Delete the entry, then the boot files; nothing bootable is left."""
+
+    @abstractmethod
+    def arm(self, slot: str, tries: int, entry: Entry) -> None:
+        """Make a slot the primary one, with so many tries."""
+
+    @abstractmethod
+    def mark_good(self, slot: str) -> None:
+        """Stop counting the booted slot."""
+
+    @abstractmethod
+    def mark_bad(self, slot: str) -> None:
+        """Take the booted slot's tries away; it stays as the last resort."""
+
+    def request_reboot(self, reason: str) -> None:
+        """Ask for a reboot with notice; returns before it happens.
+
+        Raises:
+            BootloaderError: `RebootFailed`.
+        """
+        systemd_bus.request_reboot(reason)
+
+    def is_boot_complete(self) -> bool:
+        """Whether this boot has reached boot-complete."""
+        return systemd_bus.is_active("boot-complete.target")
+
+
+def create(name: str, setup: Setup) -> Backend:
+    """The back end of that name.
+
+    Raises:
+        ConfigError: When there is none.
+    """
+    from bootloader import backends  # noqa: PLC0415 -- its modules import this one
+
+    found = backends.known().get(name)
+    if found is None:
+        raise ConfigError(f"unknown back end {name}; known are {', '.join(backends.known())}")
+    return found(setup)

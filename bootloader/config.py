@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service's configuration: one TOML file of the image.
+
+::
+
+    backend = "simulated"                   # a back end of bootloader/backends
+    user = "puad"                           # may call changing methods, beside root
+    command_line = "ro puad.slot={slot}"    # kernel command line; {slot}, {root_id}
+
+    [devices]                               # partition labels; this is the default
+    a = "rootfs_a"
+    b = "rootfs_b"
+
+or, for the demo and the tests only, `[files]` in place of `[devices]`: slots that are files.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bootloader.errors import ConfigError
+from bootloader.tables import bounds, read_table, read_toml
+
+STANDARD_PATH: Final = Path("/usr/lib/puad/bootloader.toml")
+SLOT_NAMES: Final = ("a", "b")
+_PLACEHOLDERS: Final = frozenset({"slot", "root_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """The keys outside of any section.
+
+    Attributes:
+        backend: Name of the boot loader back end.
+        user: The user that may call changing methods, beside root.
+        trust_root: The TUF root of trust, on the read-only root.
+        os_release: os-release of the booted root.
+        state: Folder of the version floor and the seal notes; persistent.
+        run: Folder of this boot's marks; gone at power-off.
+        command_line: Template of the kernel command line.
+        reboot_limit_s: How long the node may stay up after RequestReboot.
+    """
+
+    backend: str
+    user: str = "puad"
+    trust_root: Path = Path("/usr/lib/puad/root.json")
+    os_release: Path = Path("/usr/lib/os-release")
+    state: Path = Path("/var/lib/puad-bootloader")
+    run: Path = Path("/run/puad-bootloader")
+    command_line: str = "ro puad.slot={slot}"
+    reboot_limit_s: int = bounds(300, 1, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """Slots that are partitions, by PARTLABEL."""
+
+    a: str = "rootfs_a"
+    b: str = "rootfs_b"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Slots that are files.
+
+    Attributes:
+        a: The file of slot a.
+        b: The file of slot b.
+        firmware: The simulated firmware; boot files lie in the folder `<firmware>.d`.
+        root: Where the booted slot is mounted.
+        host_uuid_file: File with the machine's UUID.
+    """
+
+    a: Path
+    b: Path
+    firmware: Path
+    root: Path = Path("/")
+    host_uuid_file: Path = Path("/var/lib/puad-bootloader/host-uuid")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the service is told; `files` is None on a real node."""
+
+    general: General
+    devices: DeviceSettings
+    files: FileSettings | None = None
+
+
+def load(path: Path) -> Settings:
+    """Read and check the configuration file.
+
+    Raises:
+        ConfigError: Naming the file and the key.
+    """
+    document = read_toml(path)
+    devices = document.pop("devices", None)
+    files = document.pop("files", None)
+    if devices is not None and files is not None:
+        raise ConfigError(f"{path}: slots are either devices or files, not both")
+    settings = Settings(
+        read_table(General, document, str(path)),
+        read_table(DeviceSettings, devices or {}, f"{path} [devices]"),
+        None if files is None else read_table(FileSettings, files, f"{path} [files]"),
+    )
+    _check_template(settings.general.command_line, path)
+    return settings
+
+
+def _check_template(template: str, path: Path) -> None:
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ConfigError(f"{path}: command_line is no template: {error}") from error
+    for _, name, spec, conversion in parts:
+        if name is not None and (name not in _PLACEHOLDERS or spec or conversion):
+            raise ConfigError(f"{path}: command_line knows {{slot}} and {{root_id}}, not {name!r}")
+    if not template.isprintable():
+        raise ConfigError(f"{path}: command_line must be one line of text")

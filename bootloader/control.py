@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot control: what each method of org.puad.Bootloader1 does, and when it refuses.
+
+Rules, checked here and nowhere else:
+
+1. The booted slot is never written, disarmed or armed (`SlotBooted`).
+2. The other slot is touched only while the booted one is good (`ActiveNotGood`): until then it is
+   the fallback.
+3. A slot is opened for writing only when nothing of it can boot (`NotDisarmed`), and armed only
+   while it is sealed (`NotSealed`). Disarm, OpenInactive and Stage break a seal; a seal does not
+   outlive this process.
+4. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from bootloader.access import SlotAccess
+from bootloader.backend import Backend, Entry
+from bootloader.config import General
+from bootloader.durable import Files
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.manifest import PARTUUID
+from bootloader.notes import NoteBook
+from bootloader.osrelease import OsRelease, read_os_release
+from bootloader.sealing import Chain, Node, Seal, check_bytes, check_metadata
+from bootloader.slot import Assessment, Slot, SlotState
+from bootloader.staging import check_incoming, stage
+
+MAX_TRIES: Final = 9
+_MAX_REASON: Final = 200
+
+_log = logging.getLogger(__name__)
+
+
+class BootControl:
+    """The slots of this node and what may be done to them.
+
+    Args:
+        general: The configuration.
+        backend: The boot loader.
+        find_slots: Finds the slots; called once.
+        files: The seam for durable writes.
+        clock: Tells the time, UTC.
+    """
+
+    def __init__(
+        self,
+        general: General,
+        backend: Backend,
+        find_slots: Callable[[], SlotAccess],
+        files: Files,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._general = general
+        self.backend = backend
+        self._files = files
+        self._clock = clock
+        self._notebook = NoteBook(general.state, files)
+        self._seals: dict[str, Seal] = {}
+        self._armed = ""
+        self._running = OsRelease()
+        self._access: SlotAccess | None = None
+        self._trouble: BootloaderError | None = None
+        try:
+            self._running = read_os_release(general.os_release)
+            self._access = self._agreed(find_slots())
+        except BootloaderError as error:
+            _log.error("the slots are unknown, nothing can be changed: %s", error)
+            self._trouble = error
+
+    @property
+    def booted(self) -> str:
+        """The booted slot; empty when it is not certain."""
+        return self._access.booted if self._access else ""
+
+    def host_uuid(self) -> str:
+        """The machine's UUID; empty when it has none."""
+        return self._access.host_uuid() if self._access else ""
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot as it stands now; none while they are unknown."""
+        if self._access is None:
+            return ()
+        notes = self._notebook.read()
+        found = []
+        for name in self._access.names:
+            note = notes.sealed.get(name)
+            is_booted = name == self.booted
+            noted = note.image_id if note else ""
+            found.append(
+                Slot(
+                    name=name,
+                    state=SlotState.BOOTED if is_booted else SlotState.INACTIVE,
+                    status=self.backend.status(name),
+                    size_bytes=self._access.size(name),
+                    image_id=self._running.image_id if is_booted else noted,
+                    sealed=self._is_sealed(name),
+                )
+            )
+        return tuple(found)
+
+    def disarm(self, slot: str) -> None:
+        """Delete a slot's entry and boot files; nothing of it can boot."""
+        self._require_changeable(slot)
+        self._break_seal(slot)
+        self.backend.disarm(slot)
+        self._notebook.write(self._notebook.read().without_seal(slot))
+        if self._armed == slot:
+            self._armed = ""
+        _log.info("slot %s is disarmed", slot)
+
+    def open_inactive(self, slot: str) -> int:
+        """A descriptor for writing a disarmed slot; nobody else holds one."""
+        access = self._require_changeable(slot)
+        folder = self.backend.boot_folder(slot)
+        if self.backend.status(slot).has_entry or (folder.is_dir() and any(folder.iterdir())):
+            what = "the slot could boot: disarm it before it is written"
+            raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
+        self._break_seal(slot)
+        return access.claim_for_writing(slot).hand_out()
+
+    def open_active(self) -> int:
+        """A descriptor for reading the booted slot."""
+        return self._require_access().open_active()
+
+    def stage(self, slot: str, kind: str, fd: int, size: int, sha256: str) -> None:
+        """Copy a boot file to where the boot loader finds it."""
+        access = self._require_changeable(slot)
+        self._require_no_entry(slot)
+        incoming = check_incoming(kind, fd, size, sha256)
+        self._break_seal(slot)
+        others = [self.backend.boot_folder(name) for name in access.names if name != slot]
+        stage(incoming, self.backend.boot_folder(slot), others, self._files)
+
+    def seal(self, slot: str, chain: Chain) -> None:
+        """Verify a slot against signed metadata and hold it until the reboot."""
+        access = self._require_changeable(slot)
+        self._require_no_entry(slot)
+        self._break_seal(slot)
+        notes = self._notebook.read()
+        claim = access.claim_for_seal(slot)
+        try:
+            node = Node(self._general.trust_root, self._running, notes, self._clock())
+            manifest = check_metadata(chain, node)
+            check_bytes(claim, slot, access.size(slot), manifest, self.backend.boot_folder(slot))
+            self._notebook.write(notes.with_seal(slot, manifest))
+        except BaseException:
+            claim.release()
+            raise
+        self._seals[slot] = Seal(claim, manifest)
+        _log.info("slot %s is sealed with image %s", slot, manifest.version)
+
+    def set_root_id(self, slot: str, partuuid: str) -> None:
+        """Give a slot the partition id that its boot files expect."""
+        access = self._require_changeable(slot)
+        self._require_no_entry(slot)
+        if not PARTUUID.fullmatch(partuuid):
+            what = "a partition id is a UUID in lower case"
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, what, on=slot)
+        access.set_root_id(slot, partuuid)
+
+    def arm(self, slot: str, tries: int) -> None:
+        """Make a sealed slot the boot target, with so many tries."""
+        if not 1 <= tries <= MAX_TRIES:
+            what = f"tries are 1 to {MAX_TRIES}, not {tries}"
+            raise BootloaderError(ErrorName.INVALID_TRIES, what, on=slot)
+        access = self._require_changeable(slot)
+        seal = self._seals.get(slot)
+        if seal is None or not seal.claim.is_held():
+            raise BootloaderError(ErrorName.NOT_SEALED, "the slot is not sealed", on=slot)
+        pinned = self.backend.pinned()
+        if pinned:
+            what = f"the boot loader is pinned to {pinned}: clear that default first"
+            raise BootloaderError(ErrorName.PINNED, what, on=slot)
+        manifest = seal.manifest
+        root_id = access.root_id(slot)
+        if manifest.root_partuuid not in {None, root_id}:
+            what = f"the image expects the partition id {manifest.root_partuuid}, not {root_id!r}"
+            raise BootloaderError(ErrorName.ROOT_ID_MISMATCH, what, on=slot)
+        line = self._general.command_line.format(slot=slot, root_id=root_id)
+        self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
+        self._armed = slot
+        _log.info("slot %s is armed with %d tries", slot, tries)
+
+    def mark_good(self, slot: str) -> None:
+        """Confirm the booted slot; its image's version floor holds from now on."""
+        self._require_markable(slot)
+        self.backend.mark_good(slot)
+        self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))
+
+    def mark_bad(self, slot: str) -> None:
+        """Give the booted slot up; the fallback comes next."""
+        self._require_markable(slot)
+        self.backend.mark_bad(slot)
+
+    def request_reboot(self, reason: str) -> None:
+        """Ask for a reboot; `reboot_overdue` follows when it does not come."""
+        if not 0 < len(reason) <= _MAX_REASON or not reason.isprintable():
+            what = f"a reason is one line of up to {_MAX_REASON} characters"
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
+        self._require_access()
+        _log.info("reboot requested: %s", reason)
+        self.backend.request_reboot(reason)
+
+    def reboot_overdue(self) -> None:
+        """The node is still up after the limit: what was armed is disarmed again."""
+        if self._armed:
+            _log.error("the reboot did not come, slot %s is disarmed", self._armed)
+            self.disarm(self._armed)
+
+    def drop_broken_seals(self) -> None:
+        """Give up the claims that somebody's open has broken."""
+        for slot in [slot for slot in self._seals if not self._is_sealed(slot)]:
+            _log.warning("somebody opened slot %s: its seal is broken", slot)
+            self._break_seal(slot)
+
+    def _agreed(self, access: SlotAccess) -> SlotAccess:
+        word = self.backend.booted()
+        if word not in {None, access.booted}:
+            what = f"the boot loader booted slot {word}, but slot {access.booted} is under /"
+            raise BootloaderError(ErrorName.DISAGREEMENT, what)
+        return access
+
+    def _require_access(self) -> SlotAccess:
+        if self._access is None:
+            raise self._trouble or RuntimeError("neither slots nor a reason")
+        return self._access
+
+    def _require_changeable(self, slot: str) -> SlotAccess:
+        access = self._require_access()
+        if slot not in access.names:
+            raise BootloaderError(ErrorName.UNKNOWN_SLOT, "there is no such slot", on=slot[:64])
+        if slot == access.booted:
+            raise BootloaderError(ErrorName.SLOT_BOOTED, "the slot is booted", on=slot)
+        if self.backend.status(access.booted).assessment is not Assessment.GOOD:
+            what = "the booted slot is not good, so this slot is the fallback"
+            raise BootloaderError(ErrorName.ACTIVE_NOT_GOOD, what, on=slot)
+        return access
+
+    def _require_no_entry(self, slot: str) -> None:
+        if self.backend.status(slot).has_entry:
+            raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
+
+    def _require_markable(self, slot: str) -> None:
+        access = self._require_access()
+        if slot not in access.names:
+            raise BootloaderError(ErrorName.UNKNOWN_SLOT, "there is no such slot", on=slot[:64])
+        if slot != access.booted:
+            what = "only the booted slot can be marked"
+            raise BootloaderError(ErrorName.NOT_BOOTED, what, on=slot)
+        if not self.backend.is_boot_complete():
+            what = "the boot is not complete yet"
+            raise BootloaderError(ErrorName.BOOT_NOT_COMPLETE, what, on=slot)
+
+    def _is_sealed(self, slot: str) -> bool:
+        seal = self._seals.get(slot)
+        return seal is not None and seal.claim.is_held()
+
+    def _break_seal(self, slot: str) -> None:
+        seal = self._seals.pop(slot, None)
+        if seal:
+            seal.claim.release()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slots that are partitions, found through udev; the shell around `bootloader.devices`."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pyudev
+
+from bootloader import command
+from bootloader.access import SlotAccess
+from bootloader.claim import Claim, claim_device
+from bootloader.devices import BlockDevice, Found, find_slots
+from bootloader.durable import storage_errors
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.mounts import read_mounts
+
+_BLKROSET: Final = 0x125D
+_SECTOR_BYTES: Final = 512
+_DMI_UUID: Final = Path("/sys/class/dmi/id/product_uuid")
+_SFDISK: Final = "/usr/sbin/sfdisk"
+
+_log = logging.getLogger(__name__)
+
+
+class DeviceSlots(SlotAccess):
+    """Partitions of the disk that holds the booted root.
+
+    From the start the slots are write-protected; the inactive one is not while it is open for
+    writing.
+    """
+
+    def __init__(self, found: Found, devices: list[BlockDevice]) -> None:
+        self._found = found
+        self._devices = devices
+        for device in found.ignored:
+            _log.warning("%s has a slot's label on another disk and is ignored", device.node)
+        for device in found.slots.values():
+            _write_protect(device.node, protect=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """See `SlotAccess`."""
+        return tuple(self._found.slots)
+
+    @property
+    def booted(self) -> str:
+        """See `SlotAccess`."""
+        return self._found.booted
+
+    def size(self, slot: str) -> int:
+        """See `SlotAccess`."""
+        return self._found.slots[slot].size_bytes
+
+    def open_active(self) -> int:
+        """See `SlotAccess`."""
+        node = self._found.slots[self.booted].node
+        with storage_errors(node):
+            return os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+
+    def claim_for_writing(self, slot: str) -> Claim:
+        """See `SlotAccess`."""
+        node = self._found.slots[slot].node
+        _write_protect(node, protect=False)
+        return claim_device(node, writable=True)
+
+    def claim_for_seal(self, slot: str) -> Claim:
+        """See `SlotAccess`."""
+        node = self._found.slots[slot].node
+        claim = claim_device(node, writable=False)
+        _write_protect(node, protect=True)
+        return claim
+
+    def root_id(self, slot: str) -> str:
+        """See `SlotAccess`."""
+        return self._found.slots[slot].partuuid
+
+    def set_root_id(self, slot: str, partuuid: str) -> None:
+        """See `SlotAccess`."""
+        mine = self._found.slots[slot]
+        for device in self._devices:
+            if device.partuuid == partuuid and device.number != mine.number:
+                what = f"another partition has the id {partuuid}"
+                raise BootloaderError(ErrorName.ROOT_ID_TAKEN, what, on=str(device.node))
+        disk = next(device.node for device in self._devices if device.number == mine.disk)
+        # the kernel may keep its old view of a disk in use; the id counts at the next boot
+        options = ("--no-reread", "--no-tell-kernel", "--part-uuid")
+        command.run(_SFDISK, *options, str(disk), str(mine.partition), partuuid)
+        self._devices, self._found = _with_root_id(self._devices, self._found, slot, partuuid)
+
+    def host_uuid(self) -> str:
+        """See `SlotAccess`."""
+        try:
+            return _DMI_UUID.read_text("ascii").strip().lower()
+        except (OSError, UnicodeDecodeError):  # not every machine has DMI; puad's config has a guid
+            return ""
+
+
+def find_device_slots(labels: Mapping[str, str]) -> DeviceSlots:
+    """The slots of the disk that holds the booted root.
+
+    Raises:
+        BootloaderError: `Disagreement`, when they cannot be told for certain.
+    """
+    devices = describe_devices()
+    return DeviceSlots(find_slots(devices, read_mounts(), labels), devices)
+
+
+def describe_devices() -> list[BlockDevice]:
+    """Every block device of the machine."""
+    return [_describe(device) for device in pyudev.Context().list_devices(subsystem="block")]
+
+
+def _describe(device: pyudev.Device) -> BlockDevice:
+    properties = device.properties
+    parent = device.find_parent("block", "disk") if device.device_type == "partition" else None
+    slaves = sorted((Path(device.sys_path) / "slaves").glob("*/dev"))
+    return BlockDevice(
+        number=_number(device),
+        node=Path(device.device_node),
+        disk=_number(parent or device),
+        size_bytes=_SECTOR_BYTES * int(device.attributes.asstring("size")),
+        # the second name is the kernel's own, for early boot when udev has not probed yet
+        label=properties.get("ID_PART_ENTRY_NAME") or properties.get("PARTNAME", ""),
+        partuuid=properties.get("ID_PART_ENTRY_UUID") or properties.get("PARTUUID", ""),
+        partition=int(properties.get("ID_PART_ENTRY_NUMBER") or properties.get("PARTN", 0)),
+        slaves=tuple(path.read_text("ascii").strip() for path in slaves),
+    )
+
+
+def _number(device: pyudev.Device) -> str:
+    return f"{os.major(device.device_number)}:{os.minor(device.device_number)}"
+
+
+def _write_protect(node: Path, *, protect: bool) -> None:
+    with storage_errors(node):
+        fd = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(fd, _BLKROSET, int(protect).to_bytes(4, "little"))
+        finally:
+            os.close(fd)
+
+
+def _with_root_id(
+    devices: list[BlockDevice], found: Found, slot: str, partuuid: str
+) -> tuple[list[BlockDevice], Found]:
+    old = found.slots[slot]
+    new = dataclasses.replace(old, partuuid=partuuid)
+    slots = {**found.slots, slot: new}
+    return [new if device == old else device for device in devices], dataclasses.replace(
+        found, slots=slots
+    )

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding the slots among the block devices. Pure: it looks at a description, never at the machine.
+
+Rules:
+
+1. Slots lie on the disk that holds the booted root, nowhere else. A partition with a slot's label
+   on another disk (a stick, a second system) is ignored, and reported.
+2. The booted slot is the partition under the root mount, through overlays, dm and whatever else
+   stacks block devices.
+3. What does not add up (a label twice or not at all, a root that is no slot) is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.mounts import Mount, mount_at, mount_of
+
+_MAX_DEPTH: Final = 16  # no real stack of devices or overlays comes near
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDevice:
+    """A block device as udev and sysfs describe it.
+
+    Attributes:
+        number: `major:minor`.
+        node: Its device node.
+        disk: `major:minor` of the whole disk; its own number for a disk.
+        size_bytes: Its size.
+        label: PARTLABEL; empty for none.
+        partuuid: PARTUUID; empty for none.
+        partition: Its number in the partition table; 0 for none.
+        slaves: `major:minor` of the devices that it is made of.
+    """
+
+    number: str
+    node: Path
+    disk: str
+    size_bytes: int = 0
+    label: str = ""
+    partuuid: str = ""
+    partition: int = 0
+    slaves: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The slots of this node.
+
+    Attributes:
+        slots: The partition of each slot.
+        booted: The slot under the root mount.
+        ignored: Partitions with a slot's label on other disks.
+    """
+
+    slots: Mapping[str, BlockDevice]
+    booted: str
+    ignored: tuple[BlockDevice, ...]
+
+
+def find_slots(
+    devices: Sequence[BlockDevice], mounts: Sequence[Mount], labels: Mapping[str, str]
+) -> Found:
+    """Find the slots.
+
+    Args:
+        devices: Every block device.
+        mounts: Every mount.
+        labels: The partition label of each slot.
+
+    Raises:
+        BootloaderError: `Disagreement`, when they cannot be told for certain.
+    """
+    by_number = {device.number: device for device in devices}
+    under_root = _leaves(_root_device(devices, mounts), by_number)
+    disks = {device.disk for device in under_root}
+    slots, ignored = {}, []
+    for slot, label in labels.items():
+        labelled = [device for device in devices if device.label == label]
+        here = [device for device in labelled if device.disk in disks]
+        ignored += [device for device in labelled if device.disk not in disks]
+        if len(here) != 1:
+            many = "no partition" if not here else f"{len(here)} partitions"
+            raise _unclear(f"{many} with the label {label} on the disk of the booted root")
+        slots[slot] = here[0]
+    booted = [slot for slot, device in slots.items() if device in under_root]
+    if len(booted) != 1:
+        raise _unclear("the booted root does not come from exactly one slot")
+    return Found(slots, booted[0], tuple(ignored))
+
+
+def _root_device(devices: Sequence[BlockDevice], mounts: Sequence[Mount]) -> BlockDevice:
+    mount = mount_at(mounts, PurePosixPath("/"))
+    for _ in range(_MAX_DEPTH):
+        if mount is None:
+            break
+        for device in devices:
+            # a file system with a made-up number, like btrfs, still names its device as source
+            if mount.device == device.number or mount.source == str(device.node):
+                return device
+        lower = mount.lower_folders
+        mount = mount_of(mounts, lower[-1]) if lower else None
+    raise _unclear("the root mount leads to no block device")
+
+
+def _leaves(device: BlockDevice, by_number: Mapping[str, BlockDevice]) -> list[BlockDevice]:
+    level: list[BlockDevice] = [device]
+    leaves: list[BlockDevice] = []
+    for _ in range(_MAX_DEPTH):
+        if not level:
+            return leaves
+        leaves += [found for found in level if not found.slaves]
+        below = {number for found in level for number in found.slaves}
+        level = [by_number[number] for number in sorted(below) if number in by_number]
+    raise _unclear("the root mount's devices are stacked too deep")
+
+
+def _unclear(what: str) -> BootloaderError:
+    return BootloaderError(ErrorName.DISAGREEMENT, what)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The seam through which boot control changes files, so that each change is on disk on return.
+
+Everything that must survive a power cut goes through `Files`; a test takes its place and cuts the
+power at any of these calls. Foreign OSErrors become BootloaderError here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from bootloader.errors import BootloaderError, ErrorName
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Files:
+    """Durable writes: when a method returns, the change survives a power cut."""
+
+    def write_at(self, path: Path, offset: int, data: bytes) -> None:
+        """Write in place, as firmware does; the bytes may be torn by a power cut."""
+        with storage_errors(path):
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                done = 0
+                while done < len(data):
+                    done += os.pwrite(fd, data[done:], offset + done)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Replace the whole file; a power cut leaves the old or the new one."""
+        with self.incoming(path) as file, storage_errors(path):
+            file.write(data)
+
+    @contextmanager
+    def incoming(self, path: Path) -> Iterator[BinaryIO]:
+        """A file that takes the place of `path` when the block ends well, and vanishes if not."""
+        partial = path.with_name(f".{path.name}.new")
+        with storage_errors(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = partial.open("wb")
+        try:
+            with file:
+                yield file
+                with storage_errors(path):
+                    file.flush()
+                    os.fsync(file.fileno())
+            with storage_errors(path):
+                partial.replace(path)
+                _sync_folder(path.parent)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; nothing happens when there is none."""
+        with storage_errors(path):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return
+            _sync_folder(path.parent)
+
+
+@contextmanager
+def storage_errors(path: Path | str) -> Iterator[None]:
+    """Translate an OSError of this block into NoSpace or StorageFailed."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in _NO_ROOM
+        name = ErrorName.NO_SPACE if full else ErrorName.STORAGE_FAILED
+        what = "there is no room left" if full else f"storage failed: {error.strerror or error}"
+        raise BootloaderError(name, what, on=str(path)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

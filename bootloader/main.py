@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program `puad-bootloader`: the service, and the simulated machine of the demo and the tests.
+
+Exit codes of the service: 0 stopped, 69 no bus or no name, 74 storage, 78 configuration. `boot`:
+0 power-off, 3 reboot asked for, 4 power cut or crash, 5 nothing bootable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bootloader import config, service
+from bootloader.errors import BootloaderError, ConfigError
+from bootloader.simulation import boot, firmware_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s bootloader: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        return int(arguments.run(arguments))
+    except ConfigError as error:
+        print(f"puad-bootloader: {error}", file=sys.stderr)
+        return os.EX_CONFIG
+    except BootloaderError as error:
+        print(f"puad-bootloader: {error}", file=sys.stderr)
+        return os.EX_IOERR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="puad-bootloader", description="Boot control: slots, boot files and the boot target."
+    )
+    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    parser.set_defaults(run=lambda given: service.serve(config.load(given.config)))
+    commands = parser.add_subparsers(title="the simulated machine")
+    boot.add_command(commands)
+    firmware_command.add_command(commands)
+    return parser

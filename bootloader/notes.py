@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What boot control remembers across boots: the version floor, the time floor, what was sealed.
+
+One JSON document in the state folder, replaced as a whole. Floors never sink. A document that
+cannot be read is an error for everything that needs it: a lost floor must not open a way down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bootloader.durable import Files, storage_errors
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.manifest import Manifest
+from bootloader.version import compare_versions
+
+SCHEMA: Final = 1
+FILE_NAME: Final = "notes.json"
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_MAX_BYTES: Final = 64 << 10
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SealNote:
+    """The image that was sealed on a slot; it outlives the seal, and explains the slot."""
+
+    image_id: str
+    min_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The document.
+
+    Attributes:
+        version_floor: The highest `min_version` of any image marked good here; None for none.
+        time_floor: The latest time that signed metadata have proved, UTC.
+        sealed: The last image sealed on each slot.
+    """
+
+    version_floor: str | None = None
+    time_floor: datetime = _LONG_AGO
+    sealed: Mapping[str, SealNote] = field(default_factory=dict)
+
+    def with_seal(self, slot: str, manifest: Manifest) -> Notes:
+        """These notes after a seal."""
+        note = SealNote(manifest.version, manifest.min_version)
+        time_floor = max(self.time_floor, manifest.built_at)
+        return replace(self, time_floor=time_floor, sealed={**self.sealed, slot: note})
+
+    def without_seal(self, slot: str) -> Notes:
+        """These notes after a disarm."""
+        sealed = {name: note for name, note in self.sealed.items() if name != slot}
+        return replace(self, sealed=sealed)
+
+    def with_good(self, slot: str, image_id: str) -> Notes:
+        """These notes after the booted slot was marked good.
+
+        The floor rises only by the image that was sealed there and is the one that runs.
+        """
+        note = self.sealed.get(slot)
+        if note is None or note.min_version is None or note.image_id != image_id:
+            return self
+        if self.version_floor and compare_versions(note.min_version, self.version_floor) <= 0:
+            return self
+        return replace(self, version_floor=note.min_version)
+
+
+class NoteBook:
+    """The notes on disk."""
+
+    def __init__(self, state: Path, files: Files) -> None:
+        self._path = state / FILE_NAME
+        self._files = files
+
+    def read(self) -> Notes:
+        """The notes; empty ones before the first write.
+
+        Raises:
+            BootloaderError: `StorageFailed`.
+        """
+        with storage_errors(self._path):
+            try:
+                with self._path.open("rb") as file:
+                    data = file.read(_MAX_BYTES)
+            except FileNotFoundError:
+                return Notes()
+        try:
+            return _parse(json.loads(data))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            what = "the notes of boot control cannot be read; remove them to start without a floor"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path)) from error
+
+    def write(self, notes: Notes) -> None:
+        """Replace the notes, unless they already say this.
+
+        Raises:
+            BootloaderError: `StorageFailed` or `NoSpace`.
+        """
+        if notes != self.read():
+            data = json.dumps(_dump(notes), indent=1, sort_keys=True)
+            self._files.replace(self._path, data.encode())
+
+
+def _parse(document: Mapping[str, Any]) -> Notes:
+    floor = document["version_floor"]
+    return Notes(
+        version_floor=None if floor is None else str(floor),
+        time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
+        sealed={
+            str(slot): SealNote(str(note["image_id"]), note["min_version"])
+            for slot, note in document["sealed"].items()
+        },
+    )
+
+
+def _dump(notes: Notes) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "version_floor": notes.version_floor,
+        "time_floor": notes.time_floor.strftime(_TIME),
+        "sealed": {
+            slot: {"image_id": note.image_id, "min_version": note.min_version}
+            for slot, note in notes.sealed.items()
+        },
+    }

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The properties of org.puad.Bootloader1, as the bus carries them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gi.repository import GLib
+
+from bootloader.control import BootControl
+from bootloader.slot import Slot
+
+INTERFACE: Final = "org.puad.Bootloader1"
+INTERFACE_VERSION: Final = 1
+
+
+def read_properties(control: BootControl) -> dict[str, GLib.Variant]:
+    """Every property, by its name.
+
+    Raises:
+        BootloaderError: When slots or boot loader cannot be read.
+    """
+    rows = [_row(slot) for slot in control.slots()]
+    return {
+        "InterfaceVersion": GLib.Variant("u", INTERFACE_VERSION),
+        "Backend": GLib.Variant("s", control.backend.name),
+        "BootedSlot": GLib.Variant("s", control.booted),
+        "PrimarySlot": GLib.Variant("s", control.backend.primary()),
+        "FallbackSlot": GLib.Variant("s", control.backend.fallback()),
+        "HostUuid": GLib.Variant("s", control.host_uuid()),
+        "Slots": GLib.Variant("aa{sv}", rows),
+    }
+
+
+def _row(slot: Slot) -> dict[str, GLib.Variant]:
+    row: dict[str, Any] = {
+        "name": GLib.Variant("s", slot.name),
+        "state": GLib.Variant("s", slot.state),
+        "assessment": GLib.Variant("s", slot.status.assessment),
+        "size": GLib.Variant("t", slot.size_bytes),
+        "image-id": GLib.Variant("s", slot.image_id),
+        "sealed": GLib.Variant("b", slot.sealed),
+    }
+    if slot.status.tries_left is not None:
+        row["tries-left"] = GLib.Variant("u", slot.status.tries_left)
+    if slot.status.tries_done is not None:
+        row["tries-done"] = GLib.Variant("u", slot.status.tries_done)
+    return row

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""systemd and logind over the system bus: the power and the boot state of a real node."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from gi.repository import Gio, GLib
+
+from bootloader.errors import BootloaderError, ErrorName
+
+_LIMIT_MS: Final = 10_000
+_LOGIND: Final = ("org.freedesktop.login1", "/org/freedesktop/login1")
+_SYSTEMD: Final = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
+
+_log = logging.getLogger(__name__)
+
+
+def request_reboot(reason: str) -> None:
+    """Ask logind for a reboot; inhibitors that delay it get their time.
+
+    Raises:
+        BootloaderError: `RebootFailed`.
+    """
+    try:
+        interactive = GLib.Variant("(b)", (False,))
+        _call(*_LOGIND, "org.freedesktop.login1.Manager", "Reboot", interactive)
+    except GLib.Error as error:
+        what = f"logind did not take the request to reboot ({reason}): {error.message}"
+        raise BootloaderError(ErrorName.REBOOT_FAILED, what) from error
+
+
+def is_active(unit: str) -> bool:
+    """Whether a unit of systemd is active; False when systemd does not answer."""
+    try:
+        found = _call(
+            *_SYSTEMD, "org.freedesktop.systemd1.Manager", "GetUnit", GLib.Variant("(s)", (unit,))
+        )
+        asked = GLib.Variant("(ss)", ("org.freedesktop.systemd1.Unit", "ActiveState"))
+        properties = "org.freedesktop.DBus.Properties"
+        state = _call(_SYSTEMD[0], found.unpack()[0], properties, "Get", asked)
+    except GLib.Error as error:
+        _log.info("systemd does not tell the state of %s: %s", unit, error.message)
+        return False
+    return bool(state.unpack()[0] == "active")
+
+
+def _call(
+    name: str, path: str, interface: str, method: str, arguments: GLib.Variant
+) -> GLib.Variant:
+    bus = Gio.bus_get_sync(Gio.BusType.SYSTEM, None)
+    flags = Gio.DBusCallFlags.NONE
+    return bus.call_sync(name, path, interface, method, arguments, None, flags, _LIMIT_MS, None)
