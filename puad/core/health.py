@@ -22,9 +22,7 @@ NOTHING_REQUIRED: Final = "required-probes"
 _MAX_REASON: Final = 512
 
 
-def complete(
-    results: Sequence[ProbeResult], required: Collection[str]
-) -> tuple[ProbeResult, ...]:
+def complete(results: Sequence[ProbeResult], required: Collection[str]) -> tuple[ProbeResult, ...]:
     """The results, and a failed one for whatever is missing.
 
     Args:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probe `image`: the image that has booted is the one that was sealed on the booted slot."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from puad.bounded_file import read_bounded
+from puad.core.os_release import parse_os_release
+from puad.health.probe import Boot, Deadline, Probe, ProbeError
+
+_MAX_BYTES: Final = 64 << 10
+
+
+class Image(Probe, name="image"):
+    """The image id of os-release against what boot control recorded with the seal."""
+
+    def run(self, deadline: Deadline) -> str:  # noqa: ARG002 - reading a file takes no time
+        """Compare; a slot that was never sealed here, the factory's, has nothing recorded."""
+        if self.boot.slot is None:
+            raise ProbeError("boot control does not say which slot has booted")
+        booted, sealed = booted_image_id(self.boot), self.boot.slot.image_id
+        if sealed and sealed != booted:
+            raise ProbeError(f"image {booted} has booted, but {sealed} was sealed on the slot")
+        return f"image {booted} has booted"
+
+
+def booted_image_id(boot: Boot) -> str:
+    """IMAGE_VERSION of the booted root.
+
+    Raises:
+        ProbeError: os-release cannot be read or does not name the image.
+    """
+    path = boot.settings.paths.os_release
+    try:
+        # /etc/os-release, the usual other place, is a link
+        text = read_bounded(path.resolve(), _MAX_BYTES).decode(errors="replace")
+    except OSError as error:
+        raise ProbeError(f"{path} cannot be read: {error.strerror}") from error
+    image_id = parse_os_release(text).get("IMAGE_VERSION", "")
+    if not image_id:
+        raise ProbeError(f"{path} has no IMAGE_VERSION")
+    return image_id
