@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment: it makes a host's records and the token that its node calls with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from orchestrator_stub import node_token
+from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.node_token import NodeIdentity
+from orchestrator_stub.os_resources import OSResources
+from orchestrator_stub.tables import Host, Instance, Project
+from orchestrator_stub.vocabulary import HostState, InstanceState
+
+MAX_LIFETIME_S: Final = 10 * 366 * 86_400
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host to enrol: its name, its node's GUID, OS profile and image id (empty when unknown)."""
+
+    name: str
+    guid: str
+    profile: str
+    image_id: str = ""
+
+    def check(self) -> None:
+        """Refuse what no later call could use.
+
+        Raises:
+            OrchestratorError: `INVALID_ARGUMENT`, naming what is wrong.
+        """
+        forms = (
+            (self.name, _NAME, "the name is 1 to 63 letters, digits, dots, dashes, underscores"),
+            (self.guid.lower(), _GUID, "the GUID is a UUID, 8-4-4-4-12 hex digits"),
+            (self.profile, _PROFILE, "the profile is what IMAGE_ID in os-release says"),
+            (self.image_id or "0", _PROFILE, "the image id is what IMAGE_VERSION says"),
+        )
+        for value, form, rule in forms:
+            if not form.fullmatch(value):
+                raise OrchestratorError(Code.INVALID_ARGUMENT, f"{value!r}: {rule}")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An enrolled host and its node's token."""
+
+    host_id: str
+    instance_id: str
+    guid: str
+    os_id: str
+    token: str
+    expires_s: int
+
+
+def enrol(session: Session, project: Project, candidate: Candidate) -> Host:
+    """Make a host and its provisioned instance.
+
+    Raises:
+        OrchestratorError: `ALREADY_EXISTS`, when that GUID or name is enrolled.
+    """
+    candidate.check()
+    guid = candidate.guid.lower()
+    hosts = select(Host).where(Host.project_uuid == project.uuid)
+    for taken in session.scalars(hosts.where((Host.uuid == guid) | (Host.name == candidate.name))):
+        raise OrchestratorError(
+            Code.ALREADY_EXISTS,
+            f"host {taken.name} ({taken.uuid}) is enrolled already",
+            hint="`enrol --renew` prints a new token for it.",
+        )
+    host = Host(project_uuid=project.uuid, name=candidate.name, uuid=guid)
+    resources = OSResources(session, project.uuid)
+    host.instance = Instance(
+        project_uuid=project.uuid,
+        name=f"{candidate.name}-instance",
+        state=InstanceState.RUNNING,
+        profile_name=candidate.profile,
+        image_id=candidate.image_id,
+        os=resources.with_image(candidate.profile, candidate.image_id),
+    )
+    session.add(host)
+    session.flush()
+    return host
+
+
+def renew(session: Session, project: Project, guid: str) -> Host:
+    """An enrolled host, trusted again if it had been invalidated; its old tokens stay refused.
+
+    Raises:
+        OrchestratorError: `NOT_FOUND`, when that GUID is not enrolled.
+    """
+    host = session.scalars(
+        select(Host).where(Host.project_uuid == project.uuid, Host.uuid == guid.lower())
+    ).first()
+    if host is None or host.instance is None:
+        raise OrchestratorError(
+            Code.NOT_FOUND, f"no host {guid} is enrolled", hint="Leave out --renew."
+        )
+    host.state = HostState.ONBOARDED
+    return host
+
+
+def token_for(host: Host, key: str, now_s: int, lifetime_s: int) -> Enrolment:
+    """A fresh token for an enrolled host.
+
+    Raises:
+        OrchestratorError: `INVALID_ARGUMENT`, when the lifetime is not usable.
+    """
+    if not 0 < lifetime_s <= MAX_LIFETIME_S:
+        raise OrchestratorError(
+            Code.INVALID_ARGUMENT, "a token lives for more than nothing and at most ten years"
+        )
+    if host.instance is None:
+        raise OrchestratorError(Code.NOT_FOUND, f"host {host.uuid} has no instance")
+    # right after an invalidation the clock has to pass the second that it refuses
+    issued_s = max(now_s, host.tokens_valid_from_s)
+    identity = NodeIdentity(host.uuid, host.project_uuid, issued_s)
+    return Enrolment(
+        host_id=host.id,
+        instance_id=host.instance.id,
+        guid=host.uuid,
+        os_id=host.instance.os.id if host.instance.os else "",
+        token=node_token.issue(key, identity, lifetime_s),
+        expires_s=issued_s + lifetime_s,
+    )

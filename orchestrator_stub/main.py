@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of the orchestrator: `init`, `enrol`, `serve`, `refresh`.
+
+Facts go to standard output, as text for people or with `--json` as one object on one line; what
+goes wrong goes to standard error, with an exit status of sysexits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrator_stub import commands
+from orchestrator_stub.commands import ReleaseOptions
+from orchestrator_stub.data_directory import STANDARD, DataDirectory
+from orchestrator_stub.enrolment import Candidate
+from orchestrator_stub.errors import EXIT_STATUS, OrchestratorError
+from orchestrator_stub.server import Endpoint
+
+_LIFETIME: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_LAST_PORT: Final = 65535
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return int(arguments.command(arguments, DataDirectory(arguments.data_dir)))
+    except OrchestratorError as error:
+        print(f"puad-orchestrator: {error.what}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return EXIT_STATUS[error.code]
+
+
+def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
+    facts = commands.init(directory, arguments.project)
+    _tell(
+        arguments,
+        facts,
+        f"Made {facts['data_dir']} for project {facts['project']}.",
+        f"  project UUID  {facts['project_uuid']}",
+        f"  API token in  {facts['api_token_file']}",
+        "Next: puad-orchestrator serve, and puad-orchestrator enrol NAME for each node.",
+    )
+    return 0
+
+
+def _enrol(arguments: argparse.Namespace, directory: DataDirectory) -> int:
+    candidate = Candidate(arguments.name, arguments.guid, arguments.profile, arguments.image_id)
+    facts = commands.enrol(directory, candidate, arguments.expires, renew=arguments.renew)
+    _tell(
+        arguments,
+        facts,
+        f"{facts['name']} is enrolled.",
+        f"  GUID         {facts['guid']}",
+        f"  host         {facts['host_id']}",
+        f"  instance     {facts['instance_id']}",
+        f"  OS resource  {facts['os_id'] or 'not known yet'}",
+        f"Token, valid until {facts['token_expires_at']}; put it into server.token_file:",
+        facts["token"],
+    )
+    return 0
+
+
+def _refresh(arguments: argparse.Namespace, directory: DataDirectory) -> int:
+    facts = commands.refresh(directory, _release_options(arguments))
+    _tell(
+        arguments,
+        facts,
+        f"{len(facts['created'])} new, {facts['known']} known, "
+        f"{len(facts['withdrawn'])} withdrawn, {len(facts['refused'])} refused.",
+        *(f"  new        {label}" for label in facts["created"]),
+        *(f"  withdrawn  {label}" for label in facts["withdrawn"]),
+        *(f"  refused    {label}" for label in facts["refused"]),
+    )
+    return 0
+
+
+def _serve(arguments: argparse.Namespace, directory: DataDirectory) -> int:
+    endpoint = Endpoint(
+        host=arguments.host,
+        port=arguments.port,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        tls_min=arguments.tls_min,
+    )
+    server = commands.prepare_server(directory, endpoint, _release_options(arguments))
+    _tell(
+        arguments,
+        {"url": server.url},
+        f"Listening at {server.url} (Ctrl+C stops).",
+        f"The page asks for a password: the content of {directory.path / 'api.token'}.",
+    )
+    server.run()
+    return 0
+
+
+def _tell(arguments: argparse.Namespace, facts: dict[str, Any], *lines: str) -> None:
+    print(json.dumps(facts) if arguments.json else "\n".join(lines), flush=True)
+
+
+def _release_options(arguments: argparse.Namespace) -> ReleaseOptions:
+    return ReleaseOptions(
+        folder=arguments.release_dir,
+        url=arguments.release_url,
+        root=arguments.release_root,
+        ca_file=arguments.release_ca,
+        period_s=getattr(arguments, "refresh_period", 0),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="puad-orchestrator",
+        description="Orchestrator of edge nodes: hosts, OS resources, policies, schedules.",
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data-dir", type=Path, default=STANDARD, help="default: %(default)s")
+    common.add_argument("--json", action="store_true", help="print facts as one JSON object")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    verb = verbs.add_parser("init", parents=[common], help="make a data directory with secrets")
+    verb.add_argument("--project", default="default", help="name of its project")
+    verb.set_defaults(command=_init)
+    _add_enrol(verbs.add_parser("enrol", parents=[common], help="enrol a host, print its token"))
+    _add_serve(verbs.add_parser("serve", parents=[common], help="serve nodes and operators"))
+    verb = verbs.add_parser("refresh", parents=[common], help="look for new OS profiles now")
+    _add_release(verb)
+    verb.set_defaults(command=_refresh)
+    return parser
+
+
+def _add_enrol(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", help="the host's name")
+    verb.add_argument("--guid", required=True, help="the node's GUID (SMBIOS system UUID)")
+    verb.add_argument("--profile", required=True, help="its OS profile, IMAGE_ID in os-release")
+    verb.add_argument("--image-id", default="", help="what it runs, IMAGE_VERSION in os-release")
+    verb.add_argument(
+        "--expires",
+        type=_lifetime,
+        default="365d",
+        help="how long the token is valid, such as 90d or 12h (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--renew", action="store_true", help="a new token for a host that is enrolled already"
+    )
+    verb.set_defaults(command=_enrol)
+
+
+def _add_serve(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+    verb.add_argument("--port", type=_port, default=8443, help="0 takes a free one (%(default)s)")
+    verb.add_argument("--tls-cert", type=Path, help="certificate chain, PEM")
+    verb.add_argument("--tls-key", type=Path, help="its key, PEM")
+    verb.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="lowest version")
+    _add_release(verb)
+    verb.add_argument(
+        "--refresh-period",
+        type=_lifetime,
+        default=0,
+        metavar="TIME",
+        help="how often OS profiles are looked for, such as 12h",
+    )
+    verb.set_defaults(command=_serve)
+
+
+def _add_release(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--release-dir", type=Path, help="folder of the release service's files")
+    verb.add_argument("--release-url", default="", help="the release service's address")
+    verb.add_argument("--release-root", type=Path, help="its root.json")
+    verb.add_argument("--release-ca", default="", help="CA of its certificate, PEM")
+
+
+def _lifetime(text: str) -> int:
+    match = _LIFETIME.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90d, 12h, 30m, 60s")
+    return int(match[1]) * _UNITS_S[match[2]]
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

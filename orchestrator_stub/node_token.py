@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Node tokens: the bearer JWT that says which host calls, and for which project.
+
+A token is signed with the orchestrator's secret key (HS256). Its subject is the host's GUID, and
+`realm_access.roles` holds `<project uuid>_en-agent-rw`, the role that the original platform gives
+its agents (protocol.md §1); the project is taken from the role.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+
+from orchestrator_stub.errors import Code, OrchestratorError
+
+_ALGORITHM: Final = "HS256"
+_ISSUER: Final = "puad-orchestrator"
+_MAX_TOKEN_CHARS: Final = 8192
+_ROLE: Final = re.compile(
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_en-agent-rw"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """Who calls.
+
+    Attributes:
+        subject: The host's GUID, in lower case.
+        project_uuid: The project that the role names.
+        issued_s: When the token was made, Unix time.
+    """
+
+    subject: str
+    project_uuid: str
+    issued_s: int
+
+
+def issue(key: str, identity: NodeIdentity, lifetime_s: int) -> str:
+    """A token for one host."""
+    claims = {
+        "iss": _ISSUER,
+        "sub": identity.subject,
+        "iat": identity.issued_s,
+        "exp": identity.issued_s + lifetime_s,
+        "realm_access": {"roles": [f"{identity.project_uuid}_en-agent-rw"]},
+    }
+    return jwt.encode(claims, key, algorithm=_ALGORITHM)
+
+
+def verify(key: str, authorization: str | None) -> NodeIdentity:
+    """Who calls, by the `Authorization` header.
+
+    Raises:
+        OrchestratorError: `UNAUTHENTICATED` without a valid token, `PERMISSION_DENIED` when the
+            token lacks the role of a node.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise OrchestratorError(Code.UNAUTHENTICATED, "a bearer token is needed")
+    claims = _claims(key, token.strip())
+    projects = _projects(claims)
+    if not projects:
+        raise OrchestratorError(Code.PERMISSION_DENIED, "the token has not the role of a node")
+    if len(projects) > 1:
+        raise OrchestratorError(Code.UNAUTHENTICATED, "the token names more than one project")
+    return NodeIdentity(str(claims["sub"]).lower(), projects.pop(), int(claims["iat"]))
+
+
+def _claims(key: str, token: str) -> dict[str, Any]:
+    if len(token) > _MAX_TOKEN_CHARS:
+        raise OrchestratorError(Code.UNAUTHENTICATED, "the token is too long")
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            issuer=_ISSUER,
+            leeway=60,
+            options={"require": ["exp", "iat", "iss", "sub"]},
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise OrchestratorError(Code.UNAUTHENTICATED, "the token has expired") from error
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError) as error:
+        raise OrchestratorError(Code.UNAUTHENTICATED, "the token is not valid") from error
+
+
+def _projects(claims: dict[str, Any]) -> set[str]:
+    access = claims.get("realm_access")
+    roles = access.get("roles") if isinstance(access, dict) else None
+    if not isinstance(roles, list):
+        return set()
+    matches = (_ROLE.fullmatch(role) for role in roles if isinstance(role, str))
+    return {match[1] for match in matches if match}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The listening server: TLS 1.3 by default, plain HTTP only on the loopback address."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
+from orchestrator_stub.release_fetcher import is_loopback
+
+_TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_KEEP_ALIVE_S: Final = 30
+_SHUTDOWN_S: Final = 10
+_BACKLOG: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to listen, and with which certificate; without one the address must be loopback."""
+
+    host: str
+    port: int
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_min: str = "1.3"
+
+    def check(self) -> None:
+        """Refuse an endpoint that would send tokens in the clear.
+
+        Raises:
+            OrchestratorError: When TLS is half given, or missing where it is needed.
+        """
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT, "--tls-cert and --tls-key belong together"
+            )
+        if self.tls_cert is None and not is_loopback(self.host):
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT,
+                f"plain HTTP is served only on the loopback address, not on {self.host}",
+                hint="Give --tls-cert and --tls-key, or --host 127.0.0.1.",
+            )
+
+
+class Server:
+    """A bound socket and the application behind it."""
+
+    def __init__(self, app: FastAPI, endpoint: Endpoint) -> None:
+        endpoint.check()
+        self._config = uvicorn.Config(
+            app,
+            ssl_certfile=endpoint.tls_cert,
+            ssl_keyfile=endpoint.tls_key,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
+        )
+        try:
+            self._config.load()
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingsError(
+                f"the certificate or its key cannot be used: {error.strerror or error}"
+            ) from error
+        if self._config.ssl is not None:
+            self._config.ssl.minimum_version = _TLS_VERSIONS[endpoint.tls_min]
+        self._socket = _bind(endpoint)
+        scheme = "http" if self._config.ssl is None else "https"
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        try:
+            uvicorn.Server(self._config).run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+
+
+def _bind(endpoint: Endpoint) -> socket.socket:
+    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+    try:
+        return socket.create_server((endpoint.host, endpoint.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise OrchestratorError(
+            Code.UNAVAILABLE,
+            f"cannot listen on {endpoint.host}, port {endpoint.port}: {error.strerror or error}",
+            hint="Choose another --port, or --port 0 for a free one.",
+        ) from error
