@@ -75,21 +75,35 @@ def window_may_be_open(run: Run, event: Ticked) -> tuple[Run, Actions]:
     return arm_when_allowed(run, event.moment)
 
 
-@on(_BEFORE_ARMED, Answered, to={State.IDLE, State.DOWNLOADING, State.ARMED})
-def answered(run: Run, event: Answered) -> tuple[Run, Actions]:
-    """A policy or an image that is taken back before ARMED ends the run, and that is no failure."""
+@on(State.DOWNLOADING, Answered, to={State.IDLE})
+def answered_in_downloading(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """The plan may still want the image."""
     heard, notices = hear(run, event)
-    goal = goal_of(heard)
-    offer = heard.plan.offer
+    return (heard, notices) if _still_wanted(heard) else _taken_back(heard, event.moment, notices)
+
+
+@on(State.STAGED, Answered, to={State.IDLE, State.DOWNLOADING, State.ARMED})
+def answered_in_staged(run: Run, event: Answered) -> tuple[Run, Actions]:
+    """The plan is fresh now: if it still wants the image, it may be armed."""
+    heard, notices = hear(run, event)
+    if not _still_wanted(heard):
+        return _taken_back(heard, event.moment, notices)
+    after, actions = arm_when_allowed(heard, event.moment)
+    return after, (*notices, *actions)
+
+
+def _still_wanted(run: Run) -> bool:
+    goal, offer = goal_of(run), run.plan.offer
     unchanged = offer is not None and offer.file_hash == goal.offer.file_hash
-    if goal.from_folder or (unchanged and judge(heard, offer) is Decision.INSTALL):
-        if heard.state is State.STAGED:
-            heard, actions = arm_when_allowed(heard, event.moment)
-            return heard, (*notices, *actions)
-        return heard, notices
+    return goal.from_folder or (unchanged and judge(run, offer) is Decision.INSTALL)
+
+
+def _taken_back(heard: Run, moment: Moment, notices: Actions) -> tuple[Run, Actions]:
+    """A policy or an image that is taken back before ARMED ends the run, and that is no failure."""
+    offer = heard.plan.offer
     why = "another image is wanted now" if offer else "the policy or the image was withdrawn"
-    heard, stopping = dropped(heard, event.moment, f"Cancelled: {why}", held=False)
-    after, beginning = consider(heard, event.moment)
+    heard, stopping = dropped(heard, moment, f"Cancelled: {why}", held=False)
+    after, beginning = consider(heard, moment)
     return after, (*notices, *stopping, *beginning)
 
 

@@ -55,15 +55,17 @@ def run_asked(run: Run, event: RunAsked) -> tuple[Run, Actions]:
     return (run, ()) if offer is None else begin(run, offer, event.moment, by_operator=True)
 
 
-@on(_BEFORE_ARMED, RunAsked, to={State.ARMED})
-def run_asked_on_the_way(run: Run, event: RunAsked) -> tuple[Run, Actions]:
-    """The run that is on its way needs no window any more."""
-    goal = goal_of(run)
-    retry_at = event.moment.now if goal.retry_at is not None else None
-    hastened = run.with_goal(by_operator=True, retry_at=retry_at)
-    if run.state is State.STAGED:
-        return arm_when_allowed(hastened, event.moment)
-    return hastened, ()
+@on(State.DOWNLOADING, RunAsked)
+def run_asked_in_downloading(run: Run, event: RunAsked) -> tuple[Run, Actions]:
+    """The run needs no window any more, and no pause before its next download."""
+    retry_at = event.moment.now if goal_of(run).retry_at is not None else None
+    return run.with_goal(by_operator=True, retry_at=retry_at), ()
+
+
+@on(State.STAGED, RunAsked, to={State.ARMED})
+def run_asked_in_staged(run: Run, event: RunAsked) -> tuple[Run, Actions]:
+    """The run needs no window any more."""
+    return arm_when_allowed(run.with_goal(by_operator=True), event.moment)
 
 
 @on(WAITING, InstallAsked, to={State.DOWNLOADING})
@@ -78,14 +80,19 @@ def cancel_asked(run: Run, event: CancelAsked) -> tuple[Run, Actions]:
     return dropped(run, event.moment, "Cancelled: by an operator at the node", held=True)
 
 
-@on(WAITING, RetryAsked, to={State.IDLE})
+@on((State.IDLE, State.DONE), RetryAsked)
 def retry_asked(run: Run, _event: RetryAsked) -> tuple[Run, Actions]:
     """Release what was quarantined or held; the next window may try it again."""
-    released = replace(run, quarantine=(), held="", retry_at=None)
-    if run.state in {State.FAILED, State.ROLLED_BACK}:
-        released = replace(released, state=State.IDLE, goal=None, cause=None, told=True)
     text = "An operator cleared the quarantine at the node"
+    released = replace(run, quarantine=(), held="", retry_at=None)
     return released, (Announce(Notice.QUARANTINE_CLEARED, text), Ask())
+
+
+@on((State.FAILED, State.ROLLED_BACK), RetryAsked, to={State.IDLE})
+def retry_asked_after_a_failure(run: Run, event: RetryAsked) -> tuple[Run, Actions]:
+    """The failure is dealt with: it is not reported any longer."""
+    released, actions = retry_asked(run, event)
+    return replace(released, state=State.IDLE, goal=None, cause=None, told=True), actions
 
 
 @on(_BEFORE_ARMED, RetryAsked)

@@ -21,19 +21,25 @@ from puad.core.run import Cause, Goal, Run, State
 from puad.core.table import on
 
 
-@on(State.IDLE, Started, to={State.ASSESSING, State.ROLLED_BACK, State.DONE, State.FAILED})
+@on(State.IDLE, Started, to={State.ASSESSING, State.ROLLED_BACK, State.FAILED})
 def started_in_idle(run: Run, event: Started) -> tuple[Run, Actions]:
     """Nothing was on its way, or the store that knew of it is lost."""
     run = _with_facts(run, event)
     return rebuild(run, event) if event.store_lost else (run, ())
 
 
-@on((State.DONE, State.FAILED, State.ROLLED_BACK), Started, to={State.ROLLED_BACK})
-def started_after_a_run(run: Run, event: Started) -> tuple[Run, Actions]:
+@on((State.FAILED, State.ROLLED_BACK), Started)
+def started_after_a_failure(run: Run, event: Started) -> tuple[Run, Actions]:
+    """The failure stands until the next run begins."""
+    return _with_facts(run, event), ()
+
+
+@on(State.DONE, Started, to={State.ROLLED_BACK})
+def started_in_done(run: Run, event: Started) -> tuple[Run, Actions]:
     """A slot that was done and is left again by the boot loader was rolled back after all."""
     run = _with_facts(run, event)
     goal = goal_of(run)
-    if run.state is State.DONE and event.facts.booted_slot != goal.slot:
+    if event.facts.booted_slot != goal.slot:
         text = f"Slot {goal.slot} was good once, but the boot loader went back from it"
         return rolled_back(run, Cause(Code.NEVER_HEALTHY, text, event.moment.now))
     return run, ()
