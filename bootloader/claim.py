@@ -3,8 +3,9 @@
 
 A block device is claimed by O_EXCL; the kernel gives that claim to one open file at a time and
 keeps it while any descriptor or mapping of that file lives. A file is claimed by a write lease
-(F_SETLEASE), which the kernel grants only while no other open file of it exists. An open by
-somebody else breaks a lease, never O_EXCL: so a claim is asked whether it still holds.
+(F_SETLEASE), which the kernel grants only while no other open file of it exists. A claim for
+reading is then lowered to a read lease: readers may come, and nobody can write. An open for writing
+breaks a lease, which it does not do to O_EXCL: so a claim is asked whether it still holds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Claim:
     def is_held(self) -> bool:
         """Whether it is still ours alone."""
         try:
-            return not self.leased or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+            return not self.leased or fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_UNLCK
         except OSError:  # released by another thread while we ask
             return False
 
@@ -99,6 +100,8 @@ def _open(path: Path, writable: bool, exclusive: int) -> int:  # noqa: FBT001 --
         if not exclusive:
             fcntl.fcntl(fd, fcntl.F_SETSIG, LEASE_BROKEN)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            if not writable:
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
     except OSError:
         os.close(fd)
