@@ -84,6 +84,7 @@ class Code(StrEnum):
     NOTHING_TO_DO = "nothing-to-do"
     NOT_ALLOWED = "not-allowed"
     AGENT_ABSENT = "agent-absent"
+    FOLDER_UNREADABLE = "folder-unreadable"
     INTERNAL = "internal"
 
 
@@ -258,5 +259,6 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
     Code.NOT_ALLOWED: Explanation("Run the command as root."),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
+    Code.FOLDER_UNREADABLE: Explanation("Give the folder that `puad-release export` wrote."),
     Code.INTERNAL: Explanation("This is a bug in puad: please report the journal's traceback."),
 }
