@@ -159,4 +159,4 @@ def _follow(
 def _how_it_ended(returncode: int) -> str:
     if returncode > 0:
         return f"it ended with exit code {returncode}"
-    return f"it was ended by {signal.Signals(-returncode).name}"
+    return f"it was ended by signal {-returncode}, {signal.strsignal(-returncode)}"
