@@ -16,17 +16,18 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from orchestrator_stub.release.disk import Disk, translated
 from orchestrator_stub.release.draft import DOCUMENTS, Draft
 from orchestrator_stub.release.errors import ConflictError, InputError
 from orchestrator_stub.release.frames import ENCODERS, Encoded, encode_image, hash_image
 from orchestrator_stub.release.image import RawImage
+from orchestrator_stub.release.inputs import opened
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.release import Release, ReleaseFile, profile_path
-from orchestrator_stub.release.repository import Published
+from orchestrator_stub.release.repository import read_published
 from orchestrator_stub.release.staging import new_folder, read_staged, stage
 from puad.core.manifest import MAX_BOOT_FILE_BYTES
 
@@ -51,14 +52,14 @@ class Work:
 
 
 def add_release(
-    layout: Layout, disk: Disk, published: Published, image: RawImage, draft: Draft, work: Work
+    layout: Layout, disk: Disk, anchor: Path | None, image: RawImage, draft: Draft, work: Work
 ) -> tuple[Release, bool]:
     """Stage an image as a release.
 
     Args:
         layout: Where the repository lies.
         disk: What writes to it.
-        published: What is published now.
+        anchor: The root that published metadata must be derived from; see `read_published`.
         image: The image.
         draft: What the publisher says of it.
         work: How the long work is done.
@@ -70,11 +71,10 @@ def add_release(
         ConflictError: When this version was published with other bytes, or withdrawn.
         ReleaseError: When the image or a file cannot be read or written.
     """
-    _refuse_withdrawn(published, draft)
+    public = _find_public(layout, anchor, draft)
+    known = public or _find((one.release for one in read_staged(layout)), draft)
     with new_folder(layout) as folder:
         small = _small_files(draft, folder)
-        public = _find(published.releases, draft)
-        known = public or _find((one.release for one in read_staged(layout)), draft)
         if known is not None:
             other = _compare(image, draft, small, known, work)
             if not other:
@@ -83,10 +83,14 @@ def add_release(
                 raise _conflict(other)
         files = _encode(image, draft, small, folder, work)
         with publisher_lock(layout.lock):
+            if _find_public(layout, anchor, draft) is not None:
+                raise _conflict([draft.image_path])
             return stage(layout, disk, folder, files), True
 
 
-def _refuse_withdrawn(published: Published, draft: Draft) -> None:
+def _find_public(layout: Layout, anchor: Path | None, draft: Draft) -> Release | None:
+    """The published release of that name; a withdrawn one is refused."""
+    published = read_published(layout, anchor=anchor)
     withdrawal = published.catalogue.withdrawal(*draft.key)
     if withdrawal is not None:
         raise ConflictError(
@@ -94,6 +98,7 @@ def _refuse_withdrawn(published: Published, draft: Draft) -> None:
             on=" ".join(draft.key),
             hint="Build the image again under a new version.",
         )
+    return _find(published.releases, draft)
 
 
 def _find(releases: Iterable[Release], draft: Draft) -> Release | None:
@@ -116,18 +121,14 @@ def _take(source: Path, folder: Path, path: str, most: int) -> ReleaseFile:
     """Copy a small file into the release, hashing the bytes that are written."""
     digest, size = hashlib.sha256(), 0
     target = folder / path.rpartition("/")[2]
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}", on=str(source)) from error
-    with os.fdopen(descriptor, "rb") as reader, translated(target), target.open("xb") as writer:
-        while piece := reader.read(_PIECE_BYTES):
+    with opened(source) as reader, translated(target), target.open("xb") as writer:
+        while piece := os.read(reader, _PIECE_BYTES):
             size += len(piece)
             if size > most:
                 raise InputError(f"the file is larger than {most} bytes", on=str(source))
             digest.update(piece)
             writer.write(piece)
-        _finish(writer.fileno(), writer.flush)
+        _finish(writer)
     if size == 0:
         raise InputError("the file is empty", on=str(source))
     return ReleaseFile(path, size, digest.hexdigest())
@@ -164,7 +165,7 @@ def _encode(
             threads=work.threads,
             progress=work.progress("compressing", image.size),
         )
-        _finish(out.fileno(), out.flush)
+        _finish(out)
     profile = draft.profile_manifest(encoded.file_hash)
     written = (
         _write(folder, draft.index_path, index.dump()),
@@ -185,7 +186,7 @@ def _write(folder: Path, path: str, data: bytes) -> ReleaseFile:
     target = folder / path.rpartition("/")[2]
     with translated(target), target.open("xb") as out:
         out.write(data)
-        _finish(out.fileno(), out.flush)
+        _finish(out)
     return ReleaseFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
@@ -194,11 +195,11 @@ def _profile_file(draft: Draft, data: bytes) -> ReleaseFile:
     return ReleaseFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
-def _finish(descriptor: int, flush: Callable[[], None]) -> None:
+def _finish(file: BinaryIO) -> None:
     """Put a file of the release on the disk, readable by the web server once it is published."""
-    flush()
-    os.fchmod(descriptor, 0o644)
-    os.fsync(descriptor)
+    file.flush()
+    os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())
 
 
 def _conflict(other: list[str]) -> ConflictError:

@@ -42,6 +42,7 @@ def _publish(answer: Answer) -> Iterator[str]:
         yield f"  path      {release['path']}"
         yield f"  file hash {release['file_hash']}"
     yield from _signed(answer)
+    yield from (f"WARNING: {warning}" for warning in answer["warnings"])
 
 
 def _withdraw(answer: Answer) -> Iterator[str]:

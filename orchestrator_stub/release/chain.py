@@ -106,20 +106,28 @@ def sign_chain(
         named[Role.SNAPSHOT] = published.timestamp.snapshot_meta
     for role in roles:
         version = state.versions[role]
-        signed: Targets | Snapshot | Timestamp
-        match role:
-            case Role.TARGETS:
-                signed = Targets(version, expires=expires[role], targets=dict(targets))
-            case Role.SNAPSHOT:
-                meta = {"targets.json": named[Role.TARGETS]}
-                signed = Snapshot(version, expires=expires[role], meta=meta)
-            case _:
-                meta_file = named[Role.SNAPSHOT]
-                signed = Timestamp(version, expires=expires[role], snapshot_meta=meta_file)
+        signed = _make(role, version, expires[role], targets, named)
         data = sign(signed, authority.keys, signers=authority.signers, judges=authority.judges)
         documents[role] = data
         named[role] = describe(data, version)
     return Chain(documents, {role: state.versions[role] for role in roles})
+
+
+def _make(
+    role: Role,
+    version: int,
+    expires: datetime,
+    targets: Mapping[str, TargetFile],
+    named: Mapping[Role, MetaFile],
+) -> Targets | Snapshot | Timestamp:
+    match role:
+        case Role.TARGETS:
+            return Targets(version, expires=expires, targets=dict(targets))
+        case Role.SNAPSHOT:
+            meta = {"targets.json": named[Role.TARGETS]}
+            return Snapshot(version, expires=expires, meta=meta)
+        case _:
+            return Timestamp(version, expires=expires, snapshot_meta=named[Role.SNAPSHOT])
 
 
 def expiries(now: datetime, validity: Mapping[Role, timedelta]) -> dict[Role, datetime]:

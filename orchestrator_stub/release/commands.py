@@ -21,14 +21,19 @@ from orchestrator_stub.release.image import RawImage
 from orchestrator_stub.release.keys import KeyFolder
 from orchestrator_stub.release.layout import Layout, require_apart
 from orchestrator_stub.release.lock import publisher_lock
-from orchestrator_stub.release.publication import Outcome, Publisher, current_content
+from orchestrator_stub.release.publication import Outcome, Publisher, Session
 from orchestrator_stub.release.publication import publish as publish_content
-from orchestrator_stub.release.report import describe_release, describe_repository, moment
+from orchestrator_stub.release.report import (
+    describe_release,
+    describe_repository,
+    moment,
+    warnings,
+)
 from orchestrator_stub.release.repository import Published, read_published
 from orchestrator_stub.release.roles import Role, RolePlan
 from orchestrator_stub.release.rotation import rotate as rotate_keys
 from orchestrator_stub.release.staging import read_staged, sweep
-from orchestrator_stub.release.state import State, load_state
+from orchestrator_stub.release.state import load_state
 from orchestrator_stub.release.withdrawal import Request
 from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
 
@@ -38,6 +43,7 @@ Answer = dict[str, Any]
 def init(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Answer:
     """Make keys and a repository."""
     require_apart(publisher.keys.folder, publisher.layout.folder)
+    publisher.disk.make_folder(publisher.layout.folder)
     with publisher_lock(publisher.layout.lock):
         root = found_repository(publisher, plans)
     return {"changed": True, "root_json": str(root), "keys": str(publisher.keys.folder)}
@@ -48,32 +54,35 @@ def add(
 ) -> Answer:
     """Stage an image as a release."""
     load_state(layout)
-    published = _read(layout, keys)
-    release, changed = add_release(layout, disk, published, image, draft, work)
+    release, changed = add_release(layout, disk, _anchor(keys), image, draft, work)
     return {"changed": changed, "release": describe_release(release)}
 
 
 def publish(publisher: Publisher, *, refresh: bool) -> Answer:
     """Publish what is staged, and sign anew what nears its expiry."""
-    with _opened(publisher) as (state, published):
+    with _opened(publisher) as session:
         staged = read_staged(publisher.layout)
-        content = current_content(published)
+        content = session.content
         for one in staged:
             content = content.plus(one.release.files)
-        outcome = publish_content(
-            publisher, state, published, content=content, staged=staged, refresh=refresh
-        )
+        outcome = publish_content(session, content, staged=staged, refresh=refresh)
         for one in staged:
             publisher.disk.remove(one.folder)
         sweep(publisher.layout, publisher.disk)
-    answer = {"published": [describe_release(one.release) for one in staged]}
-    return {"changed": bool(outcome.versions), **answer, **_signed(outcome)}
+    before = {release.key for release in session.published.releases}
+    new = [one.release for one in staged if one.release.key not in before]
+    return {
+        "changed": bool(outcome.versions),
+        "published": [describe_release(release) for release in new],
+        "warnings": list(warnings(session, outcome.expires)),
+        **_signed(outcome),
+    }
 
 
 def withdraw(publisher: Publisher, request: Request) -> Answer:
     """Withdraw a release, and publish that at once."""
-    with _opened(publisher) as (state, published):
-        done = withdraw_release(publisher, state, published, request)
+    with _opened(publisher) as session:
+        done = withdraw_release(session, request)
     return {
         "changed": done.was_published or done.was_staged or done.deleted,
         "profile": done.profile,
@@ -87,8 +96,8 @@ def withdraw(publisher: Publisher, request: Request) -> Answer:
 
 def rotate(publisher: Publisher, role: Role, chosen: Sequence[str]) -> Answer:
     """Give a role new keys."""
-    with _opened(publisher, previous_root_counts=True) as (state, published):
-        done = rotate_keys(publisher, state, published, role, chosen)
+    with _opened(publisher, previous_root_counts=True) as session:
+        done = rotate_keys(session, role, chosen)
     keys = publisher.keys
     return {
         "changed": True,
@@ -103,11 +112,9 @@ def export(
     publisher: Publisher, folder: Path, name: tuple[str | None, str | None], valid: timedelta
 ) -> Answer:
     """Write one release as a repository of its own."""
-    with _opened(publisher) as (state, published):
-        release = choose_release(published, *name)
-        done = export_release(
-            publisher, state, published, release=release, folder=folder, valid=valid
-        )
+    with _opened(publisher) as session:
+        release = choose_release(session.published, *name)
+        done = export_release(session, release, folder=folder, valid=valid)
     return {
         "changed": True,
         "folder": str(folder),
@@ -125,22 +132,23 @@ def status(layout: Layout, keys: KeyFolder | None, now: datetime) -> Answer:
 
 
 @contextmanager
-def _opened(
-    publisher: Publisher, *, previous_root_counts: bool = False
-) -> Iterator[tuple[State, Published]]:
+def _opened(publisher: Publisher, *, previous_root_counts: bool = False) -> Iterator[Session]:
     layout, keys = publisher.layout, publisher.keys
     require_apart(keys.folder, layout.folder)
     load_state(layout)
     with publisher_lock(layout.lock):
         published = _read(layout, keys, previous_root_counts=previous_root_counts)
-        yield load_state(layout), published
+        yield Session(publisher, load_state(layout), published)
 
 
 def _read(
     layout: Layout, keys: KeyFolder | None, *, previous_root_counts: bool = False
 ) -> Published:
-    anchor = keys.anchor if keys and keys.anchor.is_file() else None
-    return read_published(layout, anchor=anchor, previous_root_counts=previous_root_counts)
+    return read_published(layout, anchor=_anchor(keys), previous_root_counts=previous_root_counts)
+
+
+def _anchor(keys: KeyFolder | None) -> Path | None:
+    return keys.anchor if keys and keys.anchor.is_file() else None
 
 
 def _signed(outcome: Outcome) -> Answer:

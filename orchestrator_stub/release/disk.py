@@ -58,7 +58,7 @@ class Disk:
     def write(self, path: Path, data: bytes, *, mode: int = _SERVED_FILE) -> None:
         """Give `path` the content `data`, in place of what it held."""
         with translated(path):
-            self._make_folder(path.parent)
+            self.make_folder(path.parent)
             temporary = path.with_name(f".{path.name}.tmp")
             temporary.unlink(missing_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -73,7 +73,7 @@ class Disk:
     def move(self, source: Path, target: Path) -> None:
         """Rename a complete, synced file or folder on the same file system."""
         with translated(target):
-            self._make_folder(target.parent)
+            self.make_folder(target.parent)
             source.replace(target)
             sync_folder(target.parent)
             sync_folder(source.parent)
@@ -82,7 +82,7 @@ class Disk:
         """Copy a file, whatever its size; the SHA-256 of the copied bytes, hex."""
         digest = hashlib.sha256()
         with translated(target):
-            self._make_folder(target.parent)
+            self.make_folder(target.parent)
             temporary = target.with_name(f".{target.name}.tmp")
             with source.open("rb") as reader, temporary.open("wb") as writer:
                 while piece := reader.read(_PIECE_BYTES):
@@ -105,10 +105,12 @@ class Disk:
             if path.parent.is_dir():
                 sync_folder(path.parent)
 
-    def _make_folder(self, folder: Path) -> None:
-        if folder.is_dir():
-            return
-        self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(_SERVED_FOLDER)
-        sync_folder(folder.parent)
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder that may be served, and those above it; nothing when it is there."""
+        with translated(folder):
+            if folder.is_dir():
+                return
+            self.make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            folder.chmod(_SERVED_FOLDER)
+            sync_folder(folder.parent)

@@ -12,8 +12,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,11 +25,10 @@ from orchestrator_stub.release.chain import (
 from orchestrator_stub.release.content import Content
 from orchestrator_stub.release.errors import RepositoryError, UnknownReleaseError, UsageError
 from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
-from orchestrator_stub.release.publication import Outcome, Publisher, current_content, publish
+from orchestrator_stub.release.publication import Outcome, Publisher, Session, publish
 from orchestrator_stub.release.release import Release
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.roles import CHAIN
-from orchestrator_stub.release.state import State
 from puad.core.version import newest
 
 
@@ -73,20 +71,12 @@ def choose_release(published: Published, profile: str | None, version: str | Non
 
 
 def export_release(
-    publisher: Publisher,
-    state: State,
-    published: Published,
-    *,
-    release: Release,
-    folder: Path,
-    valid: timedelta,
+    session: Session, release: Release, *, folder: Path, valid: timedelta
 ) -> Exported:
     """Write one release as a repository of its own.
 
     Args:
-        publisher: Who publishes.
-        state: The counters and validities.
-        published: What readers see now.
+        session: The open repository.
         release: Which release.
         folder: Where; it must not exist yet, or be empty.
         valid: For how long its metadata hold.
@@ -95,10 +85,11 @@ def export_release(
         UsageError: When the folder is in use, or the root would expire earlier.
         ReleaseError: When it cannot be signed or written.
     """
+    publisher, published = session.publisher, session.published
+    folder = folder.resolve()
     _check(publisher, published, folder, valid)
-    state = next_versions(state, published, CHAIN)
-    state.save(publisher.layout, publisher.disk)
-    content = Content(release.files, current_content(published).withdrawn)
+    state = next_versions(session.state, published, CHAIN)
+    content = Content(release.files, published.catalogue.withdrawn)
     expires = expiries(publisher.now, dict.fromkeys(CHAIN, valid))
     chain = sign_chain(
         Authority(publisher.keys, (published.root,), (published.root,)),
@@ -109,21 +100,20 @@ def export_release(
         expires=expires,
     )
     disk = publisher.disk
+    state.save(publisher.layout, disk)
     partial = Layout(folder.with_name(f".{folder.name}.partial"))
     disk.remove(partial.folder)
-    _copy_files(publisher, release, partial)
-    disk.write(partial.target(CATALOGUE_PATH, content.catalogue_file.sha256), content.catalogue)
-    _copy_roots(publisher, published.roots, partial)
+    _write_content(publisher, published, content, partial)
     chain.write(partial, disk)
     if folder.exists():
         disk.remove(folder)
     disk.move(partial.folder, folder)
-    outcome = publish(publisher, state, published, content=current_content(published))
+    outcome = publish(replace(session, state=state), session.content)
     return Exported(release, expires[CHAIN[-1]], outcome)
 
 
 def _check(publisher: Publisher, published: Published, folder: Path, valid: timedelta) -> None:
-    if folder.resolve().is_relative_to(publisher.layout.folder.resolve()):
+    if folder.is_relative_to(publisher.layout.folder.resolve()):
         raise UsageError(
             "the folder lies inside the repository that is served",
             on=str(folder),
@@ -141,8 +131,10 @@ def _check(publisher: Publisher, published: Published, folder: Path, valid: time
         )
 
 
-def _copy_files(publisher: Publisher, release: Release, partial: Layout) -> None:
-    for file in release.files:
+def _write_content(
+    publisher: Publisher, published: Published, content: Content, partial: Layout
+) -> None:
+    for file in content.files:
         source = publisher.layout.target(file.path, file.sha256)
         if publisher.disk.copy(source, partial.target(file.path, file.sha256)) != file.sha256:
             raise RepositoryError(
@@ -150,8 +142,7 @@ def _copy_files(publisher: Publisher, release: Release, partial: Layout) -> None
                 on=str(source),
                 hint="Bring the file back from a backup: nodes will refuse it as it is.",
             )
-
-
-def _copy_roots(publisher: Publisher, roots: Sequence[bytes], partial: Layout) -> None:
-    for number, root in enumerate(roots, start=1):
+    catalogue = partial.target(CATALOGUE_PATH, content.catalogue_file.sha256)
+    publisher.disk.write(catalogue, content.catalogue)
+    for number, root in enumerate(published.roots, start=1):
         publisher.disk.write(partial.root(number), root)

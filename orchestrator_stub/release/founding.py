@@ -19,7 +19,6 @@ from orchestrator_stub.release.chain import (
     sign_chain,
 )
 from orchestrator_stub.release.content import Content
-from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.errors import RepositoryError
 from orchestrator_stub.release.layout import CATALOGUE_PATH
 from orchestrator_stub.release.publication import Publisher
@@ -29,14 +28,11 @@ from orchestrator_stub.release.state import State
 
 
 def found_repository(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Path:
-    """Make keys and a repository.
+    """Make keys and a repository; the answer is the first root, which is built into images.
 
     Args:
         publisher: Where, and with which keys folder.
         plans: How each role is set up.
-
-    Returns:
-        The first root, which is built into images.
 
     Raises:
         RepositoryError: When there is a repository already.
@@ -49,17 +45,10 @@ def found_repository(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Pa
             on=str(layout.folder),
             hint="Name an empty folder, or use the repository as it is.",
         )
-    with translated(layout.unpublished):
-        layout.unpublished.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root = Root(version=1, expires=expiry(publisher.now, plans[Role.ROOT].validity))
-    for role, plan in plans.items():
-        for _ in range(plan.key_count):
-            root.add_key(publisher.keys.make(role).public_key, role)
-        root.roles[role].threshold = plan.threshold
+    root = _first_root(publisher, plans)
     root_data = sign(root, publisher.keys, signers=(root,), judges=(root,))
     state = State(dict.fromkeys(CHAIN, 0), {role: plan.validity for role, plan in plans.items()})
     state = next_versions(state, None, CHAIN)
-    state.save(layout, disk)
     content = Content()
     chain = sign_chain(
         Authority(publisher.keys, (root,), (root,)),
@@ -69,9 +58,19 @@ def found_repository(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Pa
         published=None,
         expires=expiries(publisher.now, state.validity),
     )
+    state.save(layout, disk)
     disk.write(publisher.keys.anchor, root_data, mode=0o600)
     disk.write(layout.root(1), root_data)
     catalogue = layout.target(CATALOGUE_PATH, content.catalogue_file.sha256)
     disk.write(catalogue, content.catalogue)
     chain.write(layout, disk)
     return layout.root(1)
+
+
+def _first_root(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Root:
+    root = Root(version=1, expires=expiry(publisher.now, plans[Role.ROOT].validity))
+    for role, plan in plans.items():
+        for _ in range(plan.key_count):
+            root.add_key(publisher.keys.make(role).public_key, role)
+        root.roles[role].threshold = plan.threshold
+    return root

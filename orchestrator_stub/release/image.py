@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_stub.release.errors import InputError
+from orchestrator_stub.release.inputs import opened, unreadable
 from puad.core.chunks import CHUNK_BYTES, MAX_CHUNKS
 
 MAX_BYTES: Final = CHUNK_BYTES * MAX_CHUNKS
@@ -33,19 +33,24 @@ class RawImage:
         descriptor: The open file.
         path: Its name, for messages.
         size: Its size in bytes.
-        modified_at: When it was last written, UTC.
+        modified_ns: When it was last written, Unix time in nanoseconds.
     """
 
     descriptor: int
     path: Path
     size: int
-    modified_at: datetime
+    modified_ns: int
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was last written, UTC."""
+        return datetime.fromtimestamp(self.modified_ns // 1_000_000_000, UTC)
 
     def chunks(self) -> Iterator[bytes]:
         """The image's bytes, `CHUNK_BYTES` at a time, the last piece as long as it is.
 
         Raises:
-            InputError: When the file cannot be read, or shrinks while it is.
+            InputError: When the file cannot be read, or changes while it is.
         """
         offset = 0
         while offset < self.size:
@@ -55,6 +60,8 @@ class RawImage:
                 raise InputError("the image became shorter while it was read", on=str(self.path))
             yield chunk
             offset += length
+        if os.fstat(self.descriptor).st_mtime_ns != self.modified_ns:
+            raise InputError("the image was written to while it was read", on=str(self.path))
 
     def _read(self, offset: int, length: int) -> bytes:
         try:
@@ -65,7 +72,7 @@ class RawImage:
                     break
                 data += more
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
         return data
 
 
@@ -76,31 +83,18 @@ def open_image(path: Path) -> Iterator[RawImage]:
     Raises:
         InputError: When it is not there, empty, too large, compressed, or a whole disk.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
-            raise InputError("this is neither a file nor a block device", on=str(path))
+    with opened(path, device_serves=True) as descriptor:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if not 0 < size <= MAX_BYTES:
             raise InputError(
                 f"an image has between 1 and {MAX_BYTES} bytes, this has {size}", on=str(path)
             )
-        image = RawImage(descriptor, path, size, datetime.fromtimestamp(status.st_mtime, UTC))
+        image = RawImage(descriptor, path, size, os.fstat(descriptor).st_mtime_ns)
         _refuse_mistakes(image)
         yield image
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_mistakes(image: RawImage) -> None:
     for offset, mark, what, hint in _MISTAKES:
         if os.pread(image.descriptor, len(mark), offset) == mark:
             raise InputError(f"this is not a raw root image: {what}", on=str(image.path), hint=hint)
-
-
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"the file cannot be read: {error.strerror}", on=str(path))

@@ -26,7 +26,7 @@ def publisher_lock(path: Path) -> Iterator[None]:
         WriteError: When the lock file cannot be opened.
     """
     with translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

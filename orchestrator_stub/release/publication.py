@@ -3,8 +3,8 @@
 
 Rules:
 
-1. The counters are saved before anything is signed with their numbers.
-2. Everything is signed before anything is written, so that a missing key changes nothing.
+1. Everything is signed before anything is written, so that a missing key changes nothing.
+2. The counters are saved before anything that bears their numbers is written.
 3. Order of the steps: target files, catalogue, root, targets, snapshot, and last the timestamp.
    A reader who comes in between finds the old timestamp, and everything that it names is there.
 4. Only what changed, nears its expiry, or was overtaken by an export is signed anew.
@@ -13,8 +13,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -22,6 +22,7 @@ from tuf.api.metadata import Root
 
 from orchestrator_stub.release.chain import (
     Authority,
+    Chain,
     expiries,
     next_versions,
     sign_chain,
@@ -53,101 +54,119 @@ class Publisher:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A repository that is open for change, under the publisher's lock.
+
+    Attributes:
+        publisher: Who publishes.
+        state: The counters and validities.
+        published: What readers see now.
+    """
+
+    publisher: Publisher
+    state: State
+    published: Published
+
+    @property
+    def content(self) -> Content:
+        """What is published now, as content."""
+        files = tuple(file for release in self.published.releases for file in release.files)
+        return Content(files, self.published.catalogue.withdrawn)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a publication signed anew: roles with their new version and expiry."""
 
-    versions: dict[Role, int]
-    expires: dict[Role, datetime]
-
-
-def current_content(published: Published) -> Content:
-    """What is published now."""
-    files = tuple(file for release in published.releases for file in release.files)
-    return Content(files, published.catalogue.withdrawn)
+    versions: Mapping[Role, int] = field(default_factory=dict)
+    expires: Mapping[Role, datetime] = field(default_factory=dict)
 
 
 def publish(
-    publisher: Publisher,
-    state: State,
-    published: Published,
-    *,
+    session: Session,
     content: Content,
+    *,
     staged: Sequence[StagedRelease] = (),
     refresh: bool = False,
 ) -> Outcome:
     """Bring readers from what is published to `content`.
 
     Args:
-        publisher: Who publishes.
-        state: The counters and validities.
-        published: What readers see now.
-        content: What they shall see.
+        session: The open repository.
+        content: What readers shall see.
         staged: Releases whose files become readable on the way.
         refresh: Sign targets, snapshot and timestamp anew even if nothing is due.
 
     Raises:
-        ReleaseError: When it cannot be signed or written; readers then see what they saw before.
+        ReleaseError: When it cannot be done; readers see what they saw before.
     """
-    roles = _due(publisher, state, published, content) if not refresh else CHAIN
-    root, root_data = _renewed_root(publisher, state, published)
-    if not roles and root_data is None:
-        return Outcome({}, {})
-    state = next_versions(state, published, roles)
+    publisher = session.publisher
+    roles = CHAIN if refresh else _due(session, content)
+    root, root_data = _renewed_root(session)
+    if not (roles or root_data):
+        return Outcome()
+    state, chain = _sign(session, root, roles, content)
     state.save(publisher.layout, publisher.disk)
-    expires = expiries(publisher.now, state.validity)
+    _write_content(publisher, content, staged)
+    versions = dict(chain.versions)
+    if root_data is not None:
+        publisher.disk.write(publisher.layout.root(root.version), root_data)
+        versions[Role.ROOT] = root.version
+    chain.write(publisher.layout, publisher.disk)
+    expires = {**expiries(publisher.now, state.validity), Role.ROOT: root.expires}
+    return Outcome(versions, {role: expires[role] for role in versions})
+
+
+def _sign(
+    session: Session, root: Root, roles: Sequence[Role], content: Content
+) -> tuple[State, Chain]:
+    publisher, published = session.publisher, session.published
+    state = next_versions(session.state, published, roles)
     chain = sign_chain(
         Authority(publisher.keys, (root,), (root,)),
         state,
         roles,
         targets=content.targets,
         published=published,
-        expires=expires,
+        expires=expiries(publisher.now, state.validity),
     )
+    return state, chain
+
+
+def _write_content(publisher: Publisher, content: Content, staged: Sequence[StagedRelease]) -> None:
     for release in staged:
         release.move_files(publisher.layout, publisher.disk)
-    file = content.catalogue_file
-    catalogue = publisher.layout.target(CATALOGUE_PATH, file.sha256)
+    catalogue = publisher.layout.target(CATALOGUE_PATH, content.catalogue_file.sha256)
     if not catalogue.exists():
         publisher.disk.write(catalogue, content.catalogue)
-    if root_data is not None:
-        publisher.disk.write(publisher.layout.root(root.version), root_data)
-    chain.write(publisher.layout, publisher.disk)
-    outcome = Outcome(dict(chain.versions), {role: expires[role] for role in roles})
-    if root_data is not None:
-        outcome.versions[Role.ROOT] = root.version
-        outcome.expires[Role.ROOT] = root.expires
-    return outcome
 
 
-def _due(
-    publisher: Publisher, state: State, published: Published, content: Content
-) -> tuple[Role, ...]:
-    due = {
-        role
-        for role in CHAIN
-        if state.versions[role] > published.signed[role].version
-        or is_near(
-            published.signed[role].expires,
-            state.validity[role],
-            publisher.now,
-            part=_RENEW_PART,
-        )
-    }
+def _due(session: Session, content: Content) -> tuple[Role, ...]:
+    published, versions = session.published, session.state.versions
+    due = {role for role in CHAIN if versions[role] > published.signed[role].version}
+    due |= {role for role in CHAIN if _is_renewable(session, role)}
     if content.targets != published.targets.targets:
         due.add(Role.TARGETS)
     return with_those_above(due)
 
 
-def _renewed_root(
-    publisher: Publisher, state: State, published: Published
-) -> tuple[Root, bytes | None]:
-    old = published.root
-    validity = state.validity[Role.ROOT]
-    near = is_near(old.expires, validity, publisher.now, part=_RENEW_PART)
-    full = old.version >= MAX_ROOTS
-    if not near or full or missing_keys(Role.ROOT, old, publisher.keys):
+def _is_renewable(session: Session, role: Role) -> bool:
+    """Whether a role nears its expiry and its keys are here.
+
+    A publisher that has only some roles' keys, say those of the timestamp, renews what it can.
+    """
+    publisher, published = session.publisher, session.published
+    expires, validity = published.signed[role].expires, session.state.validity[role]
+    return is_near(expires, validity, publisher.now, part=_RENEW_PART) and not missing_keys(
+        role, published.root, publisher.keys
+    )
+
+
+def _renewed_root(session: Session) -> tuple[Root, bytes | None]:
+    old = session.published.root
+    if old.version >= MAX_ROOTS or not _is_renewable(session, Role.ROOT):
         return old, None
     root = Root.from_dict(old.to_dict())
     root.version += 1
-    root.expires = expiry(publisher.now, validity)
-    return root, sign(root, publisher.keys, signers=(old,), judges=(old, root))
+    root.expires = expiry(session.publisher.now, session.state.validity[Role.ROOT])
+    return root, sign(root, session.publisher.keys, signers=(old,), judges=(old, root))

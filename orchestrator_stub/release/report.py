@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from orchestrator_stub.release.keys import KeyFolder
+from orchestrator_stub.release.publication import Session
 from orchestrator_stub.release.release import Release
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.roles import Role, is_near
@@ -19,6 +21,14 @@ _COLUMNS: Final = 80
 _KEY_DIGITS: Final = 16
 # A publication renews at half of the validity, so at a quarter somebody forgot to publish.
 _WARN_PART: Final = 4
+
+
+class Freshness(StrEnum):
+    """How long metadata still hold."""
+
+    GOOD = "good"
+    NEAR = "near"
+    EXPIRED = "expired"
 
 
 def describe_repository(
@@ -60,6 +70,16 @@ def describe_release(release: Release) -> dict[str, Any]:
     }
 
 
+def warnings(session: Session, renewed: Mapping[Role, datetime]) -> Iterator[str]:
+    """One sentence for each role that expires soon although it was just published."""
+    validity, now = session.state.validity, session.publisher.now
+    for role in Role:
+        expires = renewed.get(role, session.published.signed[role].expires)
+        freshness = _freshness(expires, validity[role], now)
+        if freshness is not Freshness.GOOD:
+            yield _warning(role, freshness)
+
+
 def moment(time: datetime) -> str:
     """A time as every document of a repository writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -85,12 +105,11 @@ def _role(
 ) -> dict[str, Any]:
     signed = published.signed[role]
     entry = published.root.roles[role]
-    near = is_near(signed.expires, state.validity[role], now, part=_WARN_PART)
     return {
         "role": role.value,
         "version": signed.version,
         "expires": moment(signed.expires),
-        "freshness": "expired" if signed.is_expired(now) else "near" if near else "good",
+        "freshness": _freshness(signed.expires, state.validity[role], now).value,
         "threshold": entry.threshold,
         "keys": [
             {"id": key_id, "present": keys.has(role, key_id) if keys else None}
@@ -126,10 +145,21 @@ def _role_lines(role: Mapping[str, Any]) -> Iterator[str]:
     for key in role["keys"]:
         place = {True: "here", False: "not here", None: ""}[key["present"]]
         yield f"{'':<42}{key['id'][:_KEY_DIGITS]} {place}".rstrip()
-    if role["freshness"] != "good":
-        what = "has expired" if role["freshness"] == "expired" else "expires soon"
-        cure = "rotate root" if role["role"] == Role.ROOT else "publish"
-        yield f"{'':<10} WARNING: {role['role']} {what}; run `puad-release {cure}`"
+    if role["freshness"] != Freshness.GOOD:
+        warning = _warning(Role(role["role"]), Freshness(role["freshness"]))
+        yield f"{'':<10} WARNING: {warning}"
+
+
+def _freshness(expires: datetime, validity: timedelta, now: datetime) -> Freshness:
+    if expires <= now:
+        return Freshness.EXPIRED
+    near = is_near(expires, validity, now, part=_WARN_PART)
+    return Freshness.NEAR if near else Freshness.GOOD
+
+
+def _warning(role: Role, freshness: Freshness) -> str:
+    what = "has expired" if freshness is Freshness.EXPIRED else "expires soon"
+    return f"{role} {what}; run `puad-release publish` with its keys"
 
 
 def _table(title: str, releases: Iterable[Mapping[str, Any]]) -> Iterator[str]:

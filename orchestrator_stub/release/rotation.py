@@ -27,11 +27,10 @@ from orchestrator_stub.release.chain import (
     with_those_above,
 )
 from orchestrator_stub.release.errors import UsageError
-from orchestrator_stub.release.publication import Publisher
-from orchestrator_stub.release.repository import MAX_ROOTS, Published
+from orchestrator_stub.release.publication import Publisher, Session
+from orchestrator_stub.release.repository import MAX_ROOTS
 from orchestrator_stub.release.roles import Role
 from orchestrator_stub.release.signing import expiry, missing_keys, sign
-from orchestrator_stub.release.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,11 @@ class Rotated:
     new_key_ids: tuple[str, ...]
 
 
-def rotate(
-    publisher: Publisher, state: State, published: Published, role: Role, chosen: Sequence[str]
-) -> Rotated:
+def rotate(session: Session, role: Role, chosen: Sequence[str]) -> Rotated:
     """Give a role new keys in place of old ones.
 
     Args:
-        publisher: Who publishes.
-        state: The counters and validities.
-        published: What readers see now.
+        session: The open repository.
         role: Whose keys.
         chosen: Beginnings of the ids of the keys to replace; none for all of the role.
 
@@ -60,12 +55,12 @@ def rotate(
         KeyAccessError: When too few keys are here to sign; nothing is changed then.
         ReleaseError: When it cannot be written.
     """
-    old = published.root
+    publisher, old = session.publisher, session.published.root
     gone = _choose(old, role, chosen)
     _require_keys(publisher, old)
     root = Root.from_dict(old.to_dict())
     root.version += 1
-    root.expires = expiry(publisher.now, state.validity[Role.ROOT])
+    root.expires = expiry(publisher.now, session.state.validity[Role.ROOT])
     come = []
     for key_id in gone:
         signer = publisher.keys.make(role)
@@ -75,10 +70,10 @@ def rotate(
     data = sign(root, publisher.keys, signers=(old, root), judges=(old, root))
     old_keys_serve = not missing_keys(role, old, publisher.keys)
     if role is not Role.ROOT and old_keys_serve:
-        _sign_anew(publisher, state, published, role, (old, root))
+        _sign_anew(session, role, (old, root))
     publisher.disk.write(publisher.layout.root(root.version), data)
     if role is not Role.ROOT and not old_keys_serve:
-        _sign_anew(publisher, state, published, role, (root,))
+        _sign_anew(session, role, (root,))
     return Rotated(root.version, gone, tuple(come))
 
 
@@ -106,16 +101,10 @@ def _require_keys(publisher: Publisher, old: Root) -> None:
     sign(old, publisher.keys, signers=(old,), judges=(old,))
 
 
-def _sign_anew(
-    publisher: Publisher,
-    state: State,
-    published: Published,
-    role: Role,
-    roots: tuple[Root, ...],
-) -> None:
+def _sign_anew(session: Session, role: Role, roots: tuple[Root, ...]) -> None:
+    publisher, published = session.publisher, session.published
     roles = with_those_above([role])
-    state = next_versions(state, published, roles)
-    state.save(publisher.layout, publisher.disk)
+    state = next_versions(session.state, published, roles)
     chain = sign_chain(
         Authority(publisher.keys, roots, roots),
         state,
@@ -124,4 +113,5 @@ def _sign_anew(
         published=published,
         expires=expiries(publisher.now, state.validity),
     )
+    state.save(publisher.layout, publisher.disk)
     chain.write(publisher.layout, publisher.disk)

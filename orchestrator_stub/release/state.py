@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The publisher's own state: the last version number of each role, and how long each holds.
 
-A number is written here before anything is signed with it, so that no two documents ever have the
+A number is written here before a document that bears it, so that no two documents ever have the
 same role and number, even after a crash or an export that never came back.
 """
 

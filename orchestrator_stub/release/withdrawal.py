@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from orchestrator_stub.release.catalogue import MAX_WITHDRAWN, Withdrawal, check_reason
 from orchestrator_stub.release.errors import UnknownReleaseError, UsageError
-from orchestrator_stub.release.publication import Outcome, Publisher, current_content, publish
+from orchestrator_stub.release.publication import Outcome, Publisher, Session, publish
 from orchestrator_stub.release.release import release_folder
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.staging import read_staged
-from orchestrator_stub.release.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Withdrawn:
     outcome: Outcome
 
 
-def withdraw(publisher: Publisher, state: State, published: Published, ask: Request) -> Withdrawn:
+def withdraw(session: Session, ask: Request) -> Withdrawn:
     """Withdraw a release.
 
     Raises:
@@ -56,18 +55,19 @@ def withdraw(publisher: Publisher, state: State, published: Published, ask: Requ
         UsageError: When several profiles have that version, or the reason does not fit.
         ReleaseError: When it cannot be signed or written.
     """
+    publisher, published = session.publisher, session.published
     reason = check_reason(ask.reason)
     profile = _find_profile(publisher, published, ask)
     key = (profile, ask.version)
-    outcome = Outcome({}, {})
+    outcome = Outcome()
     release = next((r for r in published.releases if r.key == key), None)
     if release is not None:
         at = publisher.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         entry = Withdrawal(profile, ask.version, reason, at)
-        content = current_content(published).without(release.files, entry)
+        content = session.content.without(release.files, entry)
         if len(content.withdrawn) > MAX_WITHDRAWN:
             raise UsageError(f"a repository keeps at most {MAX_WITHDRAWN} withdrawals")
-        outcome = publish(publisher, state, published, content=content)
+        outcome = publish(session, content)
     staged = publisher.layout.staged.joinpath(*key)
     was_staged = staged.exists()
     if was_staged:
