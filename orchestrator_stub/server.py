@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import socket
 import ssl
 from dataclasses import dataclass
@@ -79,9 +81,12 @@ class Server:
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM or SIGINT, either of which is a good end."""
+        # uvicorn raises the signal again when it has shut down, for whoever was there before
+        signal.signal(signal.SIGTERM, lambda _number, _frame: None)
         try:
-            uvicorn.Server(self._config).run(sockets=[self._socket])
+            with contextlib.suppress(KeyboardInterrupt):
+                uvicorn.Server(self._config).run(sockets=[self._socket])
         finally:
             self._socket.close()
 
