@@ -20,12 +20,19 @@ from puad.core.events import Moment
 from puad.store import Store
 
 NAME: Final = "clock"
+_TIMESYNCD_SAYS_SO: Final = Path("/run/systemd/timesync/synchronized")
 _TIME_ERROR: Final = 5
 _TIMEX_BYTES: Final = 256
 
 
 def synchronised() -> bool:
-    """Whether the kernel's clock is synchronised (adjtimex(2): the state is not TIME_ERROR)."""
+    """Whether the clock is synchronised, by the two signs that systemd-time-wait-sync knows.
+
+    Either systemd-timesyncd has left its mark in /run, or the kernel says so (adjtimex(2): the
+    state is not TIME_ERROR), as chrony and ntpd make it say.
+    """
+    if _TIMESYNCD_SAYS_SO.exists():
+        return True
     libc = ctypes.CDLL(None, use_errno=True)
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes = 0: read only
     state: int = libc.adjtimex(timex)
