@@ -24,9 +24,9 @@ _PASSED_BACK: Final = ("Content-Length", "Content-Range", "Content-Type", "ETag"
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transfer:
-    """Bytes of one file that were sent: the first one, how many, and when the sending began."""
+    """Bytes of one file that are sent: the first one, how many so far, and since when."""
 
     path: str
     offset: int
@@ -74,10 +74,12 @@ class Relay:
         connection.request(method, self._upstream.path.rstrip("/") + path, headers=headers)
         return connection.getresponse()
 
-    def record(self, transfer: Transfer) -> None:
-        """Write down what was sent."""
+    def begin(self, path: str, offset: int) -> Transfer:
+        """Write down that a file is being sent from that offset on."""
+        transfer = Transfer(path, offset, 0, time.monotonic())
         with self._lock:
             self._transfers.append(transfer)
+        return transfer
 
     def take(self, length: int) -> None:
         """Wait until the tap lets so many bytes through."""
@@ -134,14 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _copy(self, response: http.client.HTTPResponse) -> None:
         place = _RANGE.match(response.headers.get("Content-Range", ""))
-        offset = int(place.group(1)) if place else 0
-        sent, began_at = 0, time.monotonic()
+        transfer = self.server.relay.begin(self.path, int(place.group(1)) if place else 0)
         try:
             while piece := response.read(_PIECE_BYTES):
                 self.server.relay.take(len(piece))
                 self.wfile.write(piece)
-                sent += len(piece)
+                transfer.length += len(piece)
         except OSError:
             self.close_connection = True  # the node went away: it was killed
-        finally:
-            self.server.relay.record(Transfer(self.path, offset, sent, began_at))

@@ -16,7 +16,7 @@ class NotSeenError(Exception):
 
 
 def wait_for(what: str, ask: Callable[[], _T | None], limit_s: float) -> _T:
-    """Ask until the answer is neither None nor False.
+    """Ask until there is an answer: neither None, nor False, nor empty.
 
     Raises:
         NotSeenError: when that takes too long.
@@ -24,7 +24,7 @@ def wait_for(what: str, ask: Callable[[], _T | None], limit_s: float) -> _T:
     end = time.monotonic() + limit_s
     while True:
         answer = ask()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         if time.monotonic() > end:
             raise NotSeenError(f"waited {limit_s:.0f} s for {what}")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from requests import ConnectionError  # noqa: A004 - what the client raises
+
 from tests.demo.narration import Narration
 
 _EVERY_S: Final = 0.1
@@ -76,6 +78,8 @@ class Watch:
         while not self._over.wait(_EVERY_S):
             try:
                 sight = self._look()
+            except ConnectionError:
+                continue  # the server is being restarted
             except Exception as error:  # noqa: BLE001 - handed to whoever asks for `now`
                 self._failure = error
                 return

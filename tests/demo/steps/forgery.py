@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Step 3, forgery: a flipped bit, a wrong key, and user puad in wrong hands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.demo.releases import ReleaseService
+from tests.demo.roots import PUAD_UID
+from tests.demo.versions import FLIPPED, FORGED, MENDED
+from tests.demo.waiting import wait_for
+from tests.demo.world import IMAGE_ENDING, World, named
+
+BEGINS_WITH = MENDED
+IMAGES = (MENDED, FLIPPED, FORGED)
+TITLE = "3  Forgery: a flipped bit, a wrong key, and user puad in wrong hands"
+_INTRUDER = Path(__file__).parent.parent / "intruder.py"
+_LIMIT_S = 120
+
+
+def play(world: World) -> None:
+    """Play the step."""
+    wait_for("the node's first report", lambda: world.watch.now.status_type == "UP_TO_DATE", 60)
+    home = world.node.booted_slot()
+    away = "b" if home == "a" else "a"
+    _flip_a_bit(world, home, away)
+    forged = _sign_with_other_keys(world, home, away)
+    _let_puad_try(world, home, away, forged)
+    world.server.stop()
+    world.server.start(world.release.folder, world.release.root_of_trust)
+
+
+def _flip_a_bit(world: World, home: str, away: str) -> None:
+    release = world.publish(FLIPPED)
+    file = world.release.target(release["path"])
+    with file.open("r+b") as stream:
+        stream.seek(release["file_size"] // 2)
+        (byte,) = stream.read(1)
+        stream.seek(-1, 1)
+        stream.write(bytes([byte ^ 1]))
+    world.narration.say(f"one bit of the published {FLIPPED.version} is flipped")
+    world.server.find_releases()
+    _expect_refusal(world, home, away, FLIPPED.version)
+
+
+def _sign_with_other_keys(world: World, home: str, away: str) -> ReleaseService:
+    folder = world.layout.run / "forged"
+    forged = ReleaseService(folder / "release", folder / "keys", world.layout.logs / "release.log")
+    folder.mkdir()
+    forged.init()
+    kernel = world.roots[FORGED.recipe].kernel
+    forged.publish(FORGED.version, world.files[FORGED.version], kernel)
+    world.narration.say(
+        f"orchestrator and release service fall into other hands: {FORGED.version} is offered,"
+        " signed by keys of their own"
+    )
+    world.server.stop()
+    world.server.start(forged.folder, forged.root_of_trust)
+    world.server.find_releases()
+    _expect_refusal(world, home, away, FORGED.version)
+    return forged
+
+
+def _expect_refusal(world: World, home: str, away: str, version: str) -> None:
+    server, note = world.server, world.ledger.note
+    wait_for(
+        f"{version} to be refused", lambda: server.last_cause().get("version") == version, _LIMIT_S
+    )
+    cause = server.last_cause()
+    note(
+        f"3 {version} at the server",
+        expected="Update failed: failed signaturecheck",
+        seen=f"{server.runs()[0]['status']}: {cause['status']} {cause['failure_reason']}",
+    )
+    note(
+        f"3 slot {away} after {version}",
+        expected="not bootable, not sealed",
+        seen=_away(world, away),
+    )
+    note("3 node still runs", expected=f"slot {home}: {named(MENDED)}", seen=world.running())
+
+
+def _away(world: World, away: str) -> str:
+    notes = world.layout.persist / "puad-bootloader/notes.json"
+    sealed = json.loads(notes.read_text(encoding="utf-8"))["sealed"] if notes.exists() else {}
+    bootable = "bootable" if world.node.disk.bootable(away) else "not bootable"
+    return f"{bootable}, {'sealed' if away in sealed else 'not sealed'}"
+
+
+def _let_puad_try(world: World, home: str, away: str, forged: ReleaseService) -> None:
+    world.narration.say("user puad, alone with the bus, tries to make the forged image bootable")
+    loot = world.layout.persist / "puad/intruder"
+    loot.mkdir()
+    shutil.copyfile(world.files[FORGED.version], loot / "image")
+    shutil.copyfile(world.roots[FORGED.recipe].kernel, loot / "linux")
+    newest = max((forged.folder / "metadata").glob("*.targets.json"), key=_number)
+    genuine = max((world.release.folder / "metadata").glob("*.targets.json"), key=_number)
+    shutil.copyfile(newest, loot / "forged.json")
+    shutil.copyfile(genuine, loot / "genuine.json")
+    for path in (loot, *loot.iterdir()):
+        shutil.chown(path, PUAD_UID, PUAD_UID)
+    paths = [f"edge-demo/{v}/edge-demo-{v}{IMAGE_ENDING}" for v in (FORGED.version, MENDED.version)]
+    done = world.node.run(
+        ["python3", "-", away, *paths],
+        as_puad=True,
+        stdin=_INTRUDER.read_text(encoding="utf-8"),
+    )
+    answers = json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr[-300:]}
+    for call, answer in answers.items():
+        world.narration.say(f"  intruder: {call}: {answer}")
+    shutil.rmtree(loot)
+    note = world.ledger.note
+    armed = sorted({a for call, a in answers.items() if call.startswith("Arm")})
+    note("3 user puad calls Arm", expected="NotSealed", seen=" ".join(armed) or str(answers))
+    entry = world.node.disk.entry(away)
+    note(f"3 firmware's entry for slot {away}", expected="none", seen=str(entry or "none"))
+    world.narration.say("power cut, power on")
+    world.node.cut_power()
+    world.node.power_on()
+    wait_for("the node to be up", world.node.booted_slot, 60)
+    note("3 node boots", expected=f"slot {home}: {named(MENDED)}", seen=world.running())
+
+
+def _number(file: Path) -> int:
+    return int(file.name.partition(".")[0])

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""World: everything that a step of the demo can touch, started in order and ended in order."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.demo.images import PROFILE, Image, build_images
+from tests.demo.layout import Layout
+from tests.demo.ledger import Ledger
+from tests.demo.narration import Narration
+from tests.demo.node import Addresses, Node
+from tests.demo.orchestrator import Orchestrator
+from tests.demo.relay import Relay
+from tests.demo.releases import ReleaseService, founded
+from tests.demo.roots import Recipe, Root, make_roots
+from tests.demo.sabotage import Sabotage
+from tests.demo.slots import SLOTS
+from tests.demo.waiting import wait_for
+from tests.demo.watch import Watch
+
+IMAGE_ENDING = ".raw.zst"
+_UPDATE_S = 120
+
+
+@dataclass(slots=True)
+class World:
+    """The parts, all of them up."""
+
+    layout: Layout
+    narration: Narration
+    sabotage: Sabotage
+    files: dict[str, Path]
+    roots: dict[Recipe, Root]
+    release: ReleaseService
+    server: Orchestrator
+    relay: Relay
+    node: Node
+    watch: Watch
+    ledger: Ledger
+
+    def publish(self, image: Image) -> dict[str, Any]:
+        """Publish an image: what `puad-release` says of it."""
+        kernel = self.roots[image.recipe].kernel
+        release = self.release.publish(image.version, self.files[image.version], kernel)
+        self.narration.say(
+            f"published: {PROFILE} {image.version}, {release['image_size'] >> 20} MiB as"
+            f" {release['file_size'] >> 20} MiB, signed"
+        )
+        return release
+
+    def offer(self, image: Image) -> None:
+        """Publish an image, and have the orchestrator find it."""
+        self.publish(image)
+        self.server.find_releases()
+
+    def running(self) -> str:
+        """What the node runs: os-release in the slot that is mounted as its root."""
+        slot = self.node.booted_slot()
+        release = self.node.disk.os_release(slot) if slot else {}
+        name = f"{release.get('IMAGE_ID', '?')} {release.get('IMAGE_VERSION', '?')}"
+        return f"slot {slot}: {name}" if slot else "nothing"
+
+    def firmware(self) -> str:
+        """Which slot the firmware boots first, and whether it still counts its tries."""
+        entries = [e for e in map(self.node.disk.entry, SLOTS) if e is not None]
+        bootable = [e for e in entries if e.tries_left != 0]
+        if not bootable:
+            return "nothing bootable"
+        first = max(bootable, key=lambda entry: entry.generation)
+        state = "good" if first.tries_left is None else f"{first.tries_left} tries left"
+        return f"{first.slot} {state}, first"
+
+    def wait_for_end(self, mark: int) -> None:
+        """Wait until the update that began after `mark` is over, well or badly, at the server."""
+
+        def is_over() -> bool:
+            types = self.watch.since(mark)
+            return len(types) > 1 and types[-1] in {"UP_TO_DATE", "FAILED"}
+
+        wait_for("the end of the update", is_over, _UPDATE_S)
+
+    def image_hash(self, image: Image) -> str:
+        """The beginning of the SHA-256 of an image, as it was built."""
+        with self.files[image.version].open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+    def slot_hash(self, image: Image) -> str:
+        """The same over as many bytes of the booted slot."""
+        size = self.files[image.version].stat().st_size
+        slot = self.node.booted_slot()
+        return self.node.disk.image_hash(slot, size)[:16] if slot else "nothing booted"
+
+
+def named(image: Image) -> str:
+    """An image as the server names it."""
+    return f"{PROFILE} {image.version}"
+
+
+@contextlib.contextmanager
+def build_world(
+    layout: Layout, narration: Narration, sabotage: Sabotage, images: Sequence[Image], *, keep: bool
+) -> Iterator[World]:
+    """Make images and release service, start server and node; the first image is provisioned."""
+    first = images[0]
+    say = narration.say
+    roots = {root.recipe: root for root in make_roots(layout, _recipes(images), say)}
+    release = founded(layout)
+    files = build_images(layout, images, [*roots.values()], release.root_of_trust, say)
+    with contextlib.ExitStack() as stack:
+        server = Orchestrator(layout)
+        server.init()
+        server.start(release.folder, release.root_of_trust)
+        if not keep:
+            stack.callback(server.stop)
+        say(f"the orchestrator listens at {server.url}/")
+        relay = Relay(f"{server.url}/release/")
+        stack.callback(relay.close)
+        node = Node(layout, narration)
+        token = server.enrol(node.guid, first.version)
+        watch = Watch(server.look, narration)
+        stack.callback(watch.close)
+        ledger = Ledger(relay.sent_bytes, narration)
+        world = World(
+            layout, narration, sabotage, files, roots, release, server, relay, node, watch, ledger
+        )
+        world.offer(first)
+        node.provision(
+            files[first.version],
+            roots[first.recipe].kernel,
+            Addresses(server.url, relay.url, token, node.guid),
+            counting=sabotage is not Sabotage.NO_COUNTING,
+        )
+        stack.callback(node.cut_power)
+        node.power_on()
+        yield world
+
+
+def _recipes(images: Sequence[Image]) -> list[Recipe]:
+    return list(dict.fromkeys(image.recipe for image in images))
