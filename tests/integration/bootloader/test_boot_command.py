@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,14 +95,14 @@ def make_image(bench: Bench, slot: str, script: str, *, kind: str = "erofs") -> 
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path) -> Bench:
     for name in ("disk", "persist"):
         (tmp_path / name).mkdir()
     machine = f'disk = "{tmp_path}/disk"\npersist = "{tmp_path}/persist"\n'
     (tmp_path / "machine.toml").write_text(machine)
     init = ["-m", "bootloader", "firmware", "init", "--config", tmp_path / "machine.toml"]
     subprocess.run([sys.executable, *init], cwd=REPOSITORY, check=True)
-    yield Bench(tmp_path)
+    return Bench(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["erofs", "ext4"])

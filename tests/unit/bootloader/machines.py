@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For each back end a machine that can be powered on, so that one suite fits all of them."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from bootloader.backend import Backend, Setup
+from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated
+from bootloader.durable import Files
+from bootloader.firmware import BLOCK_BYTES, Header, encode_header
+
+SLOTS = ("a", "b")
+
+
+class PowerCut(BaseException):
+    """The power is gone; nothing of the code under test runs any more."""
+
+
+class Cut(StrEnum):
+    """What a write that the power cut hits leaves behind."""
+
+    OLD = "old"
+    NEW = "new"
+    TORN = "torn"
+
+
+class CutFiles(Files):
+    """Cuts the power at the n-th write; what it hits stays old, gets new, or is torn."""
+
+    def __init__(self, at: int, how: Cut) -> None:
+        self.left = at
+        self.how = how
+
+    def _hits(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+    def write_at(self, path: Path, offset: int, data: bytes) -> None:
+        if not self._hits():
+            super().write_at(path, offset, data)
+            return
+        written = {Cut.OLD: b"", Cut.NEW: data, Cut.TORN: data[:40]}[self.how]
+        super().write_at(path, offset, written)
+        raise PowerCut
+
+    @contextmanager
+    def incoming(self, path: Path) -> Iterator[BinaryIO]:
+        hits = self._hits()
+        if hits and self.how is not Cut.NEW:
+            if self.how is Cut.TORN:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_name(f".{path.name}.new").write_bytes(b"torn")
+            raise PowerCut
+        with super().incoming(path) as file:
+            yield file
+        if hits:
+            raise PowerCut
+
+    def remove(self, path: Path) -> None:
+        hits = self._hits()
+        if not hits or self.how is Cut.NEW:
+            super().remove(path)
+        if hits:
+            raise PowerCut
+
+
+class LoaderMachine(ABC):
+    """A machine with one of the boot loaders; slot a is good and was booted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run = folder / "run"
+        self.run.mkdir()
+
+    @abstractmethod
+    def backend(self, files: Files | None = None) -> Backend:
+        """The back end, as the booted slot's service uses it."""
+
+    @abstractmethod
+    def power_on(self) -> str | None:
+        """Boot; the slot that came up."""
+
+    @abstractmethod
+    def complete_boot(self) -> None:
+        """Reach boot-complete."""
+
+    @abstractmethod
+    def ruin(self) -> None:
+        """Make all of the boot loader's state unreadable."""
+
+    @abstractmethod
+    def pin(self, slot: str) -> None:
+        """Pin a default, as an operator can."""
+
+    @abstractmethod
+    def state_of(self, slot: str) -> bytes:
+        """Every byte of a slot's entry and boot files."""
+
+
+class SimulatedMachine(LoaderMachine):
+    """The simulated firmware."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.firmware = folder / "firmware"
+        boot_folder = self.backend().boot_folder("a")
+        boot_folder.mkdir(parents=True)
+        (boot_folder / "linux").write_bytes(b"kernel a")
+        self.backend().init("a", Header(), "slot=a")
+        self.power_on()
+
+    def backend(self, files: Files | None = None) -> Simulated:
+        return Simulated(Setup(SLOTS, self.run, self.firmware, files or Files()))
+
+    def power_on(self) -> str | None:
+        (self.run / BOOT_COMPLETE).unlink(missing_ok=True)
+        start = self.backend().power_on()
+        if start is None:
+            return None
+        word = {"slot": start.slot, "command_line": start.command_line, "pid_namespace": 0}
+        (self.run / SELECTED).write_text(json.dumps(word))
+        return start.slot
+
+    def complete_boot(self) -> None:
+        (self.run / BOOT_COMPLETE).touch()
+
+    def ruin(self) -> None:
+        self.firmware.write_bytes(b"\xff" * 3 * BLOCK_BYTES)
+
+    def pin(self, slot: str) -> None:
+        Files().write_at(self.firmware, 0, encode_header(Header(pinned=slot)))
+
+    def state_of(self, slot: str) -> bytes:
+        begin = BLOCK_BYTES * (1 + SLOTS.index(slot))
+        folder = self.backend().boot_folder(slot)
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        block = self.firmware.read_bytes()[begin : begin + BLOCK_BYTES]
+        return b"".join([block, *(path.read_bytes() for path in files)])
+
+
+MACHINES: dict[str, type[LoaderMachine]] = {"simulated": SimulatedMachine}
