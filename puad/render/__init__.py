@@ -9,6 +9,7 @@ from puad.render.document import document, history_document, parse, rfc3339, sta
 from puad.render.one_line import one_line
 from puad.render.view import (
     API_VERSION,
+    IDLE,
     CauseView,
     HistoryView,
     ImageView,
@@ -27,6 +28,7 @@ from puad.render.view import (
 
 __all__ = [
     "API_VERSION",
+    "IDLE",
     "CauseView",
     "HistoryView",
     "ImageView",

@@ -67,7 +67,8 @@ def _of_idle(view: StatusView) -> str:
 def _of_run(run: RunView, view: StatusView) -> str:
     image = run.image.image_id if run.image else "the other slot's image"
     if run.cause is not None:
-        return f"{run.state} {image}: {run.cause.text}"
+        again = f"; tried again at {rfc3339(run.retry_at)}" if run.retry_at else ""
+        return f"{run.state} {image}: {run.cause.text}{again}"
     texts = {
         "DOWNLOADING": f"{image} to slot {run.slot}{_progress(view.progress)}",
         "STAGED": f"{image} on slot {run.slot}: {_staged(run, view)}",

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Past update runs as text: what `puadctl history` prints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from puad.render.document import rfc3339
+from puad.render.one_line import printable
+from puad.render.paint import Paint
+from puad.render.quantity import duration_text
+from puad.render.table import table, wrap
+from puad.render.view import HistoryView, PastRunView
+
+_HEADINGS: Final = ("STARTED", "TOOK", "STATE", "SLOT", "FROM", "IMAGE")
+_INDENT: Final = "  "
+
+
+def history_text(view: HistoryView, *, width: int = 80, paint: Paint | None = None) -> str:
+    """The runs that ended, newest first."""
+    paint = paint or Paint()
+    if not view.runs:
+        return "No update run has ended on this node yet.\n"
+    rows = [_row(run, paint) for run in view.runs]
+    heading, *lines = table(_HEADINGS, rows, width=width, paint=paint)
+    shown = [heading]
+    for run, line in zip(view.runs, lines, strict=True):
+        shown.append(line)
+        if run.cause is not None:
+            cause = wrap(printable(run.cause.text), width - len(_INDENT))
+            shown += [_INDENT + paint.faint(piece) for piece in cause]
+    return "\n".join(shown) + "\n"
+
+
+def _row(run: PastRunView, paint: Paint) -> tuple[str, ...]:
+    took = run.finished_at - run.started_at if run.finished_at and run.started_at else None
+    return (
+        rfc3339(run.started_at) if run.started_at else "-",
+        duration_text(took) if took is not None else "-",
+        state_text(run.state, paint),
+        run.slot or "-",
+        printable(run.from_image_id) or "-",
+        (printable(run.image.image_id) if run.image else "") or "-",
+    )
+
+
+def state_text(state: str, paint: Paint) -> str:
+    """A run's state, painted by what it means."""
+    if state == "DONE":
+        return paint.good(state)
+    if state in {"FAILED", "ROLLED_BACK"}:
+        return paint.bad(state)
+    return state if state == "IDLE" else paint.waiting(state)
