@@ -121,7 +121,7 @@ def rebuild(run: Run, event: Started) -> tuple[Run, Actions]:
         run = replace(run, state=State.ROLLED_BACK, goal=goal)
         after, actions = rolled_back(run, cause_of(goal, facts, event.moment.now))
         return after, (notice, *actions)
-    return run, (notice,)
+    return run, ()
 
 
 def _with_facts(run: Run, event: Started) -> Run:
