@@ -41,6 +41,11 @@ _RULES: Final[tuple[tuple[Callable[[Settings], bool], str, str], ...]] = (
         "must not exceed limits.backoff_most_s",
     ),
     (
+        lambda s: s.update.retry_first_s <= s.update.retry_most_s,
+        "update.retry_first_s",
+        "must not exceed update.retry_most_s",
+    ),
+    (
         lambda s: s.limits.probe_tail_bytes <= s.limits.probe_output_bytes,
         "limits.probe_tail_bytes",
         "must not exceed limits.probe_output_bytes",

@@ -116,6 +116,7 @@ _REFUSED = [
     f'paths.persist="/{"a" * 2000}"',
     'node.guid="c0ffee"',
     "node.guid=7",
+    "update.synchronised_clock=1",
     'health.required="disk"',
     'health.required=["disk", "disk"]',
     'health.required=["../disk"]',
@@ -170,6 +171,7 @@ def test_load_unknown_name_is_an_error_with_a_suggestion(tmp_path: Path, line: s
 _AT_ODDS = {
     "limits.backoff_first_s=10\nlimits.backoff_most_s=5": "limits.backoff_first_s must not exceed",
     "limits.probe_tail_bytes=8192\nlimits.probe_output_bytes=4096": "limits.probe_tail_bytes",
+    "update.retry_first_s=9\nupdate.retry_most_s=8": "update.retry_first_s must not exceed",
     "health.agent_stable_s=60": "health.agent_stable_s must be less than",
     "update.health_deadline_s=59": "health.probe_deadline_s must not exceed",
     'health.wanted=["disk"]': "health.wanted must not name",
