@@ -2,7 +2,8 @@
 """A bound on every request's body: so many bytes, in so much time.
 
 It stands in front of the application, so that no handler can forget it. A body that announces too
-much is refused before it is read.
+much is refused before it is read, and a connection whose body was not read to its end is closed
+with the response: otherwise the server would go on reading what nobody wants.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,35 +30,49 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await self._app(scope, _Bounded(scope, receive), send)
+        body = _Body(scope, receive)
+
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "http.response.start" and not body.ended:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, body.receive, send_and_close)
 
 
-class _Bounded:
-    """A `receive` that raises once the body is too long or too slow."""
+class _Body:
+    """A request's body on its way in.
+
+    Attributes:
+        ended: Whether there is nothing more to come.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers = Headers(scope=scope)
+        self.ended = (
+            headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        )
         self._receive = receive
         self._left = MAX_BODY_BYTES
-        self._announced = dict(scope["headers"]).get(b"content-length", b"0")
+        # the server in front has refused a content length that is no number
+        self._announced = int(headers.get("content-length", "0"))
         self._deadline: float | None = None
-        self._ended = False
 
-    async def __call__(self) -> Message:
-        if self._ended:
-            return await self._receive()  # waits for the end of the connection, however long
-        if not self._announced.isdigit() or int(self._announced[:20]) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
-        message = await self._in_time()
-        self._left -= len(message.get("body", b""))
-        self._ended = not message.get("more_body", False)
-        if self._left < 0:
-            raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
-        return message
+    async def receive(self) -> Message:
+        """The next part; after the end, whatever the connection says, however long that takes."""
+        if self.ended:
+            return await self._receive()
+        if self._announced <= MAX_BODY_BYTES:
+            message = await self._in_time()
+            self._left -= len(message.get("body", b""))
+            if self._left >= 0:
+                self.ended = not message.get("more_body", False)
+                return message
+        raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
 
     async def _in_time(self) -> Message:
-        now = asyncio.get_running_loop().time()
         if self._deadline is None:
-            self._deadline = now + BODY_DEADLINE_S
+            self._deadline = asyncio.get_running_loop().time() + BODY_DEADLINE_S
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._receive()

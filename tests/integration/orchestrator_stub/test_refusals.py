@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who and what the orchestrator refuses, and with which words."""
+
+from __future__ import annotations
+
+import socket
+import time
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import pytest
+import requests
+from sqlalchemy import select
+
+from orchestrator_stub import commands, node_token
+from orchestrator_stub.enrolment import Candidate
+from orchestrator_stub.node_token import NodeIdentity
+from orchestrator_stub.tables import Host, Instance
+from orchestrator_stub.vocabulary import InstanceState
+from tests.integration.orchestrator_stub.running import CALL, YEAR_S, Node, Orchestrator
+
+
+def request(guid: str, **status: Any) -> dict[str, Any]:
+    return {"hostGuid": guid, "updateStatus": {"statusType": "STATUS_TYPE_UP_TO_DATE", **status}}
+
+
+def refusal(response: requests.Response) -> tuple[int, str]:
+    document = response.json()
+    assert set(document) == {"code", "message"}
+    assert response.headers["content-type"] == "application/json"
+    return response.status_code, document["code"]
+
+
+def signed(orchestrator: Orchestrator, node: Node, **changes: object) -> str:
+    claims = jwt.decode(node.token, options={"verify_signature": False})
+    return jwt.encode({**claims, **changes}, orchestrator.directory.secret_key(), "HS256")
+
+
+def test_no_or_garbage_token_is_unauthenticated(orchestrator: Orchestrator, node: Node) -> None:
+    for token in (None, "", "x", "a.b.c", "é" * 9000, node.token[:-4] + "AAAA"):
+        header = token.encode("utf-8").decode("latin-1") if token else token
+        response = orchestrator.call(request(node.guid), header)
+        assert refusal(response) == (401, "unauthenticated")
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_token_of_another_key_or_algorithm_is_unauthenticated(node: Node) -> None:
+    claims = jwt.decode(node.token, options={"verify_signature": False})
+    for token in (jwt.encode(claims, "k" * 64, "HS256"), jwt.encode(claims, None, "none")):
+        assert refusal(node.orchestrator.call(request(node.guid), token)) == (
+            401,
+            "unauthenticated",
+        )
+
+
+def test_expired_token_is_unauthenticated(orchestrator: Orchestrator, node: Node) -> None:
+    token = signed(orchestrator, node, exp=int(time.time()) - 3600)
+    response = orchestrator.call(request(node.guid), token)
+    assert refusal(response) == (401, "unauthenticated")
+    assert "expired" in response.json()["message"]
+
+
+def test_token_without_expiry_is_unauthenticated(orchestrator: Orchestrator, node: Node) -> None:
+    claims = jwt.decode(node.token, options={"verify_signature": False})
+    del claims["exp"]
+    token = jwt.encode(claims, orchestrator.directory.secret_key(), "HS256")
+    assert refusal(orchestrator.call(request(node.guid), token)) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {},
+        {"roles": "en-agent-rw"},
+        {"roles": []},
+        {"roles": ["en-agent-rw", 7, None]},
+        {"roles": ["12345678-1234-1234-1234-123456789012_en-agent-ro"]},
+        [],
+    ],
+)
+def test_token_without_the_role_is_denied_before_the_body_counts(
+    orchestrator: Orchestrator, node: Node, access: object
+) -> None:
+    token = signed(orchestrator, node, realm_access=access)
+    assert refusal(orchestrator.call("nonsense", token)) == (403, "permission_denied")
+
+
+def test_token_of_two_projects_is_unauthenticated(orchestrator: Orchestrator, node: Node) -> None:
+    roles = [f"{uuid.uuid4()}_en-agent-rw", f"{uuid.uuid4()}_en-agent-rw"]
+    token = signed(orchestrator, node, realm_access={"roles": roles})
+    assert refusal(orchestrator.call(request(node.guid), token)) == (401, "unauthenticated")
+
+
+def test_token_of_unknown_project_is_unauthenticated(
+    orchestrator: Orchestrator, node: Node
+) -> None:
+    roles = [f"{uuid.uuid4()}_en-agent-rw"]
+    token = signed(orchestrator, node, realm_access={"roles": roles})
+    assert refusal(orchestrator.call(request(node.guid), token)) == (401, "unauthenticated")
+
+
+def test_token_of_another_host_is_denied(orchestrator: Orchestrator, node: Node) -> None:
+    other = orchestrator.enrol()
+    assert refusal(other.post(request(node.guid))) == (403, "permission_denied")
+
+
+def test_operator_token_is_no_node_token_and_the_other_way_round(
+    orchestrator: Orchestrator, node: Node
+) -> None:
+    response = orchestrator.call(request(node.guid), orchestrator.api_token)
+    assert refusal(response) == (401, "unauthenticated")
+    answer = orchestrator.session.get(
+        f"{orchestrator.url}v1/projects/default/compute/hosts",
+        headers={"Authorization": f"Bearer {node.token}"},
+        timeout=60,
+    )
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"updateStatus": {"statusType": 1}},
+        {"hostGuid": "no uuid", "updateStatus": {"statusType": 1}},
+        {"hostGuid": 7, "updateStatus": {"statusType": 1}},
+        {"hostGuid": "GUID"},
+        {"hostGuid": "GUID", "updateStatus": None},
+        {"hostGuid": "GUID", "updateStatus": []},
+        {"hostGuid": "GUID", "updateStatus": {"statusType": "STATUS_TYPE_NONSENSE"}},
+        {"hostGuid": "GUID", "updateStatus": {"statusType": True}},
+        {"hostGuid": "GUID", "updateStatus": {"statusDetail": {"a": 1}}},
+        {"hostGuid": "GUID", "updateStatus": {"statusDetail": "x" * 100_001}},
+        {"hostGuid": "GUID", "updateStatus": {"progressPercent": 10**30}},
+        {"hostGuid": "GUID", "updateStatus": {"progressPercent": -1}},
+        [],
+        "text",
+        None,
+    ],
+)
+def test_wrong_request_is_an_invalid_argument(node: Node, document: Any) -> None:
+    if isinstance(document, dict) and document.get("hostGuid") == "GUID":
+        document = {**document, "hostGuid": node.guid}
+    assert refusal(node.post(document)) == (400, "invalid_argument")
+    assert node.instance()["updateStatus"] == ""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b'{"hostGuid":' * 50_000,
+        b'{"hostGuid": ' + b"9" * 100_000 + b"}",
+        b'{"hostGuid": NaN}',
+        b'{"hostGuid": 1e999}',
+        b'{"hostGuid": "\\ud800"}',
+    ],
+)
+def test_hostile_bytes_are_an_invalid_argument(node: Node, data: bytes) -> None:
+    assert refusal(node.post(None, data=data)) == (400, "invalid_argument")
+
+
+def test_too_long_body_is_refused_unread(node: Node) -> None:
+    response = node.post(None, data=b" " * ((1 << 20) + 1))
+    assert refusal(response) == (429, "resource_exhausted")
+
+
+def test_endless_body_is_cut_off(orchestrator: Orchestrator, node: Node) -> None:
+    address = urlsplit(orchestrator.url)
+    head = (
+        f"POST /{CALL} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {node.token}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        sent = 0
+        try:
+            while sent < 1 << 30:
+                connection.sendall(chunk)
+                sent += len(chunk)
+        except OSError:
+            pass
+    assert sent < 1 << 30
+    assert node.post(request(node.guid)).status_code == 200
+
+
+def test_other_content_type_is_415(node: Node) -> None:
+    response = node.post(request(node.guid), content_type="application/proto")
+    assert response.status_code == 415
+    assert response.headers["accept-post"] == "application/json"
+
+
+def test_content_type_with_charset_is_taken(node: Node) -> None:
+    response = node.post(request(node.guid), content_type="application/json; charset=utf-8")
+    assert response.status_code == 200
+
+
+def test_proto_names_and_numbers_are_taken(node: Node) -> None:
+    document = {"host_guid": node.guid.upper(), "update_status": {"status_type": 5}, "more": [1]}
+    assert node.post(document).status_code == 200
+    assert node.instance()["updateStatus"] == "Downloading artifacts"
+
+
+def test_unknown_host_is_not_found(orchestrator: Orchestrator, node: Node) -> None:
+    identity = node_token.verify(orchestrator.directory.secret_key(), f"Bearer {node.token}")
+    guid = str(uuid.uuid4())
+    token = node_token.issue(
+        orchestrator.directory.secret_key(),
+        NodeIdentity(guid, identity.project_uuid, identity.issued_s),
+        YEAR_S,
+    )
+    assert refusal(orchestrator.call(request(guid), token)) == (404, "not_found")
+
+
+def test_host_without_instance_is_not_found(orchestrator: Orchestrator, node: Node) -> None:
+    with orchestrator.database.writing() as session:
+        session.delete(session.get_one(Instance, node.instance_id))
+    assert refusal(node.post(request(node.guid))) == (404, "not_found")
+
+
+def test_unprovisioned_instance_is_a_failed_precondition(
+    orchestrator: Orchestrator, node: Node
+) -> None:
+    with orchestrator.database.writing() as session:
+        session.get_one(Instance, node.instance_id).state = InstanceState.UNSPECIFIED
+    assert refusal(node.post(request(node.guid))) == (400, "failed_precondition")
+    assert node.instance()["updateStatus"] == ""
+
+
+def test_invalidated_host_is_refused_until_renewed(orchestrator: Orchestrator, node: Node) -> None:
+    path = f"compute/hosts/{node.host_id}"
+    assert orchestrator.rest("PUT", f"{path}/invalidate?note=stolen").status_code == 200
+    assert orchestrator.get(path)["currentState"] == "HOST_STATE_UNTRUSTED"
+    assert orchestrator.get(path)["note"] == "stolen"
+    assert refusal(node.post(request(node.guid))) == (401, "unauthenticated")
+    with orchestrator.database.reading() as session:
+        name = session.scalars(select(Host.name).where(Host.id == node.host_id)).one()
+    candidate = Candidate(name, node.guid, node.profile)
+    facts = commands.enrol(orchestrator.directory, candidate, YEAR_S, renew=True)
+    assert orchestrator.call(request(node.guid), facts["token"]).status_code == 200
+    assert refusal(node.post(request(node.guid))) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("header", [None, "Bearer ", "Bearer wrong", "Basic eDp5", "bearer é"])
+def test_rest_without_the_api_token_is_a_problem_401(
+    orchestrator: Orchestrator, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header.encode().decode("latin-1")}
+    for method, path in (("GET", "compute/hosts"), ("POST", "os_update_policy"), ("GET", "x")):
+        response = orchestrator.session.request(
+            method,
+            f"{orchestrator.url}v1/projects/default/{path}",
+            headers=headers,
+            timeout=60,
+        )
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.status_code == (404 if path == "x" else 401)
+
+
+@pytest.mark.parametrize("data", [b"{", b"[" * 200_000, b"\xff", b"9" * 100_000, b"null", b"[]"])
+def test_hostile_bytes_at_rest_are_a_problem_400(orchestrator: Orchestrator, data: bytes) -> None:
+    response = orchestrator.session.post(
+        f"{orchestrator.url}v1/projects/default/os_update_policy",
+        data=data,
+        headers={
+            "Authorization": f"Bearer {orchestrator.api_token}",
+            "Content-Type": "application/json",
+        },
+        timeout=60,
+    )
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "invalid_argument"
+    assert len(response.content) < 2000
+
+
+def test_unknown_project_and_wrong_method_are_problems(orchestrator: Orchestrator) -> None:
+    response = orchestrator.rest("GET", "compute/hosts", project="nobody")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    response = orchestrator.rest("DELETE", "compute/hosts")
+    assert response.status_code == 405
+    assert response.headers["content-type"] == "application/problem+json"
