@@ -105,6 +105,19 @@ def test_parse_cron_just_out_of_range_is_refused(name: str, text: str) -> None:
         parse_cron(RepeatedSchedule(60, **(dict.fromkeys(ORDER, "*") | {name: text})))
 
 
+def test_parse_cron_star_is_every_number() -> None:
+    cron = parse_cron(schedule("* * * * *"))
+    every = [",".join(map(str, RANGES[name])) for name in ORDER]
+    numbers = parse_cron(RepeatedSchedule(60, *every))
+    assert (cron.minutes, cron.hours) == (numbers.minutes, numbers.hours)
+    assert (cron.days, cron.months, cron.weekdays) == (
+        numbers.days,
+        numbers.months,
+        numbers.weekdays,
+    )
+    assert (cron.either_day, numbers.either_day) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("fields", "day", "matches"),
     [

@@ -187,6 +187,19 @@ def test_parse_profile_bad_value_is_rejected(key: str, value: object) -> None:
     assert caught.value.code is Code.MANIFEST_INVALID
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "x" * 128),
+        ("osFixedCvesURL", "x" * 500),
+        ("description", "x" * 1000),
+        ("platformBundle", {str(number): "x" for number in range(64)}),
+    ],
+)
+def test_parse_profile_largest_value_is_read(key: str, value: object) -> None:
+    assert parse_profile(spec(**{key: value})).dump()["spec"][key] == value
+
+
 @pytest.mark.parametrize("document", [None, [], "x", {}, {"spec": None}, {"spec": []}])
 def test_parse_profile_without_a_spec_is_rejected(document: object) -> None:
     with pytest.raises(TrustError, match="no spec"):
