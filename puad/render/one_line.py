@@ -57,6 +57,8 @@ def decision_text(word: str) -> str:
 
 
 def _of_idle(view: StatusView) -> str:
+    if view.run is not None and view.run.cause is not None:
+        return f"IDLE: {view.run.cause.text}"
     if view.offer is None or view.decision == "none":
         return f"IDLE: {view.node.image_id} runs, {decision_text('none')}"
     if view.decision == "install" and view.download_at is not None:
@@ -65,16 +67,19 @@ def _of_idle(view: StatusView) -> str:
 
 
 def _of_run(run: RunView, view: StatusView) -> str:
-    image = run.image.image_id if run.image else "the other slot's image"
     if run.cause is not None:
+        image = f" {run.image.image_id}" if run.image else ""
         again = f"; tried again at {rfc3339(run.retry_at)}" if run.retry_at else ""
-        return f"{run.state} {image}: {run.cause.text}{again}"
+        return f"{run.state}{image}: {run.cause.text}{again}"
+    if run.image is None:
+        return f"{run.state}: going back to slot {run.slot}"
+    image = run.image.image_id
     texts = {
         "DOWNLOADING": f"{image} to slot {run.slot}{_progress(view.progress)}",
         "STAGED": f"{image} on slot {run.slot}: {_staged(run, view)}",
         "ARMED": f"{image} on slot {run.slot} with {run.tries} tries, the node reboots",
         "ASSESSING": f"{image} on slot {run.slot}: waiting for the verdict",
-        "DONE": f"{image} runs on slot {run.slot} and is good",
+        "DONE": f"{image} on slot {run.slot}, marked good",
     }
     return f"{run.state} {texts.get(run.state, image)}"
 

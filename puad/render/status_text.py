@@ -75,9 +75,9 @@ def _run_facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
     if run is None:
         return
     if run.id:
-        image = printable(run.image.image_id) if run.image else "its own image"
+        goal = f"{printable(run.image.image_id)} on slot" if run.image else "back to slot"
         by = ", asked for by an operator" if run.operator else ""
-        yield Fact("Update run", f"{run.id}: {image} on slot {run.slot}{by}")
+        yield Fact("Update run", f"{run.id}: {goal} {run.slot}{by}")
         if run.started_at:
             yield Fact("Update run", f"started at {rfc3339(run.started_at)}")
     done, progress = percent(view.progress), view.progress

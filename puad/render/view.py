@@ -64,7 +64,7 @@ class RunView:
     Attributes:
         id: The run id.
         state: A word of the run's states: IDLE, DOWNLOADING, STAGED, ARMED, …
-        image: What it installs; None for a rollback to the other slot.
+        image: What it installs; None when an operator goes back to the other slot.
         slot: The slot that it installs to.
         tries: Boots that the new slot gets.
         started_at: When it started, UTC.

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views of nodes in every situation that an operator meets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from puad.core.codes import Code
+from puad.core.model import Assessment, Offer, Slot, SlotState
+from puad.render import (
+    CauseView,
+    HistoryView,
+    ImageView,
+    NodeView,
+    PastRunView,
+    ProgressView,
+    QuarantineView,
+    RunView,
+    ServerView,
+    SlotsView,
+    StatusView,
+    WindowView,
+    cause_from_code,
+)
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HASH = "ab" * 32
+SLOT_A = Slot("a", SlotState.BOOTED, Assessment.GOOD, None, None, 4 << 30, "13.1", sealed=True)
+SLOT_B = Slot("b", SlotState.INACTIVE, Assessment.GOOD, None, None, 4 << 30, "13.0", sealed=True)
+ARMED_B = Slot(
+    "b", SlotState.INACTIVE, Assessment.INDETERMINATE, 3, 0, 4 << 30, "13.2", sealed=True
+)
+WRITTEN_B = Slot("b", SlotState.INACTIVE, Assessment.BAD, None, None, 4 << 30)
+SERVER = ServerView("https://orchestrator.example:8443", reachable=True, last_answer_at=NOW)
+OFFER = Offer("edge/13.2/edge-13.2.raw.zst", "13.2", HASH, "edge")
+IMAGE = ImageView("13.2", HASH, OFFER.url)
+RUN = RunView("20261123T090000Z-3fa2b1c0", "DOWNLOADING", IMAGE, "b", 3, NOW - HOUR)
+PROBE = cause_from_code(
+    Code.PROBE_FAILED,
+    "The required probe 'network' failed: no route to 192.0.2.1, asked for 60 s (slot b)",
+)
+REFUSED = CauseView(
+    "server-unreachable",
+    "The orchestrator could not be asked: the connection was refused (https://orchestrator.example)",
+    "Check the network and server.url; puad tries again by itself.",
+)
+
+UP_TO_DATE = StatusView(
+    node=NodeView("2f7fcf2c-0cd2-4f01-9aa5-e2c5c5b4f0a1", "edge", "13.1", "13.0"),
+    decision="none",
+    slots=(SLOT_A, SLOT_B),
+    primary_slot="a",
+    server=SERVER,
+    wire_status="STATUS_TYPE_UP_TO_DATE",
+)
+OFFERED = replace(
+    UP_TO_DATE,
+    offer=OFFER,
+    decision="install",
+    window=WindowView(False, NOW + 7 * HOUR, NOW + 9 * HOUR),
+    download_at=NOW + 3 * HOUR,
+)
+DOWNLOADING = replace(
+    OFFERED,
+    run=RUN,
+    progress=ProgressView("fetch", 58 << 20, 138 << 20),
+    download_at=None,
+    slots=(SLOT_A, WRITTEN_B),
+    wire_status="STATUS_TYPE_DOWNLOADING",
+)
+RETRYING = replace(
+    DOWNLOADING,
+    progress=ProgressView(),
+    run=replace(
+        RUN,
+        attempts=2,
+        retry_at=NOW + timedelta(minutes=2),
+        cause=cause_from_code(Code.DOWNLOAD_UNREACHABLE, "The release service did not answer"),
+    ),
+)
+STAGED = replace(
+    DOWNLOADING,
+    run=replace(RUN, state="STAGED"),
+    progress=ProgressView(),
+    wire_status="STATUS_TYPE_DOWNLOADED",
+)
+STAGED_BY_OPERATOR = replace(STAGED, run=replace(RUN, state="STAGED", operator=True))
+STAGED_WITHOUT_CLOCK = replace(STAGED, clock_trusted=False)
+STAGED_IN_OPEN_WINDOW = replace(STAGED, window=WindowView(True, NOW, None))
+STAGED_WITHOUT_WINDOW = replace(STAGED, window=None)
+ARMED = replace(
+    STAGED,
+    run=replace(RUN, state="ARMED"),
+    slots=(SLOT_A, ARMED_B),
+    primary_slot="b",
+    wire_status="STATUS_TYPE_STARTED",
+)
+ASSESSING = replace(ARMED, run=replace(RUN, state="ASSESSING"))
+DONE = replace(
+    UP_TO_DATE,
+    run=replace(RUN, state="DONE"),
+    node=replace(UP_TO_DATE.node, image_id="13.2"),
+    offer=OFFER,
+    decision="already-booted",
+)
+ROLLED_BACK = replace(
+    UP_TO_DATE,
+    run=replace(RUN, state="ROLLED_BACK", cause=PROBE),
+    offer=OFFER,
+    decision="quarantined",
+    quarantine=(QuarantineView(HASH, "13.2", "probe-failed", NOW),),
+    wire_status="STATUS_TYPE_FAILED",
+)
+GOING_BACK = replace(ARMED, run=replace(RUN, state="ARMED", image=None, operator=True, slot="a"))
+TROUBLED = StatusView(
+    node=NodeView("", "", ""),
+    run=RunView(
+        "", "IDLE", cause=cause_from_code(Code.BOOT_CONTROL_ABSENT, "Boot control is absent")
+    ),
+    server=ServerView("https://orchestrator.example", reachable=False, error=REFUSED),
+    clock_trusted=False,
+    decision="none",
+    wire_status="STATUS_TYPE_FAILED",
+)
+HOSTILE = replace(
+    ROLLED_BACK,
+    run=replace(RUN, state="FAILED", cause=CauseView("internal", "a\x1b[2J\nb", "c\x07")),
+    offer=replace(OFFER, image_id="13.2\x1b[31m"),
+)
+
+STATUS_VIEWS = {
+    "up-to-date": UP_TO_DATE,
+    "offered": OFFERED,
+    "downloading": DOWNLOADING,
+    "retrying": RETRYING,
+    "staged": STAGED,
+    "staged-by-operator": STAGED_BY_OPERATOR,
+    "staged-without-clock": STAGED_WITHOUT_CLOCK,
+    "staged-in-open-window": STAGED_IN_OPEN_WINDOW,
+    "staged-without-window": STAGED_WITHOUT_WINDOW,
+    "armed": ARMED,
+    "assessing": ASSESSING,
+    "done": DONE,
+    "rolled-back": ROLLED_BACK,
+    "going-back": GOING_BACK,
+    "troubled": TROUBLED,
+    "hostile": HOSTILE,
+}
+SLOTS = SlotsView((SLOT_A, ARMED_B), "a", "b", "a", "systemd-boot")
+LONE_SLOTS = SlotsView(
+    (replace(SLOT_A, image_id="3.0.20260602.2200"), WRITTEN_B), "a", "a", "", "grub"
+)
+HISTORY = HistoryView(
+    (
+        PastRunView("r3", "ROLLED_BACK", IMAGE, "13.1", "b", NOW - HOUR, NOW, PROBE),
+        PastRunView(
+            "r2",
+            "IDLE",
+            IMAGE,
+            "13.1",
+            "b",
+            NOW - 30 * HOUR,
+            NOW - 4 * HOUR,
+            cause_from_code(Code.CANCELLED, "Cancelled: by an operator at the node"),
+            operator=True,
+        ),
+        PastRunView("r1", "DONE", ImageView("13.1"), "13.0", "a", NOW - 9 * HOUR, NOW - 8.9 * HOUR),
+        PastRunView("r0", "FAILED"),
+    )
+)
