@@ -32,7 +32,7 @@ from orchestrator_stub.release.report import (
 from orchestrator_stub.release.repository import Published, read_published
 from orchestrator_stub.release.roles import Role, RolePlan
 from orchestrator_stub.release.rotation import rotate as rotate_keys
-from orchestrator_stub.release.staging import read_staged, sweep
+from orchestrator_stub.release.staging import read_staged, sweep, unstage
 from orchestrator_stub.release.state import load_state
 from orchestrator_stub.release.withdrawal import Request
 from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
@@ -67,7 +67,7 @@ def publish(publisher: Publisher, *, refresh: bool) -> Answer:
             content = content.plus(one.release.files)
         outcome = publish_content(session, content, staged=staged, refresh=refresh)
         for one in staged:
-            publisher.disk.remove(one.folder)
+            unstage(publisher.disk, one.folder)
         sweep(publisher.layout, publisher.disk)
     before = {release.key for release in session.published.releases}
     new = [one.release for one in staged if one.release.key not in before]

@@ -4,6 +4,7 @@
 Rules:
 
 1. Each method is one step: whenever the power fails, it has happened as a whole or not at all.
+   Only `remove` may have removed a part of a folder.
 2. A method returns when its step is on the disk (fsync of the file and of its folder).
 3. Served files and folders are readable by all, whatever the umask: a static HTTP server reads
    them under another user.

@@ -34,7 +34,7 @@ from orchestrator_stub.release.keys import KeyFolder
 from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
 from orchestrator_stub.release.repository import MAX_ROOTS, Published
 from orchestrator_stub.release.roles import CHAIN, Role, is_near
-from orchestrator_stub.release.signing import expiry, missing_keys, sign
+from orchestrator_stub.release.signing import expiry, missing_keys, next_root, sign
 from orchestrator_stub.release.staging import StagedRelease
 from orchestrator_stub.release.state import State
 
@@ -166,7 +166,5 @@ def _renewed_root(session: Session) -> tuple[Root, bytes | None]:
     old = session.published.root
     if old.version >= MAX_ROOTS or not _is_renewable(session, Role.ROOT):
         return old, None
-    root = Root.from_dict(old.to_dict())
-    root.version += 1
-    root.expires = expiry(session.publisher.now, session.state.validity[Role.ROOT])
+    root = next_root(old, expiry(session.publisher.now, session.state.validity[Role.ROOT]))
     return root, sign(root, session.publisher.keys, signers=(old,), judges=(old, root))

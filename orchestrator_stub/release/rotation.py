@@ -30,7 +30,7 @@ from orchestrator_stub.release.errors import UsageError
 from orchestrator_stub.release.publication import Publisher, Session
 from orchestrator_stub.release.repository import MAX_ROOTS
 from orchestrator_stub.release.roles import Role
-from orchestrator_stub.release.signing import expiry, missing_keys, sign
+from orchestrator_stub.release.signing import expiry, missing_keys, next_root, sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ def rotate(session: Session, role: Role, chosen: Sequence[str]) -> Rotated:
     publisher, old = session.publisher, session.published.root
     gone = _choose(old, role, chosen)
     _require_keys(publisher, old)
-    root = Root.from_dict(old.to_dict())
-    root.version += 1
-    root.expires = expiry(publisher.now, session.state.validity[Role.ROOT])
+    root = next_root(old, expiry(publisher.now, session.state.validity[Role.ROOT]))
     come = []
     for key_id in gone:
         signer = publisher.keys.make(role)

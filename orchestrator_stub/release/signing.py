@@ -6,6 +6,7 @@ What is signed here is verified here, by the same rule as at a node, before it c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -65,6 +66,14 @@ def sign(
 def expiry(now: datetime, validity: timedelta) -> datetime:
     """When metadata that are signed now stop to count, in whole seconds."""
     return (now + validity).astimezone(UTC).replace(microsecond=0)
+
+
+def next_root(old: Root, expires: datetime) -> Root:
+    """A root that follows `old`, to be changed before it is signed; they share nothing."""
+    root = copy.deepcopy(old)
+    root.version += 1
+    root.expires = expires
+    return root
 
 
 def describe(data: bytes, version: int) -> MetaFile:

@@ -93,9 +93,15 @@ def stage(layout: Layout, disk: Disk, folder: Path, files: tuple[ReleaseFile, ..
     with translated(folder):
         sync_folder(folder)
     place = layout.staged / release.key[0] / release.key[1]
-    disk.remove(place)
+    unstage(disk, place)
     disk.move(folder, place)
     return release
+
+
+def unstage(disk: Disk, folder: Path) -> None:
+    """Forget a staged release; its list goes first, so that a half-removed one is not seen."""
+    disk.remove(folder / _LIST)
+    disk.remove(folder)
 
 
 def sweep(layout: Layout, disk: Disk) -> None:

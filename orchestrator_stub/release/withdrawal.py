@@ -15,7 +15,7 @@ from orchestrator_stub.release.errors import UnknownReleaseError, UsageError
 from orchestrator_stub.release.publication import Outcome, Publisher, Session, publish
 from orchestrator_stub.release.release import release_folder
 from orchestrator_stub.release.repository import Published
-from orchestrator_stub.release.staging import read_staged
+from orchestrator_stub.release.staging import read_staged, unstage
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def withdraw(session: Session, ask: Request) -> Withdrawn:
     staged = publisher.layout.staged.joinpath(*key)
     was_staged = staged.exists()
     if was_staged:
-        publisher.disk.remove(staged)
+        unstage(publisher.disk, staged)
     files = publisher.layout.targets / release_folder(*key)
     deleted = ask.delete and files.exists()
     if deleted:

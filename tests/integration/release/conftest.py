@@ -8,8 +8,8 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -88,7 +88,6 @@ class Site:
 
     folder: Path
     now: datetime = START
-    answers: list[Any] = field(default_factory=list)
 
     @property
     def repo(self) -> Path:
@@ -144,6 +143,10 @@ class Site:
         (cache / "root.json").write_bytes(self.layout.root(root).read_bytes())
         return Client(cache, now)
 
+    def known_client(self, name: str) -> Client:
+        """The node of that name again, with what it has seen."""
+        return Client(self.folder / name)
+
 
 @pytest.fixture
 def bare_site(tmp_path: Path) -> Site:
@@ -168,7 +171,3 @@ def make_site(tmp_path: Path) -> Callable[[str], Site]:
         return one
 
     return make
-
-
-def days(number: float) -> timedelta:
-    return timedelta(days=number)
