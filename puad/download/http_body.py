@@ -42,16 +42,25 @@ def http_get(
         BrokenTransferError: When there was no answer in time.
         DownloadError: `INSECURE_TRANSPORT`, when the URL or a redirect is not safe to follow.
     """
-    try:
-        with Deadline(limits.min_rate_window_s):
-            response = session.get(
+    with contextlib.ExitStack() as opened:
+        # within the deadline: also an answer that came too late is closed
+        with _http_errors(url), Deadline(limits.min_rate_window_s):
+            answer = session.get(
                 url,
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
                 timeout=limits.socket_timeout_s,
             )
+            response = opened.enter_context(contextlib.closing(answer))
+        yield response
+
+
+@contextlib.contextmanager
+def _http_errors(url: str) -> Iterator[None]:
+    try:
+        yield
     except ServerError as error:
-        raise DownloadError(error.code, error.what, on=error.on) from error
+        raise DownloadError(error.code, error.what, on=error.on.partition("?")[0]) from error
     except (requests.TooManyRedirects, ValueError) as error:
         raise DownloadError(
             Code.DOWNLOAD_MISMATCH, f"A redirect failed: {error}", on=url
@@ -60,8 +69,6 @@ def http_get(
         raise BrokenTransferError(
             f"The release service cannot be asked: {reason_of(error)}", on=url
         ) from error
-    with contextlib.closing(response):
-        yield response
 
 
 def require_usable(response: requests.Response, url: str, *usable: int) -> None:
