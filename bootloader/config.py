@@ -102,7 +102,7 @@ def load(path: Path) -> Settings:
     if devices is not None and files is not None:
         raise ConfigError(f"{path}: slots are either devices or files, not both")
     settings = Settings(
-        read_table(General, document, str(path)),
+        read_table(General, document, str(path), sections=("devices", "files")),
         read_table(DeviceSettings, devices or {}, f"{path} [devices]"),
         None if files is None else read_table(FileSettings, files, f"{path} [files]"),
     )

@@ -86,10 +86,13 @@ class BootControl:
         """Every slot as it stands now; none while they are unknown."""
         if self._access is None:
             return ()
-        notes = self._notebook.read()
+        try:
+            sealed = self._notebook.read().sealed
+        except BootloaderError:  # they only explain the slots; what relies on them says so itself
+            sealed = {}
         found = []
         for name in self._access.names:
-            note = notes.sealed.get(name)
+            note = sealed.get(name)
             is_booted = name == self.booted
             noted = note.image_id if note else ""
             found.append(
@@ -191,7 +194,11 @@ class BootControl:
         """Confirm the booted slot; its image's version floor holds from now on."""
         self._require_markable(slot)
         self.backend.mark_good(slot)
-        self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))
+        try:
+            self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))
+        except BootloaderError as error:
+            # the slot is good all the same; Seal refuses as long as the floor is unknown
+            _log.error("the version floor cannot be kept: %s", error)
 
     def mark_bad(self, slot: str) -> None:
         """Give the booted slot up; the fallback comes next."""

@@ -50,6 +50,7 @@ def serve(settings: Settings) -> int:
     except GLib.Error as error:
         _log.error("the system bus cannot be reached: %s", error.message)
         return os.EX_UNAVAILABLE
+    bus.set_exit_on_close(False)
     general = settings.general
     published = BusObject(control, bus, general.user, general.reboot_limit_s)
     loop = _Loop()
@@ -59,6 +60,7 @@ def serve(settings: Settings) -> int:
         published.tell_changes()
 
     signal.signal(LEASE_BROKEN, on_lease_broken)
+    bus.connect("closed", lambda *_: loop.lose("the system bus is gone"))
     GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGTERM, loop.end, os.EX_OK)
     GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGINT, loop.end, os.EX_OK)
     Gio.bus_own_name_on_connection(
@@ -66,7 +68,7 @@ def serve(settings: Settings) -> int:
         INTERFACE,
         Gio.BusNameOwnerFlags.DO_NOT_QUEUE,
         lambda *_: _ready(control),
-        lambda *_: loop.lose_name(),
+        lambda *_: loop.lose(f"the name {INTERFACE} belongs to another process"),
     )
     return loop.run()
 
@@ -105,8 +107,8 @@ class _Loop:
         self._loop.quit()
         return False  # once
 
-    def lose_name(self) -> None:
-        _log.error("the name %s belongs to another process", INTERFACE)
+    def lose(self, what: str) -> None:
+        _log.error("boot control ends: %s", what)
         self.end(os.EX_UNAVAILABLE)
 
 

@@ -42,13 +42,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: this is not TOML: {error}") from error
 
 
-def read_table(cls: type[_T], table: object, where: str) -> _T:
+def read_table(cls: type[_T], table: object, where: str, *, sections: tuple[str, ...] = ()) -> _T:
     """An instance of the dataclass `cls` from a TOML table.
 
     Args:
         cls: The dataclass whose fields are the keys.
         table: What the document holds.
         where: File and section, for the messages.
+        sections: Names that may have been meant, beside the keys.
 
     Raises:
         ConfigError: For an unknown or missing key, a wrong type or a value out of range.
@@ -58,8 +59,12 @@ def read_table(cls: type[_T], table: object, where: str) -> _T:
     known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type] # a dataclass
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+            near = difflib.get_close_matches(key, [*known, *sections], n=1)
+            hint = (
+                f"; did you mean {near[0]}?"
+                if near
+                else f"; known are {', '.join([*known, *sections])}"
+            )
             raise ConfigError(f"{where}: unknown key {key}{hint}")
     for key, item in known.items():
         if item.default is MISSING and key not in table:

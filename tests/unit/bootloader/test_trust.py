@@ -141,9 +141,7 @@ def test_verify_with_a_root_that_its_own_keys_did_not_sign_is_refused(
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_verify_with_a_gap_in_the_root_chain_is_refused(
-    publisher: Publisher, version: int
-) -> None:
+def test_verify_with_a_gap_in_the_root_chain_is_refused(publisher: Publisher, version: int) -> None:
     targets = publisher.targets(manifest_of(IMAGE))
     chain = publisher.root(version)
     assert refusal(publisher.root(1), targets, chain) is ErrorName.SIGNATURE_INVALID

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every refusal of Seal; each leaves the slot unsealed, unclaimed and unarmed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bootloader.notes import Notes
+from bootloader.sealing import Chain
+from tests.unit.bootloader.conftest import IMAGE, LINUX, Desk
+from tests.unit.bootloader.signing import BUILT_AT, NOW, TARGET, boot_file, manifest_of
+from tests.unit.bootloader.slots import SLOT_BYTES
+
+
+def assert_refused(desk: Desk, name: str, chain: Chain | None = None) -> None:
+    assert desk.refusal(desk.control.seal, "b", chain or desk.chain()) == name
+    assert not desk.control.slots()[1].sealed
+    assert desk.control.slots()[1].image_id == ""
+    assert desk.refusal(desk.control.arm, "b", 3) == "NotSealed"
+    desk.access.claim_for_seal("b").release()
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.prepare()
+    return desk
+
+
+def test_seal_holds_the_slot(ready: Desk) -> None:
+    ready.control.seal("b", ready.chain())
+    assert ready.control.slots()[1].sealed
+    with pytest.raises(BlockingIOError):
+        os.open(ready.access.path("b"), os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_seal_twice_is_fine(ready: Desk) -> None:
+    ready.control.seal("b", ready.chain())
+    ready.control.seal("b", ready.chain())
+    assert ready.control.slots()[1].sealed
+
+
+def test_seal_follows_a_rotated_root(ready: Desk) -> None:
+    second = ready.publisher.root(2, signers=ready.publisher.rotate_root())
+    ready.control.seal("b", ready.chain([second]))
+    assert ready.control.slots()[1].sealed
+
+
+def test_seal_with_a_broken_root_chain_is_refused(ready: Desk) -> None:
+    ready.publisher.rotate_root()
+    assert_refused(ready, "SignatureInvalid", ready.chain([ready.publisher.root(2)]))
+
+
+@pytest.mark.parametrize(
+    ("signers", "name"),
+    [
+        (lambda publisher: [], "SignatureInvalid"),
+        (lambda publisher: publisher.root_keys, "SignatureInvalid"),
+        (lambda publisher: publisher.targets_keys[1:], "SignatureInvalid"),
+    ],
+)
+def test_seal_without_the_right_signatures_is_refused(
+    ready: Desk, signers: Callable[[Any], list[Any]], name: str
+) -> None:
+    targets = ready.publisher.targets(manifest_of(IMAGE), signers=signers(ready.publisher))
+    assert_refused(ready, name, Chain([], targets, TARGET))
+
+
+def test_seal_of_expired_metadata_is_refused(ready: Desk) -> None:
+    targets = ready.publisher.targets(manifest_of(IMAGE), expires=NOW - timedelta(days=1))
+    assert_refused(ready, "Expired", Chain([], targets, TARGET))
+
+
+def test_seal_with_a_clock_set_back_uses_the_time_floor(ready: Desk) -> None:
+    ready.now = datetime(1970, 1, 1, tzinfo=UTC)
+    expired = BUILT_AT + timedelta(days=30)
+    targets = ready.publisher.targets(
+        manifest_of(IMAGE, boot_files=[boot_file("linux", LINUX)]), expires=expired
+    )
+    ready.control._notebook.write(Notes(time_floor=expired + timedelta(days=1)))
+    assert_refused(ready, "Expired", Chain([], targets, TARGET))
+
+
+def test_seal_raises_the_time_floor(ready: Desk) -> None:
+    ready.control.seal("b", ready.chain())
+    assert ready.control._notebook.read().time_floor == BUILT_AT
+
+
+def test_seal_of_another_target_is_refused(ready: Desk) -> None:
+    chain = ready.chain()
+    assert_refused(ready, "TargetUnknown", Chain([], chain.targets, "edge/13.2/other"))
+    assert_refused(ready, "InvalidArgument", Chain([], chain.targets, "x" * 2000))
+
+
+def test_seal_without_a_root_of_trust_is_refused(ready: Desk) -> None:
+    (ready.folder / "root.json").unlink()
+    assert_refused(ready, "StorageFailed")
+
+
+def test_seal_of_another_profile_is_refused(ready: Desk) -> None:
+    assert_refused(ready, "WrongProfile", ready.chain(profile="desktop"))
+
+
+@pytest.mark.parametrize(("floor", "sealed"), [("13.1", True), ("13.0", True), ("13.1.1", False)])
+def test_seal_compares_with_the_version_floor(ready: Desk, floor: str, sealed: bool) -> None:
+    ready.control._notebook.write(Notes(version_floor=floor))
+    if sealed:
+        ready.control.seal("b", ready.chain())
+    else:
+        assert_refused(ready, "BelowFloor")
+
+
+def test_seal_of_an_image_larger_than_the_slot_is_refused(ready: Desk) -> None:
+    assert_refused(ready, "SizeMismatch", ready.chain(image_size=SLOT_BYTES + 1))
+
+
+@pytest.mark.parametrize("offset", [0, len(IMAGE) // 2, len(IMAGE) - 1])
+def test_seal_of_a_flipped_bit_is_refused(ready: Desk, offset: int) -> None:
+    fd = os.open(ready.access.path("b"), os.O_RDWR)
+    os.pwrite(fd, bytes([IMAGE[offset] ^ 1]), offset)
+    os.close(fd)
+    assert_refused(ready, "ImageMismatch")
+
+
+def test_seal_looks_only_at_the_signed_length(ready: Desk) -> None:
+    fd = os.open(ready.access.path("b"), os.O_RDWR)
+    os.pwrite(fd, b"left from an older image", len(IMAGE))
+    os.close(fd)
+    ready.control.seal("b", ready.chain())
+
+
+@pytest.mark.parametrize(
+    "boot_files",
+    [
+        [],
+        [boot_file("uki", LINUX)],
+        [boot_file("linux", LINUX), boot_file("initrd", b"x")],
+        [boot_file("linux", LINUX[:-1])],
+        [boot_file("linux", LINUX[:-1] + b"x")],
+    ],
+)
+def test_seal_with_other_boot_files_is_refused(
+    ready: Desk, boot_files: list[dict[str, Any]]
+) -> None:
+    assert_refused(ready, "BootFileMismatch", ready.chain(boot_files=boot_files))
+
+
+def test_seal_with_a_link_as_boot_file_is_refused(ready: Desk) -> None:
+    path = ready.machine.backend().boot_folder("b") / "linux"
+    path.rename(ready.folder / "elsewhere")
+    path.symlink_to(ready.folder / "elsewhere")
+    assert_refused(ready, "StorageFailed")
+
+
+def test_seal_while_a_descriptor_is_held_is_busy(desk: Desk) -> None:
+    desk.control.disarm("b")
+    fd = desk.control.open_inactive("b")
+    os.pwrite(fd, IMAGE, 0)
+    assert desk.refusal(desk.control.seal, "b", desk.chain(boot_files=[])) == "Busy"
+    os.close(fd)
+    desk.control.seal("b", desk.chain(boot_files=[]))
+
+
+def test_seal_is_refused_when_a_writer_comes_meanwhile(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bootloader import sealing  # noqa: PLC0415 -- patched below
+
+    read_back = sealing.hash_from_medium
+
+    def read_back_with_a_writer(fd: int, size: int, name: str) -> str:
+        with pytest.raises(BlockingIOError):
+            os.open(ready.access.path("b"), os.O_WRONLY | os.O_NONBLOCK)
+        return read_back(fd, size, name)
+
+    monkeypatch.setattr(sealing, "hash_from_medium", read_back_with_a_writer)
+    assert_refused(ready, "Busy")
