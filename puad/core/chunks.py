@@ -20,6 +20,7 @@ Rules, each checked by `parse_index` before anything else may look at the index:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ MAX_CHUNK_BYTES: Final = 4 << 20
 MAX_CHUNKS: Final = 1 << 17
 MAX_INDEX_BYTES: Final = 16 << 20
 _FRAME_OVERHEAD_BYTES: Final = 1 << 16
-_SHA256_HEX: Final = 64
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,9 @@ def _read_row(row: Any, number: int, image_offset: int) -> Chunk:  # noqa: ANN40
         raise _broken(f"chunk {number} has {length} bytes")
     if not 0 < file_length <= length + _FRAME_OVERHEAD_BYTES or file_offset < 0:
         raise _broken(f"frame {number} has {file_length} bytes at {file_offset}")
-    try:
-        sha256 = bytes.fromhex(digest)
-    except ValueError as error:
-        raise _broken(f"the hash of chunk {number} is not hexadecimal") from error
-    if len(digest) != _SHA256_HEX:
-        raise _broken(f"the hash of chunk {number} is not a SHA-256")
-    return Chunk(image_offset, length, file_offset, file_length, sha256)
+    if not _SHA256.fullmatch(digest):
+        raise _broken(f"the hash of chunk {number} is not a SHA-256 in hexadecimal")
+    return Chunk(image_offset, length, file_offset, file_length, bytes.fromhex(digest))
 
 
 def _broken(why: str) -> ImageError:

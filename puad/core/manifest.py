@@ -109,7 +109,7 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
     Raises:
         TrustError: `MANIFEST_INVALID`, when a field is missing or has a wrong form.
     """
-    document = (custom or {}).get(CUSTOM_KEY)
+    document = custom.get(CUSTOM_KEY) if isinstance(custom, Mapping) else None
     if not isinstance(document, dict) or document.get("schema") != 1:
         raise _broken("it has no puad part of schema 1")
     boot_files = document.get("boot_files", [])
@@ -132,11 +132,12 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
 def _boot_files(rows: list[Any]) -> tuple[BootFile, ...]:
     files = []
     for row in rows:
-        if not isinstance(row, dict) or row.get("kind") not in set(BootFileKind):
+        kind = row.get("kind") if isinstance(row, dict) else None
+        if not isinstance(kind, str) or kind not in set(BootFileKind):
             raise _broken("a boot file has no known kind")
         files.append(
             BootFile(
-                kind=BootFileKind(row["kind"]),
+                kind=BootFileKind(kind),
                 path=_text(row, "path", _PATH),
                 size=_size(row, "size", MAX_BOOT_FILE_BYTES),
                 sha256=_text(row, "sha256", _SHA256),

@@ -130,7 +130,7 @@ class ReleaseRepository:
         return tuple(
             self.release(path)
             for path, target in targets.items()
-            if CUSTOM_KEY in (target.custom or {})
+            if isinstance(target.custom, dict) and CUSTOM_KEY in target.custom
         )
 
     def source(self, path: str) -> Source:

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest: what it takes, and that nothing else gets through."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puad.core.errors import Code, TrustError
+from puad.core.manifest import (
+    CUSTOM_KEY,
+    MAX_BOOT_FILE_BYTES,
+    MAX_IMAGE_BYTES,
+    BootFile,
+    BootFileKind,
+    Manifest,
+    parse_manifest,
+)
+
+FULL = Manifest(
+    profile="edge",
+    version="3.0.20250717.1000",
+    format="raw.zst",
+    image_size=138_412_032,
+    image_hash="ab" * 32,
+    built_at=datetime(2026, 11, 23, 10, 0, tzinfo=UTC),
+    index="edge/13.1/edge-13.1.raw.zst.idx",
+    min_version="3.0",
+    root_partuuid="0fc63daf-8483-4772-8e79-3d69d8477de4",
+    boot_files=(
+        BootFile(BootFileKind.LINUX, "edge/13.1/edge-13.1.linux", 10, "cd" * 32),
+        BootFile(BootFileKind.INITRD, "edge/13.1/edge-13.1.initrd", 20, "ef" * 32),
+    ),
+)
+
+
+def refused(custom: Any) -> bool:
+    with pytest.raises(TrustError) as caught:
+        parse_manifest(custom)
+    return caught.value.code is Code.MANIFEST_INVALID
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {CUSTOM_KEY: FULL.dump()[CUSTOM_KEY] | fields}
+
+
+def without(field: str) -> dict[str, Any]:
+    document = FULL.dump()
+    del document[CUSTOM_KEY][field]
+    return document
+
+
+def test_manifest_that_was_dumped_reads_back_the_same() -> None:
+    assert parse_manifest(FULL.dump()) == FULL
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)),  # noqa: DTZ001 -- hypothesis adds the zone
+    st.integers(-12 * 60, 12 * 60),
+    st.integers(1, MAX_IMAGE_BYTES),
+)
+def test_manifest_of_any_time_and_size_reads_back_the_same(
+    built_at: datetime, zone_minutes: int, image_size: int
+) -> None:
+    zone = timezone(timedelta(minutes=zone_minutes))
+    made = replace(
+        FULL, built_at=built_at.replace(microsecond=0, tzinfo=zone), image_size=image_size
+    )
+    assert parse_manifest(made.dump()) == made
+
+
+def test_manifest_without_options_has_none() -> None:
+    made = replace(FULL, index=None, min_version=None, root_partuuid=None, boot_files=())
+    assert parse_manifest(made.dump()) == made
+    document = made.dump()
+    for field in ("index", "min_version", "root_partuuid", "boot_files"):
+        del document[CUSTOM_KEY][field]
+    assert parse_manifest(document) == made
+
+
+def test_manifest_with_unknown_keys_is_taken() -> None:
+    assert parse_manifest(changed(later=[1, 2])) == FULL
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_manifest_of_any_document_is_refused(custom: Any) -> None:
+    assert refused(custom)
+    assert refused({CUSTOM_KEY: custom})
+
+
+@given(st.sampled_from(sorted(FULL.dump()[CUSTOM_KEY])), JSON)
+def test_manifest_with_any_value_in_a_field_never_breaks_the_reader(field: str, value: Any) -> None:
+    with contextlib.suppress(TrustError):
+        parse_manifest(changed(**{field: value}))
+
+
+@given(st.lists(JSON | st.fixed_dictionaries({"kind": JSON | st.just("uki")}), max_size=3))
+def test_manifest_with_any_boot_files_never_breaks_the_reader(rows: list[Any]) -> None:
+    with contextlib.suppress(TrustError):
+        assert parse_manifest(changed(boot_files=rows)).boot_files == ()
+
+
+@pytest.mark.parametrize(
+    "field", ["schema", "profile", "version", "format", "image_size", "image_sha256", "built_at"]
+)
+def test_manifest_without_a_field_is_refused(field: str) -> None:
+    assert refused(without(field))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schema", 2),
+        ("profile", ""),
+        ("profile", "../edge"),
+        ("profile", "edge\n"),
+        ("profile", "-edge"),
+        ("profile", "e" * 129),
+        ("version", 13.1),
+        ("version", "13 1"),
+        ("format", "raw/zst"),
+        ("image_size", 0),
+        ("image_size", -1),
+        ("image_size", True),
+        ("image_size", 1.5),
+        ("image_size", "1"),
+        ("image_size", MAX_IMAGE_BYTES + 1),
+        ("image_sha256", "AB" * 32),
+        ("image_sha256", "ab" * 31),
+        ("image_sha256", "ab" * 33),
+        ("built_at", "2026-11-23 10:00:00"),
+        ("built_at", "2026-13-23T10:00:00Z"),
+        ("built_at", 1_800_000_000),
+        ("index", "/etc/passwd"),
+        ("index", "edge/../../x"),
+        ("index", "edge//x"),
+        ("index", "a/" * 8 + "a"),
+        ("index", ""),
+        ("min_version", ""),
+        ("root_partuuid", "0FC63DAF-8483-4772-8E79-3D69D8477DE4"),
+        ("root_partuuid", "0fc63daf"),
+        ("boot_files", {}),
+        ("boot_files", "uki"),
+    ],
+)
+def test_manifest_with_a_wrong_field_is_refused(field: str, value: Any) -> None:
+    assert refused(changed(**{field: value}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "grub"},
+        {"kind": ["uki"]},
+        {"kind": None},
+        {"path": "../linux"},
+        {"size": 0},
+        {"size": MAX_BOOT_FILE_BYTES + 1},
+        {"sha256": "00"},
+    ],
+)
+def test_manifest_with_a_wrong_boot_file_is_refused(change: dict[str, Any]) -> None:
+    rows = FULL.dump()[CUSTOM_KEY]["boot_files"]
+    assert refused(changed(boot_files=[rows[0] | change]))
+
+
+def test_manifest_with_two_boot_files_of_a_kind_is_refused() -> None:
+    row = FULL.dump()[CUSTOM_KEY]["boot_files"][0]
+    assert refused(changed(boot_files=[row, row]))
+
+
+def test_manifest_with_too_many_boot_files_is_refused() -> None:
+    rows = FULL.dump()[CUSTOM_KEY]["boot_files"]
+    assert refused(changed(boot_files=rows * 2))
