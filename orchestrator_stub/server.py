@@ -77,8 +77,8 @@ class Server:
             self._config.ssl.minimum_version = _TLS_VERSIONS[endpoint.tls_min]
         self._socket = _bind(endpoint)
         scheme = "http" if self._config.ssl is None else "https"
-        host, port = self._socket.getsockname()[:2]
-        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, either of which is a good end."""

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OS resource manager against a real signed repository, from a folder and over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from orchestrator_stub import commands
+from orchestrator_stub.commands import ReleaseOptions
+from orchestrator_stub.data_directory import DataDirectory
+from orchestrator_stub.errors import OrchestratorError, ReleaseServiceError
+from orchestrator_stub.tables import OSResource
+from tests.integration.orchestrator_stub.published import Published
+from tests.integration.orchestrator_stub.running import os_profile, serving
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files of a folder; `/moved/…` redirects to an insecure place."""
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", "http://192.0.2.1/" + self.path.removeprefix("/moved/"))
+            self.end_headers()
+        elif self.path.startswith("/endless/"):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"{" * 65536)
+        else:
+            super().do_GET()
+
+
+@contextlib.contextmanager
+def static_server(folder: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    repository = Published(tmp_path / "release")
+    repository.add("edge", "1.0")
+    repository.publish()
+    return repository
+
+
+def options(published: Published, url: str = "") -> ReleaseOptions:
+    folder = None if url else published.folder
+    return ReleaseOptions(folder=folder, url=url, root=published.root_json)
+
+
+def resources(directory: DataDirectory) -> dict[tuple[str, str], OSResource]:
+    with commands._database(directory) as database, database.reading() as session:
+        rows = session.query(OSResource).all()
+        session.expunge_all()
+    return {(row.profile_name, row.image_id): row for row in rows}
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_refresh_makes_a_resource_of_each_profile_once(
+    directory: DataDirectory, published: Published, over_http: bool
+) -> None:
+    published.add("edge", "2.0")
+    published.add("kiosk", "7")
+    published.publish()
+    with static_server(published.folder) as url:
+        chosen = options(published, url if over_http else "")
+        first = commands.refresh(directory, chosen)
+        second = commands.refresh(directory, chosen)
+    assert first["created"] == ["edge 1.0", "edge 2.0", "kiosk 7"]
+    assert (second["created"], second["known"], second["refused"]) == ([], 3, [])
+    row = resources(directory)["edge", "2.0"]
+    profile = os_profile("edge", "2.0")
+    assert (row.image_url, row.file_hash) == (profile.image_url, profile.file_hash)
+    assert (row.os_type, row.os_provider) == ("OS_TYPE_IMMUTABLE", "OS_PROVIDER_KIND_INFRA")
+
+
+def test_changed_hash_under_a_known_version_is_refused(
+    directory: DataDirectory, published: Published
+) -> None:
+    commands.refresh(directory, options(published))
+    published.add("edge", "1.0", salt="other bytes")
+    published.publish()
+    result = commands.refresh(directory, options(published))
+    assert result["refused"] == ["edge 1.0: it is known with another file hash"]
+    assert resources(directory)["edge", "1.0"].file_hash == os_profile("edge", "1.0").file_hash
+
+
+def test_withdrawn_release_is_flagged_and_published_again_is_not(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.add("edge", "2.0")
+    published.publish()
+    commands.refresh(directory, options(published))
+    published.withdraw("edge", "2.0")
+    published.publish()
+    assert commands.refresh(directory, options(published))["withdrawn"] == ["edge 2.0"]
+    assert commands.refresh(directory, options(published))["withdrawn"] == []
+    assert resources(directory)["edge", "2.0"].withdrawn_reason == "it breaks"
+    published.withdrawn.clear()
+    published.publish()
+    commands.refresh(directory, options(published))
+    assert resources(directory)["edge", "2.0"].withdrawn_reason == "it breaks"
+    published.add("edge", "2.0")
+    published.publish()
+    commands.refresh(directory, options(published))
+    assert resources(directory)["edge", "2.0"].withdrawn_reason is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"spec: [",
+        b"spec: {name: 1}",
+        b"",
+        b"\xff\xfe\x00",
+        b"[" * 20_000,
+        b"a: &a [x, x]\nb: &b [*a, *a]\nspec: *b\n",
+        b"!!python/object/apply:os.system ['true']",
+        b"x: " + b"y" * (70 << 10),
+    ],
+)
+def test_one_broken_profile_does_not_stop_the_others(
+    directory: DataDirectory, published: Published, broken: bytes
+) -> None:
+    published.files["aaa/1/profile.yaml"] = broken
+    published.add("zebra", "1")
+    published.publish(extra=("nowhere/1/profile.yaml",))
+    result = commands.refresh(directory, options(published))
+    assert result["created"] == ["edge 1.0", "zebra 1"]
+    assert [line.partition(":")[0] for line in result["refused"]] == [
+        "aaa/1/profile.yaml",
+        "nowhere/1/profile.yaml",
+    ]
+
+
+def test_revision_keeps_only_compatible_profiles(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.add("edge", "2.0", app_version="1.3.0")
+    published.publish()
+    config = directory.path / "orchestrator.toml"
+    config.write_text('[release]\nrevision = "~1.2.1"\n')
+    result = commands.refresh(directory, options(published))
+    assert result["created"] == ["edge 1.0"]
+    assert "1.3.0 is not compatible with ~1.2.1" in result["refused"][0]
+
+
+def refused(directory: DataDirectory, chosen: ReleaseOptions) -> str:
+    before = set(resources(directory))
+    with pytest.raises(OrchestratorError) as caught:
+        commands.refresh(directory, chosen)
+    assert isinstance(caught.value, ReleaseServiceError)
+    assert set(resources(directory)) == before
+    return str(caught.value)
+
+
+def test_expired_metadata_are_refused(directory: DataDirectory, published: Published) -> None:
+    published.publish(expires=timedelta(hours=-1))
+    assert "expired" in refused(directory, options(published))
+
+
+def test_repository_of_another_key_is_refused(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.signer = CryptoSigner.generate_ed25519()
+    published.add("edge", "6.0")
+    published.publish()
+    assert "timestamp was signed by 0/1 keys" in refused(directory, options(published))
+
+
+def test_rolled_back_repository_is_refused(
+    directory: DataDirectory, published: Published, tmp_path: Path
+) -> None:
+    shutil.copytree(published.folder, tmp_path / "old")
+    published.publish()
+    commands.refresh(directory, options(published))
+    shutil.rmtree(published.folder)
+    shutil.copytree(tmp_path / "old", published.folder)
+    assert "version" in refused(directory, options(published))
+
+
+def test_damaged_cache_is_made_anew(directory: DataDirectory, published: Published) -> None:
+    commands.refresh(directory, options(published))
+    for file in directory.tuf_cache.rglob("*.json"):
+        file.write_bytes(b"{torn")
+    assert commands.refresh(directory, options(published))["known"] == 1
+
+
+def test_changed_file_is_refused(directory: DataDirectory, published: Published) -> None:
+    (catalogue,) = published.folder.glob("targets/*.profiles.json")
+    catalogue.write_bytes(catalogue.read_bytes().replace(b"edge", b"edgy"))
+    refused(directory, options(published))
+
+
+@pytest.mark.parametrize("path", ["nothing/", "moved/", "endless/"])
+def test_server_that_does_not_give_the_files_is_refused(
+    directory: DataDirectory, published: Published, path: str
+) -> None:
+    with static_server(published.folder) as url:
+        refused(directory, options(published, url + path))
+
+
+def test_plain_http_elsewhere_is_refused(directory: DataDirectory, published: Published) -> None:
+    assert "loopback" in refused(directory, options(published, "http://192.0.2.1/"))
+
+
+def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Published) -> None:
+    published.root_json.unlink()
+    assert "root of trust" in refused(directory, options(published))
+
+
+def test_release_url_without_root_is_refused(directory: DataDirectory) -> None:
+    with pytest.raises(OrchestratorError, match="nothing vouches"):
+        commands.refresh(directory, ReleaseOptions(url="https://releases.example.org/"))
+
+
+def test_server_looks_by_itself_and_on_request(
+    directory: DataDirectory, published: Published
+) -> None:
+    release = ["--release-dir", str(published.folder), "--release-root", str(published.root_json)]
+    with serving(directory, *release, "--refresh-period", "1s") as orchestrator:
+
+        def known() -> set[str]:
+            listed = orchestrator.get("compute/operating_systems")
+            return {row["imageId"] for row in listed["OperatingSystemResources"]}
+
+        def wait_for(version: str) -> None:
+            end = time.monotonic() + 60
+            while version not in known():
+                assert time.monotonic() < end
+                time.sleep(0.1)
+
+        wait_for("1.0")
+        published.add("edge", "2.0")
+        published.publish()
+        wait_for("2.0")
+        published.add("edge", "3.0")
+        published.publish()
+        result = orchestrator.create("compute/operating_systems:refresh", None)
+        assert result["created"] in (["edge 3.0"], [])
+        assert "3.0" in known()
+        shutil.rmtree(published.folder / "metadata")
+        response = orchestrator.rest("POST", "compute/operating_systems:refresh")
+        assert (response.status_code, response.json()["code"]) == (503, "unavailable")

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands and the server process: files, TLS, restart, health, clear errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from orchestrator_stub.data_directory import DataDirectory
+from orchestrator_stub.main import main
+from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
+
+GUID = "11111111-2222-3333-4444-555555555555"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "orchestrator_stub", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def facts(*arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("\n") == 1
+    return json.loads(result.stdout)
+
+
+def test_init_makes_secrets_that_only_the_owner_reads(tmp_path: Path) -> None:
+    told = facts("init", "--data-dir", str(tmp_path / "data"))
+    assert told["project"] == "default"
+    for name in ("secret.key", "api.token"):
+        assert stat.S_IMODE((tmp_path / "data" / name).stat().st_mode) == 0o600
+    token = (tmp_path / "data" / "api.token").read_text().strip()
+    assert len(token) >= 32
+    assert token not in json.dumps(told)
+
+
+def test_init_twice_changes_nothing(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in directory.path.iterdir()}
+    assert main(["init", "--data-dir", str(directory.path)]) == os.EX_CANTCREAT
+    assert "belongs to an orchestrator already" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in directory.path.iterdir()} == before
+
+
+def test_enrol_prints_readable_lines_and_a_token(directory: DataDirectory) -> None:
+    arguments = ["enrol", "edge-1", "--guid", GUID.upper(), "--profile", "edge"]
+    result = run(*arguments, "--data-dir", str(directory.path))
+    assert result.returncode == 0, result.stderr
+    *lines, token = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert GUID in result.stdout
+    assert token.count(".") == 2
+    again = run(*arguments, "--data-dir", str(directory.path))
+    assert again.returncode == os.EX_CANTCREAT
+    assert "is enrolled already" in again.stderr
+    assert "--renew" in again.stderr
+    renewed = facts(*arguments, "--renew", "--expires", "1h", "--data-dir", str(directory.path))
+    assert renewed["guid"] == GUID
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["edge 1", "--guid", GUID, "--profile", "edge"], "'edge 1'"),
+        (["edge-1", "--guid", "nonsense", "--profile", "edge"], "'nonsense'"),
+        (["edge-1", "--guid", GUID, "--profile", "../x"], "'../x'"),
+        (["edge-1", "--guid", GUID, "--profile", "edge", "--image-id", "a b"], "'a b'"),
+        (["edge-1", "--guid", GUID, "--profile", "edge", "--expires", "99999d"], "ten years"),
+        (["edge-1", "--guid", GUID, "--profile", "edge", "--renew"], "no host"),
+    ],
+)
+def test_enrol_with_wrong_facts_says_which(
+    directory: DataDirectory,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    assert main(["enrol", *arguments, "--data-dir", str(directory.path)]) != 0
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("databse_url = ''", "Did you mean database_url?"),
+        ("[release]\nrefresh_period_s = '1'", "release.refresh_period_s is not a whole number"),
+        ("[release]\nrefresh_period_s = 0", "release.refresh_period_s is not positive"),
+        ("release = 1", "release is not a table"),
+        ("database_url = 5", "database_url is not a text"),
+        ("database_url = 'nonsense'", "database_url cannot be used"),
+        ("= broken", "cannot be read"),
+        ("#" * 70_000, "too large"),
+    ],
+)
+def test_wrong_configuration_is_refused_by_name(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str], config: str, words: str
+) -> None:
+    (directory.path / "orchestrator.toml").write_text(config)
+    assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["secret.key", "api.token"])
+def test_serve_refuses_a_secret_that_others_may_read(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (directory.path / name).chmod(0o640)
+    assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
+    assert "chmod 0600" in capsys.readouterr().err
+    (directory.path / name).chmod(0o600)
+    (directory.path / name).write_text("")
+    assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
+    (directory.path / name).unlink()
+    assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
+
+
+def test_serve_without_init_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--data-dir", str(tmp_path)]) == os.EX_CONFIG
+    assert "`init`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0"], "only on the loopback address"),
+        (["--host", "localhost.example.org"], "only on the loopback address"),
+        (["--tls-cert", "x.pem"], "belong together"),
+        (["--tls-cert", "x.pem", "--tls-key", "x.pem"], "the certificate or its key"),
+        (["--release-dir", "/nowhere"], "/nowhere is no folder"),
+    ],
+)
+def test_serve_refuses_what_it_cannot_serve_safely(
+    directory: DataDirectory,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    base = ["serve", "--data-dir", str(directory.path), "--port", "0"]
+    assert main([*base, *arguments]) != 0
+    assert words in capsys.readouterr().err
+
+
+def test_serve_on_a_taken_port_says_so(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status = main(["serve", "--data-dir", str(directory.path), "--port", port])
+    assert status == os.EX_UNAVAILABLE
+    assert f"port {port}" in capsys.readouterr().err
+
+
+def test_restart_keeps_every_record(directory: DataDirectory) -> None:
+    with serving(directory) as orchestrator:
+        node = orchestrator.enrol("edge")
+        orchestrator.publish("edge", "1.0", "2.0")
+        node.link(orchestrator.policy("LATEST"))
+        node.poll("DOWNLOADING")
+        paths = ("compute/hosts", "os_update_run", "os_update_policy")
+        before = [orchestrator.get(path) for path in paths]
+    with serving(directory) as again:
+        assert [again.get(path) for path in paths] == before
+        response = again.call({"hostGuid": node.guid, "updateStatus": {}}, node.token)
+        assert response.json()["osProfileUpdateSource"]["osImageId"] == "2.0"
+
+
+def test_healthz_needs_no_token_and_tells_of_a_lost_data_base(directory: DataDirectory) -> None:
+    with serving(directory) as orchestrator:
+        answer = orchestrator.session.get(f"{orchestrator.url}healthz", timeout=60)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        with orchestrator.database.writing() as session:
+            session.connection().exec_driver_sql("ALTER TABLE project RENAME TO lost")
+        answer = orchestrator.session.get(f"{orchestrator.url}healthz", timeout=60)
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        with orchestrator.database.writing() as session:
+            session.connection().exec_driver_sql("ALTER TABLE lost RENAME TO project")
+        assert orchestrator.session.get(f"{orchestrator.url}healthz", timeout=60).ok
+
+
+def test_log_holds_no_secret(directory: DataDirectory) -> None:
+    with serving(directory) as orchestrator:
+        node = orchestrator.enrol("edge")
+        node.poll("UP_TO_DATE", os_image_id="1.0")
+        orchestrator.call({}, "not." + node.token)
+        orchestrator.rest("GET", "nothing")
+    log = (directory.path / "server.log").read_text()
+    for secret in (directory.api_token(), directory.secret_key(), node.token):
+        assert secret not in log
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
+    cert_file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return cert_file, key_file
+
+
+def handshake(orchestrator: Orchestrator, cert: Path, version: ssl.TLSVersion) -> str | None:
+    context = ssl.create_default_context(cafile=str(cert))
+    context.maximum_version = version
+    port = int(orchestrator.url.rsplit(":", 1)[1].rstrip("/"))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return secure.version()
+
+
+def test_tls_is_1_3_by_default_and_1_2_by_option(
+    directory: DataDirectory, certificate: tuple[Path, Path]
+) -> None:
+    cert, key = certificate
+    tls = ["--tls-cert", str(cert), "--tls-key", str(key), "--host", "localhost"]
+    with serving(directory, *tls, verify=str(cert)) as orchestrator:
+        assert orchestrator.url.startswith("https://")
+        assert handshake(orchestrator, cert, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+        with pytest.raises(ssl.SSLError):
+            handshake(orchestrator, cert, ssl.TLSVersion.TLSv1_2)
+    with serving(directory, *tls, "--tls-min", "1.2", verify=str(cert)) as orchestrator:
+        assert handshake(orchestrator, cert, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+
+
+# --- the release service's files
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return bytes(range(256)) * 1000
+
+
+@pytest.fixture(scope="module")
+def release_url(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Any:
+    base = tmp_path_factory.mktemp("release")
+    (base / "files" / "targets").mkdir(parents=True)
+    (base / "files" / "targets" / "image.raw.zst").write_bytes(content)
+    (base / "files" / "empty").write_bytes(b"")
+    (base / "files-secret").write_text("secret")
+    (base / "files" / "link").symlink_to(base / "files-secret")
+    directory = new_directory(base / "data")
+    with serving(directory, "--release-dir", str(base / "files")) as orchestrator:
+        yield orchestrator.url + "release/"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=1000-70000", 1000, 70_000),
+        ("bytes=255999-", 255_999, 255_999),
+        ("bytes=255000-999999999", 255_000, 255_999),
+        ("bytes=-10", 255_990, 255_999),
+        ("bytes=-999999999", 0, 255_999),
+    ],
+)
+def test_release_file_gives_a_single_range_exactly(
+    release_url: str, content: bytes, wanted: str, first: int, last: int
+) -> None:
+    response = requests.get(
+        release_url + "targets/image.raw.zst",
+        headers={"Range": wanted, "Accept-Encoding": "identity"},
+        timeout=60,
+    )
+    assert response.status_code == 206
+    assert response.headers["content-range"] == f"bytes {first}-{last}/{len(content)}"
+    assert response.headers["content-length"] == str(last - first + 1)
+    assert response.content == content[first : last + 1]
+
+
+def test_release_file_without_range_is_whole(release_url: str, content: bytes) -> None:
+    response = requests.get(release_url + "targets/image.raw.zst", timeout=60)
+    assert (response.status_code, response.content) == (200, content)
+    assert response.headers["accept-ranges"] == "bytes"
+    head = requests.head(release_url + "targets/image.raw.zst", timeout=60)
+    assert head.headers["content-length"] == str(len(content))
+
+
+@pytest.mark.parametrize("wanted", ["bytes=256000-", "bytes=256000-256001"])
+def test_release_file_refuses_a_range_past_its_end(
+    release_url: str, content: bytes, wanted: str
+) -> None:
+    response = requests.get(
+        release_url + "targets/image.raw.zst", headers={"Range": wanted}, timeout=60
+    )
+    assert response.status_code == 416
+    assert response.headers["content-range"] == f"bytes */{len(content)}"
+
+
+@pytest.mark.parametrize(
+    "path", ["absent", "targets/", "", "../data/secret.key", "%2e%2e/data/secret.key", "link"]
+)
+def test_release_service_gives_nothing_else(release_url: str, path: str) -> None:
+    request = requests.Request("GET", release_url).prepare()
+    request.url = release_url + path
+    with requests.Session() as session:
+        response = session.send(request, timeout=60)
+    assert response.status_code in (401, 404, 405)
+    assert b"secret" not in response.content
