@@ -21,3 +21,7 @@ def to_mermaid() -> str:
     for source, target in sorted(arrows, key=lambda pair: [order.index(state) for state in pair]):
         lines.append(f"    {source} --> {target}: {', '.join(sorted(arrows[source, target]))}")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(to_mermaid(), end="")  # noqa: T201 - the program prints the diagram

@@ -6,7 +6,7 @@ All of them are values. What the node *is doing* with them is a `puad.core.run.R
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -210,6 +210,16 @@ class Facts:
     def slot(self, name: str) -> Slot | None:
         """The slot of that name, or None."""
         return next((slot for slot in self.slots if slot.name == name), None)
+
+    def overwritten(self, name: str) -> Facts:
+        """The same facts, but for a slot whose content is about to be replaced."""
+        slots = tuple(
+            replace(slot, assessment=Assessment.INDETERMINATE, sealed=False, image_id="")
+            if slot.name == name
+            else slot
+            for slot in self.slots
+        )
+        return replace(self, slots=slots)
 
     @property
     def booted(self) -> Slot | None:

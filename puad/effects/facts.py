@@ -12,6 +12,7 @@ from typing import Final
 from puad.bootcontrol import BootControl
 from puad.core.errors import Code, ConfigError, StorageError
 from puad.core.model import Facts, Verdict
+from puad.core.os_release import parse_os_release
 from puad.store import Store
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -31,10 +32,7 @@ def read_os_release(path: Path) -> dict[str, str]:
     except OSError as error:
         what = f"os-release cannot be read: {error.strerror}"
         raise ConfigError(Code.CONFIG_INVALID, what, on=str(path)) from error
-    pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
-    values = {
-        key.strip(): value.strip().strip("\"'") for key, separator, value in pairs if separator
-    }
+    values = parse_os_release(text)
     if not values.get("IMAGE_ID") or not values.get("IMAGE_VERSION"):
         what = "os-release does not name this image: IMAGE_ID and IMAGE_VERSION are needed"
         raise ConfigError(Code.CONFIG_INVALID, what, on=str(path))

@@ -133,10 +133,9 @@ def _refuse_waiting(run: Run, event: OperatorEvent) -> OperatorError | None:
             return _nothing("No update run is on its way")
         case RollbackAsked():
             return _refuse_rollback(run)
-        case RetryAsked():
-            if run.quarantine or run.held or run.state is State.FAILED:
-                return None
-            return _nothing("No image is quarantined or held back")
+    if run.quarantine or run.held or run.state is State.FAILED:
+        return None
+    return _nothing("No image is quarantined or held back")
 
 
 def _refuse_image(run: Run, offer: Offer | None) -> OperatorError | None:

@@ -60,6 +60,7 @@ def begin(
         download_at=None,
         retry_at=None,
         held="",
+        facts=run.facts.overwritten(goal.slot),
     )
     return after, (Install(goal),)
 

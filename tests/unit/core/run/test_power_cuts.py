@@ -181,7 +181,6 @@ class Node(RuleBasedStateMachine):
         goal = self.run.goal
         if isinstance(action, Install):
             assert action.goal.slot != self.booted
-            assert self.slots[self.booted].good
             assert self.run.quarantined(action.goal.offer) is None
         if isinstance(action, Arm):
             assert goal is not None
@@ -207,6 +206,7 @@ class Node(RuleBasedStateMachine):
             case Look():
                 return Looked(self.moment(), self.facts())
             case Install(goal):
+                assert self.slots[self.booted].good
                 disk = self.slots[goal.slot]
                 self.slots[goal.slot] = disk = Disk()
                 if not well:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the maintenance manager is told in each state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from puad.core.errors import Code, FailureReason, StorageError
+from puad.core.report import status_report, wire_status
+from puad.core.run import Quarantined, State
+from puad.core.update_log import LogStatus, parse_detail
+from puad.core.wire import StatusType
+
+WORDS = {
+    State.IDLE: StatusType.UP_TO_DATE,
+    State.DOWNLOADING: StatusType.DOWNLOADING,
+    State.STAGED: StatusType.DOWNLOADED,
+    State.ARMED: StatusType.STARTED,
+    State.ASSESSING: StatusType.STARTED,
+    State.ROLLED_BACK: StatusType.FAILED,
+    State.FAILED: StatusType.FAILED,
+}
+
+
+@pytest.mark.parametrize("state", WORDS)
+def test_wire_status_of_each_state(world: Any, state: State) -> None:
+    assert wire_status(world.run(state)) is WORDS[state]
+
+
+def test_wire_status_done_is_updated_until_it_is_taken(world: Any) -> None:
+    assert wire_status(world.run(State.DONE, told=False)) is StatusType.UPDATED
+    assert wire_status(world.run(State.DONE, told=True)) is StatusType.UP_TO_DATE
+
+
+def test_report_idle_is_failed_while_the_wanted_image_is_quarantined(world: Any) -> None:
+    entry = Quarantined(world.offer.file_hash, "2", world.cause())
+
+    report = status_report(world.run(State.IDLE, quarantine=(entry,)), now=world.now)
+
+    (log,) = parse_detail(report.status_detail)
+    assert report.status_type is StatusType.FAILED
+    assert (log.status, log.version) == (LogStatus.ROLLEDBACK, "2")
+
+
+def test_report_of_a_rollback_names_its_cause(world: Any) -> None:
+    report = status_report(world.run(State.ROLLED_BACK), now=world.now)
+
+    (log,) = parse_detail(report.status_detail)
+    assert (log.status, log.failure_reason) == (
+        LogStatus.ROLLEDBACK,
+        FailureReason.CRITICAL_SERVICES,
+    )
+    assert log.failure_log == "probe-failed: it went wrong"
+    assert (report.profile_name, report.os_image_id) == ("edge", "1")
+
+
+def test_report_of_a_failure_is_no_rollback(world: Any) -> None:
+    (log,) = parse_detail(status_report(world.run(State.FAILED), now=world.now).status_detail)
+
+    assert log.status is LogStatus.FAILED
+
+
+def test_report_of_success_has_the_verdicts_time(world: Any) -> None:
+    facts = replace(world.in_b(), verdict=world.verdict(good=True))
+
+    report = status_report(world.run(State.DONE, facts=facts, told=False), now=world.now)
+
+    (log,) = parse_detail(report.status_detail)
+    assert (log.status, log.update_time) == (LogStatus.INSTALLED, facts.verdict.finished_at)
+
+
+def test_report_of_success_without_facts_has_no_time(world: Any) -> None:
+    report = status_report(world.run(State.DONE, facts=None), now=world.now)
+
+    (log,) = parse_detail(report.status_detail)
+    assert log.update_time is None
+    assert report.os_image_id == ""
+
+
+def test_report_has_no_detail_when_all_is_well(world: Any) -> None:
+    assert status_report(world.run(State.STAGED), now=world.now).status_detail == ""
+
+
+def test_report_progress_only_while_downloading(world: Any) -> None:
+    downloading = status_report(world.run(State.DOWNLOADING), now=world.now, progress_percent=7)
+    staged = status_report(world.run(State.STAGED), now=world.now, progress_percent=7)
+
+    assert (downloading.progress_percent, staged.progress_percent) == (7, None)
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.DOWNLOADING, State.FAILED])
+def test_report_trouble_is_a_failure_with_its_cause(world: Any, state: State) -> None:
+    trouble = StorageError(Code.DISK_FULL, "no room", on="run.json")
+
+    report = status_report(world.run(state), now=world.now, trouble=trouble)
+
+    (log,) = parse_detail(report.status_detail)
+    assert report.status_type is StatusType.FAILED
+    assert log.failure_reason is FailureReason.INSUFFICIENT_STORAGE
+
+
+def test_report_trouble_without_a_plan_names_no_version(world: Any) -> None:
+    trouble = StorageError(Code.DISK_FULL, "no room")
+    run = replace(world.run(State.IDLE), plan=replace(world.plan(), offer=None))
+
+    (log,) = parse_detail(status_report(run, now=world.now, trouble=trouble).status_detail)
+
+    assert log.version == ""
+
+
+@pytest.mark.parametrize("state", [State.ARMED, State.ASSESSING])
+def test_report_trouble_does_not_hide_a_reboot(world: Any, state: State) -> None:
+    trouble = StorageError(Code.DISK_FULL, "no room")
+
+    report = status_report(world.run(state), now=world.now, trouble=trouble)
+
+    assert report.status_type is StatusType.STARTED
