@@ -6,7 +6,8 @@ Rules that hold for whoever drives it (design.md):
 1. Time and chance enter only inside events.
 2. The driver persists the new run before it performs the actions; every action is idempotent.
 3. After each start the first event is `Started`, made from facts on the machine.
-4. A change of state is told to the server: every such step ends with `Ask`.
+4. A change of state is told to the server: every such step ends with `Ask`. Only when UPDATED has
+   been taken, UP_TO_DATE waits for the next poll, so that whoever looks at the server sees UPDATED.
 5. Operator events are fed only when `puad.core.rules.operator.refusal` has nothing against them.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from puad.core import rules  # fills the table
 from puad.core.actions import Actions, Ask
 from puad.core.events import Event
-from puad.core.run import Run
+from puad.core.run import Run, State
 from puad.core.table import TABLE, OutOfOrderError
 
 __all__ = ["OutOfOrderError", "rules", "step"]
@@ -40,6 +41,7 @@ def step(run: Run, event: Event) -> tuple[Run, Actions]:
     after, actions = row.rule(run, event)
     if after.state not in row.targets:
         raise OutOfOrderError(f"{type(event).__name__} led from {run.state} to {after.state}")
-    if after.state is not run.state and Ask() not in actions:
+    told_by_next_poll = run.state is State.DONE and after.state is State.IDLE
+    if after.state is not run.state and not told_by_next_poll and Ask() not in actions:
         actions = (*actions, Ask())
     return after, actions

@@ -141,7 +141,6 @@ CASES: list[Case] = [
             )
         ),
         S.IDLE,
-        Ask,
     ),
     case(
         "failure is retried",
@@ -180,15 +179,6 @@ CASES: list[Case] = [
         Sealed,
         given(lambda w, m: (w.run(S.DOWNLOADING), Sealed(m, "run-1", "1.5"))),
         S.STAGED,
-        Ask,
-    ),
-    case(
-        "sealed in an open window",
-        S.DOWNLOADING,
-        Sealed,
-        given(lambda w, m: (w.run(S.DOWNLOADING, plan=w.plan(w.window())), Sealed(m, "run-1"))),
-        S.ARMED,
-        Arm,
         Ask,
     ),
     case("another run's seal", S.DOWNLOADING, Sealed, plain(S.DOWNLOADING, Sealed), S.DOWNLOADING),
@@ -361,6 +351,18 @@ CASES: list[Case] = [
         Ask,
     ),
     case("another run's", S.ARMED, Failed, plain(S.ARMED, Failed), S.ARMED),
+    case(
+        "reboot without an answer",
+        S.ARMED,
+        Failed,
+        given(
+            lambda w, m: (
+                w.run(S.ARMED),
+                fails(Step.REBOOT, Code.BOOT_CONTROL_ABSENT, transient=True)(m, "run-1"),
+            )
+        ),
+        S.ARMED,
+    ),
     case("goes down", S.ARMED, Ticked, plain(S.ARMED, Ticked), S.ARMED),
     case(
         "still up",
@@ -675,6 +677,32 @@ CASES: list[Case] = [
         for e in (InstallAsked, RollbackAsked)
     ),
     *(case("refused beforehand", s, CancelAsked, plain(s, CancelAsked), s) for s in WAITING),
+    case(
+        "booted although it failed",
+        S.FAILED,
+        Started,
+        given(lambda w, m: (w.run(S.FAILED), Started(m, w.in_b(), Rules()))),
+        S.ASSESSING,
+        Ask,
+    ),
+    case(
+        "good although it failed",
+        S.FAILED,
+        Started,
+        given(
+            lambda w, m: (
+                w.run(S.FAILED),
+                Started(
+                    m,
+                    replace(w.in_b(assessment=Assessment.GOOD), verdict=w.verdict(good=True)),
+                    Rules(),
+                ),
+            )
+        ),
+        S.DONE,
+        Remember,
+        Ask,
+    ),
     # straight to an end, from a start in the new slot
     *(
         case(
@@ -842,7 +870,7 @@ CASES: list[Case] = [
         Arm,
         Ask,
     ),
-    case("told", S.DONE, Answered, plain(S.DONE, Answered), S.IDLE, Ask),
+    case("told", S.DONE, Answered, plain(S.DONE, Answered), S.IDLE),
 ]
 
 
