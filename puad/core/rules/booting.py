@@ -39,9 +39,15 @@ def armed(run: Run, event: Armed) -> tuple[Run, Actions]:
 
 @on(State.ARMED, Failed, to={State.FAILED})
 def could_not_reboot(run: Run, event: Failed) -> tuple[Run, Actions]:
-    """Neither armed nor rebooted: the slot is disarmed again."""
+    """Neither armed nor rebooted: the slot is disarmed again.
+
+    A reboot call that got no answer is no failure yet: boot control may have gone down with the
+    rest of the node. When it has not, `still_up` ends the run.
+    """
     goal = goal_of(run)
     if event.run_id != goal.run_id or event.step not in {Step.ARM, Step.MARK, Step.REBOOT}:
+        return run, ()
+    if event.step is Step.REBOOT and event.transient:
         return run, ()
     return failed(run, Cause(event.code, event.text, event.moment.now), *_undone(run))
 

@@ -34,16 +34,16 @@ _ASK_AGAIN = timedelta(minutes=2)
 _OPENING_GRACE = timedelta(seconds=90)
 
 
-@on(State.DOWNLOADING, Sealed, to={State.STAGED, State.ARMED})
+@on(State.DOWNLOADING, Sealed, to={State.STAGED})
 def sealed(run: Run, event: Sealed) -> tuple[Run, Actions]:
-    """The image is on its slot; when the window is open already, it is armed."""
+    """The image is on its slot; the server hears so, and its answer may let it be armed."""
     goal = goal_of(run)
     if event.run_id != goal.run_id:
         return run, ()
     staged = replace(run, state=State.STAGED).with_goal(
-        min_version=event.min_version, retry_at=None, asked_at=None
+        min_version=event.min_version, retry_at=None, asked_at=event.moment.now
     )
-    return arm_when_allowed(staged, event.moment)
+    return staged, (Ask(),)
 
 
 @on(State.DOWNLOADING, Failed, to={State.FAILED})

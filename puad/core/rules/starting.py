@@ -28,10 +28,20 @@ def started_in_idle(run: Run, event: Started) -> tuple[Run, Actions]:
     return rebuild(run, event) if event.store_lost else (run, ())
 
 
-@on((State.FAILED, State.ROLLED_BACK), Started)
-def started_after_a_failure(run: Run, event: Started) -> tuple[Run, Actions]:
-    """The failure stands until the next run begins."""
+@on(State.ROLLED_BACK, Started)
+def started_in_rolled_back(run: Run, event: Started) -> tuple[Run, Actions]:
+    """The rollback stands until the next run begins."""
     return _with_facts(run, event), ()
+
+
+@on(State.FAILED, Started, to={State.ASSESSING, State.DONE})
+def started_in_failed(run: Run, event: Started) -> tuple[Run, Actions]:
+    """The failure stands, unless the slot that could not be disarmed was booted all the same."""
+    run = _with_facts(run, event)
+    goal = goal_of(run)
+    if goal.armed_in and not goal.undo and event.facts.booted_slot == goal.slot:
+        return _in_new_slot(replace(run, cause=None, held=""), event.facts, event.moment)
+    return run, ()
 
 
 @on(State.DONE, Started, to={State.ROLLED_BACK})

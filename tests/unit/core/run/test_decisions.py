@@ -211,9 +211,11 @@ def test_folder_install_is_armed_whatever_the_server_wants(world: Any) -> None:
     run = world.run(State.DOWNLOADING).with_goal(by_operator=True, from_folder=True)
 
     heard, _ = step(run, Answered(world.moment(), Plan(), StatusType.DOWNLOADING))
-    armed, _ = step(heard, Sealed(world.moment(), "run-1"))
+    staged, _ = step(heard, Sealed(world.moment(), "run-1"))
+    armed, _ = step(staged, Answered(world.moment(), Plan(), StatusType.DOWNLOADED))
 
-    assert (heard.state, armed.state) == (State.DOWNLOADING, State.ARMED)
+    states = [heard.state, staged.state, armed.state]
+    assert states == [State.DOWNLOADING, State.STAGED, State.ARMED]
 
 
 def test_rollback_quarantines_the_image_that_is_left(world: Any) -> None:
