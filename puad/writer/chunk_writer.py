@@ -143,8 +143,7 @@ class ChunkWriter:
             frame = bytes(memoryview(waiting)[: chunk.file_length])
             del waiting[: chunk.file_length]
             yield frame
-        for _ in pieces:  # there is none left, but the source learns that all has arrived
-            pass
+        next(pieces, None)  # there is none left, but the source learns that all has arrived
 
     def _check(self, number: int, frame: bytes) -> _Checked:
         chunk = self._index.chunks[number]

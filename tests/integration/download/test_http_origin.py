@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from tuf.api import exceptions
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, OperatorError, PuadError, TrustError
@@ -182,3 +183,13 @@ def test_repository_when_cancelled_stops_waiting(open_node: Open) -> None:
     assert isinstance(error, OperatorError)
     assert error.code is Code.CANCELLED
     assert len(server.asked) == 1
+
+
+def test_fetcher_as_tuf_calls_it_raises_only_errors_of_tuf(
+    serve: Serve, session: requests.Session, limits: Limits
+) -> None:
+    server = serve(reply("500 Oops"), small=b"content")
+    fetcher = HttpOrigin(server.url, session, limits).fetcher()
+    with pytest.raises(exceptions.DownloadError):
+        list(fetcher.fetch(f"{server.url}/small"))
+    assert b"".join(fetcher.fetch(f"{server.url}/small")) == b"content"

@@ -164,6 +164,18 @@ def test_source_with_truncated_body_goes_on_where_it_stopped(
     assert all(asked.last == 200_999 for asked in server.asked)
 
 
+def test_source_with_body_of_no_stated_length_that_ends_early_goes_on(
+    serve: Serve, session: requests.Session, limits: Limits
+) -> None:
+    def short(connection: socket.socket, asked: Asked) -> None:
+        send_head(connection, "206 Partial Content", f"Content-Range: {asked.content_range}")
+        connection.sendall(asked.body[:70_000])
+
+    server = serve(short)
+    assert read(source(server, session, limits)) == FILE[1000:201_000]
+    assert [asked.first for asked in server.asked] == [1000, 71_000]
+
+
 def test_source_with_reset_every_64_kib_comes_through(
     serve: Serve, session: requests.Session, limits: Limits
 ) -> None:

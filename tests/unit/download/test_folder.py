@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tuf.api import exceptions
 
 from puad.core.errors import Code, DownloadError, OperatorError
-from puad.download import FolderSource
+from puad.download import FolderOrigin, FolderSource
 from tests.unit.download.conftest import Open
 from tests.unit.download.signed_repository import SignedRepository
 
@@ -113,3 +114,15 @@ def test_metadata_that_are_a_folder_are_not_read(
     with pytest.raises(DownloadError) as caught:
         open_node().refresh()
     assert caught.value.code is Code.DOWNLOAD_REFUSED
+
+
+def test_folder_on_a_medium_that_fails_is_a_download_error() -> None:
+    fd = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
+    try:  # page 0 of a process is not mapped, and reading it is an input/output error
+        with pytest.raises(DownloadError) as caught:
+            read(fd, "mem", size=0)
+        assert caught.value.code is Code.DOWNLOAD_UNREACHABLE
+        with pytest.raises(exceptions.DownloadError):
+            FolderOrigin(fd).fetcher().download_bytes("folder:/mem", 10)
+    finally:
+        os.close(fd)

@@ -7,12 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 from puad import images
 from puad.writer import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter
-from puad.writer.feed import Feed
 from puad.writer.slot import SlotFile
 from tests.unit.writer.conftest import Make
 from tests.unit.writer.workbench import LIMITS, Bench, MemorySource
@@ -63,41 +60,3 @@ def test_chunk_is_listed_only_after_it_was_synced(bench: Bench, make: Make) -> N
         written, listed = log.index(f"write {number}"), log.index(f"list {number}")
         assert "sync" in log[written:listed]
     assert log.count("sync") >= 20 * 4096 // LIMITS.journal_batch_bytes
-
-
-def test_feed_gives_items_in_order_then_the_error() -> None:
-    def produce(_stop: object) -> Iterable[int]:
-        yield from range(10)
-        raise ZeroDivisionError
-
-    taken: list[int] = []
-    with pytest.raises(ZeroDivisionError), Feed(produce, 2) as feed:  # type: ignore[arg-type]  # a generator in all but name
-        taken.extend(feed.items(lambda: False))
-    assert taken == list(range(10))
-
-
-def test_feed_that_is_left_early_stops_its_producer() -> None:
-    made: list[int] = []
-
-    def produce(_stop: object) -> Iterable[int]:
-        for number in range(1_000_000):
-            made.append(number)
-            yield number
-
-    with Feed(produce, 2) as feed:  # type: ignore[arg-type]  # a generator in all but name
-        assert next(feed.items(lambda: False)) == 0
-    assert len(made) < 1_000_000
-
-
-def test_feed_runs_ahead_by_its_depth_and_no_further() -> None:
-    made: list[int] = []
-
-    def produce(_stop: object) -> Iterable[int]:
-        for number in range(100):
-            made.append(number)
-            yield number
-
-    with Feed(produce, 3) as feed:  # type: ignore[arg-type]  # a generator in all but name
-        for number in feed.items(lambda: False):
-            # held by the caller, waiting in the queue, and one being made
-            assert len(made) <= number + 1 + 3 + 1
