@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator_stub.release.errors import UsageError
+from orchestrator_stub.release.roles import (
+    DEFAULT_PLANS,
+    Role,
+    is_near,
+    parse_duration,
+    plan_roles,
+)
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def test_plan_roles_without_words_is_the_default() -> None:
+    assert plan_roles([], [], []) == dict(DEFAULT_PLANS)
+
+
+def test_plan_roles_default_root_survives_the_loss_of_one_key() -> None:
+    plan = DEFAULT_PLANS[Role.ROOT]
+    assert 1 < plan.threshold < plan.key_count
+
+
+def test_plan_roles_each_word_changes_its_role_alone() -> None:
+    plans = plan_roles(["targets=3"], ["targets=2"], ["timestamp=36h"])
+    assert (plans[Role.TARGETS].key_count, plans[Role.TARGETS].threshold) == (3, 2)
+    assert plans[Role.TIMESTAMP].validity == timedelta(hours=36)
+    assert plans[Role.ROOT] == DEFAULT_PLANS[Role.ROOT]
+    assert plans[Role.SNAPSHOT] == DEFAULT_PLANS[Role.SNAPSHOT]
+
+
+def test_plan_roles_threshold_alone_brings_as_many_keys() -> None:
+    plans = plan_roles([], ["targets=4", "root=3"], [])
+    assert plans[Role.TARGETS].key_count == 4
+    assert plans[Role.ROOT].key_count == 3
+
+
+def test_plan_roles_single_root_key_lowers_the_default_threshold() -> None:
+    assert plan_roles(["root=1"], [], [])[Role.ROOT].threshold == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "thresholds", "validities"),
+    [
+        (["targets=1"], ["targets=2"], []),
+        (["mirror=1"], [], []),
+        (["root"], [], []),
+        (["root="], [], []),
+        (["root=0"], [], []),
+        (["root=17"], [], []),
+        (["root=-1"], [], []),
+        (["root=٣"], [], []),
+        ([], ["root=two"], []),
+        ([], [], ["root=1"]),
+        ([], [], ["snapshot=0d"]),
+    ],
+)
+def test_plan_roles_words_that_do_not_fit_are_refused(
+    counts: list[str], thresholds: list[str], validities: list[str]
+) -> None:
+    with pytest.raises(UsageError):
+        plan_roles(counts, thresholds, validities)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("30min", 1800), ("12h", 43200), ("3650d", 315_360_000)]
+)
+def test_parse_duration_units(text: str, seconds: int) -> None:
+    assert parse_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "90", "d", "90 d", "0d", "-1d", "1.5d", "3651d", "999999999d", "1w", "९d"]
+)
+def test_parse_duration_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_duration(text)
+
+
+def test_is_near_only_below_the_part() -> None:
+    validity = timedelta(days=8)
+    assert not is_near(NOW + timedelta(days=4), validity, NOW, part=2)
+    assert is_near(NOW + timedelta(days=4, seconds=-1), validity, NOW, part=2)
+    assert is_near(NOW - timedelta(days=1), validity, NOW, part=2)
