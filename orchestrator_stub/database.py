@@ -14,13 +14,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
 from orchestrator_stub.tables import Base
 
 BUSY_TIMEOUT_S: Final = 30
+CONNECTIONS: Final = 40
+"""As many as there are worker threads to use them."""
+
 _BEGIN: Final = "puad_begin"
 
 
@@ -66,10 +70,14 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except IntegrityError as error:
+        raise OrchestratorError(
+            Code.ALREADY_EXISTS, f"the records do not allow it: {error.orig}"
+        ) from error
+    except (DatabaseError, PoolTimeoutError) as error:
         raise OrchestratorError(
             Code.UNAVAILABLE,
-            f"the data base does not answer: {error.orig}",
+            f"the data base does not answer: {getattr(error, 'orig', error)}",
             hint="Check its disk and its URL; `init` makes it.",
         ) from error
 
@@ -78,8 +86,10 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+            return create_engine(parsed, pool_size=CONNECTIONS, pool_pre_ping=True)
+        engine = create_engine(
+            parsed, pool_size=CONNECTIONS, connect_args={"timeout": BUSY_TIMEOUT_S}
+        )
     except (ArgumentError, ImportError) as error:
         raise SettingsError(
             f"database_url cannot be used: {error}",

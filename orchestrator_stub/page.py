@@ -25,11 +25,15 @@ from orchestrator_stub.os_resources import OSResources
 from orchestrator_stub.rest.context import is_token
 from orchestrator_stub.services import Services
 from orchestrator_stub.status import Status, host_status
-from orchestrator_stub.tables import Host
+from orchestrator_stub.tables import Host, Instance
 from orchestrator_stub.vocabulary import HostState, Indication
+from puad.core.update_log import parse_detail
 
 MAX_ROWS: Final = 500
 REFRESH_S: Final = 15
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -40,8 +44,8 @@ _TEMPLATES: Final = Environment(
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -57,23 +61,39 @@ router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A status as the page shows it: its text, and the style of its mark."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, for people and for machines."""
+
+    ago: str
+    clock: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostRow:
-    """What the page says of one host."""
+    """What the page says of one host; empty texts and None are what is not known."""
 
     name: str
     guid: str
     os_name: str
     image_id: str
     available: str
-    state: str
-    state_kind: str
-    status: str
-    status_kind: str
-    status_time: str
-    policy: str
     detail: str
-    last_seen: str
-    last_seen_time: str
+    state: Shown
+    update: Shown
+    update_since: Moment | None
+    progress: int | None
+    cause: str
+    policy: str
+    last_seen: Moment | None
 
 
 @router.get("/")
@@ -95,8 +115,8 @@ def active_hosts(request: Request, refresh: Annotated[str, Query(max_length=1)] 
         total=total,
         refreshing=refresh == "1",
         refresh_s=REFRESH_S,
-        as_of=_clock(now_s),
-        as_of_time=_iso(now_s),
+        waiting=sum(1 for row in rows if row.available),
+        as_of=_moment(now_s, now_s),
     )
     return HTMLResponse(html, headers=_HEADERS)
 
@@ -127,44 +147,57 @@ def _rows(session: Session, now_s: int) -> list[HostRow]:
 
 
 def _row(host: Host, resources: OSResources, now_s: int) -> HostRow:
-    instance = host.instance
     state = host_status(host.last_seen_s, now_s)
     if host.state is HostState.UNTRUSTED:
         state = Status("Invalidated", Indication.ERROR)
-    available = resources.available(instance) if instance else None
-    update = Status("", Indication.UNSPECIFIED)
-    if instance is not None:
-        progress = instance.update_progress_percent
-        suffix = "" if progress is None else f" {progress}\N{NO-BREAK SPACE}%"
-        update = Status(instance.update_status + suffix, instance.update_status_indicator)
-    since_s = instance.update_status_s if instance else 0
+    instance = host.instance or Instance(
+        profile_name="", image_id="", detail="", update_status="", update_status_detail=""
+    )
+    available = resources.available(instance)
     return HostRow(
         name=host.name,
         guid=host.uuid,
-        os_name=_os_name(host),
-        image_id=instance.image_id if instance else "",
+        os_name=instance.os.name if instance.os else instance.profile_name,
+        image_id=instance.image_id,
         available=available.name if available else "",
-        state=state.text,
-        state_kind=_KIND[state.indicator],
-        status=update.text,
-        status_kind=_KIND[update.indicator],
-        status_time=_clock(since_s) if since_s else "",
-        policy=instance.policy.name if instance and instance.policy else "",
-        detail=instance.detail if instance else "",
-        last_seen=_clock(host.last_seen_s) if host.last_seen_s else "",
-        last_seen_time=_iso(host.last_seen_s) if host.last_seen_s else "",
+        detail=instance.detail,
+        state=Shown(state.text, _KIND[state.indicator]),
+        update=Shown(instance.update_status, _KIND[_indicator(instance)]),
+        update_since=_moment(instance.update_status_s, now_s),
+        progress=instance.update_progress_percent,
+        cause=_cause(instance),
+        policy=instance.policy.name if instance.policy else "",
+        last_seen=_moment(host.last_seen_s, now_s),
     )
 
 
-def _os_name(host: Host) -> str:
-    if host.instance is None:
+def _indicator(instance: Instance) -> Indication:
+    return instance.update_status_indicator or Indication.UNSPECIFIED
+
+
+def _cause(instance: Instance) -> str:
+    if _indicator(instance) is not Indication.ERROR or not instance.update_status_detail:
         return ""
-    return host.instance.os.name if host.instance.os else host.instance.profile_name
+    entries = parse_detail(instance.update_status_detail)
+    return entries[-1].failure_log if entries else ""
 
 
-def _clock(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _moment(time_s: int | None, now_s: int) -> Moment | None:
+    if not time_s:
+        return None
+    at = datetime.fromtimestamp(time_s, UTC)
+    return Moment(
+        ago=ago(now_s - time_s),
+        clock=at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        iso=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
 
 
-def _iso(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def ago(seconds: int) -> str:
+    """How long ago something was, in the largest unit that fits twice, or else minutes."""
+    if seconds < _MINUTE_S:
+        return "under a minute ago"
+    for unit, length_s in (("days", _DAY_S), ("h", _HOUR_S)):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s} {unit} ago"
+    return f"{seconds // _MINUTE_S} min ago"

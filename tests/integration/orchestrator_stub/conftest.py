@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 
 from orchestrator_stub.data_directory import DataDirectory
 from tests.integration.orchestrator_stub.running import Node, Orchestrator, new_directory, serving
+
+# The browser is a package of 300 MB: `.ci/setup` brings it, and these tests run, only when asked.
+if os.environ.get("PUAD_SETUP_BROWSER") != "1":
+    collect_ignore = ["test_page_in_browser.py"]
 
 
 @pytest.fixture(scope="session")

@@ -168,6 +168,16 @@ def test_serve_on_a_taken_port_says_so(
     assert f"port {port}" in capsys.readouterr().err
 
 
+def test_serve_on_a_damaged_data_base_says_so(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in directory.path.glob("orchestrator.db*"):
+        file.write_bytes(b"no data base" * 1000)
+    status = main(["serve", "--data-dir", str(directory.path), "--port", "0"])
+    assert status == os.EX_UNAVAILABLE
+    assert "the data base does not answer" in capsys.readouterr().err
+
+
 def test_restart_keeps_every_record(directory: DataDirectory) -> None:
     with serving(directory) as orchestrator:
         node = orchestrator.enrol("edge")
