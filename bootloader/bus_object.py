@@ -5,8 +5,9 @@ It is exported through Gio, because pydbus can neither return descriptors nor an
 (docs/adr/0002-descriptors-through-gio.md). Rules:
 
 1. Every method needs authorisation, properties none.
-2. Stage and Seal read whole files: they run in a worker thread, one at a time, and are answered
-   when they end. Meanwhile properties are answered as ever and other methods are `Busy`.
+2. Stage and Seal read whole files, OpenInactive and Seal wait a moment for a descriptor that is on
+   its way out: they run in a worker thread, one at a time, and are answered when they end.
+   Meanwhile properties are answered as ever and other methods are `Busy`.
 3. After each call the properties are compared with what was last told, and PropertiesChanged says
    what is new.
 """
@@ -32,7 +33,7 @@ from bootloader.sealing import Chain
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _XML: Final = Path(__file__).with_name("org.puad.Bootloader1.xml")
-_LONG: Final = frozenset({"Stage", "Seal"})
+_LONG: Final = frozenset({"OpenInactive", "Stage", "Seal"})
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class BusObject:
         try:
             require_allowed(self._bus, sender, self._user)
             if self._is_working:
-                what = "another Stage or Seal is at work"
+                what = "another OpenInactive, Stage or Seal is at work"
                 raise BootloaderError(ErrorName.BUSY, what)  # noqa: TRY301 -- one way out for refusals
         except BootloaderError as error:
             _refuse(invocation, error)
@@ -127,19 +128,21 @@ class BusObject:
         invocation: Gio.DBusMethodInvocation,
     ) -> None:
         try:
-            self._perform(method, arguments, descriptors)
-        except Exception as error:  # noqa: BLE001 -- handed over to the caller's thread
-            GLib.idle_add(self._worked, invocation, error)
+            answer = self._perform(method, arguments, descriptors)
+        except Exception as error:  # noqa: BLE001 -- handed over to the main loop
+            GLib.idle_add(self._worked, invocation, (None, None), error)
         else:
-            GLib.idle_add(self._worked, invocation, None)
+            GLib.idle_add(self._worked, invocation, answer, None)
 
-    def _worked(self, invocation: Gio.DBusMethodInvocation, error: Exception | None) -> bool:
+    def _worked(
+        self, invocation: Gio.DBusMethodInvocation, answer: Reply, error: Exception | None
+    ) -> bool:
         self._is_working = False
 
         def reply() -> Reply:
             if error:
                 raise error
-            return None, None
+            return answer
 
         self.tell_changes()
         _answer(invocation, reply)

@@ -100,6 +100,8 @@ def _open(path: Path, writable: bool, exclusive: int) -> int:  # noqa: FBT001 --
         if not exclusive:
             fcntl.fcntl(fd, fcntl.F_SETSIG, LEASE_BROKEN)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            # the kernel would tell the thread that took the lease, and threads end
+            fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
             if not writable:
                 fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)

@@ -36,7 +36,7 @@ class Files:
 
     def replace(self, path: Path, data: bytes) -> None:
         """Replace the whole file; a power cut leaves the old or the new one."""
-        with self.incoming(path) as file, storage_errors(path):
+        with self.incoming(path) as file:
             file.write(data)
 
     @contextmanager
@@ -45,19 +45,16 @@ class Files:
         partial = path.with_name(f".{path.name}.new")
         with storage_errors(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = partial.open("wb")
-        try:
-            with file:
-                yield file
-                with storage_errors(path):
+            try:
+                with partial.open("wb") as file:
+                    yield file
                     file.flush()
                     os.fsync(file.fileno())
-            with storage_errors(path):
                 partial.replace(path)
                 _sync_folder(path.parent)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
 
     def remove(self, path: Path) -> None:
         """Remove a file; nothing happens when there is none."""

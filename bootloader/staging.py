@@ -80,8 +80,7 @@ def stage(incoming: Incoming, folder: Path, others: Iterable[Path], files: Files
                 what = f"the file ends after {done} of {incoming.size} bytes"
                 raise BootloaderError(ErrorName.SIZE_MISMATCH, what, on=incoming.kind)
             digest.update(data)
-            with storage_errors(folder):
-                target.write(data)
+            target.write(data)
             done += len(data)
         if digest.hexdigest() != incoming.sha256:
             what = "the file does not have the given SHA-256"

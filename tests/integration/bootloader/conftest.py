@@ -52,6 +52,14 @@ OPEN_BUS = """\
   {more}
 </busconfig>
 """
+CLOSED = """\
+<policy context="default">
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <include>{policy}</include>
+"""
 SERVICE_CONFIG = """\
 backend = "simulated"
 user = "{user}"
@@ -91,9 +99,10 @@ def running(*argv: str | Path, **options: Any) -> Iterator[subprocess.Popen[byte
 
 
 @contextmanager
-def private_bus(folder: Path, more: str = "") -> Iterator[str]:
-    """A system bus of our own; its address."""
+def private_bus(folder: Path, policy: Path | None = None) -> Iterator[str]:
+    """A system bus of our own; open to all, or closed but for what a policy file allows."""
     config = folder / "bus.conf"
+    more = CLOSED.format(policy=policy) if policy else ""
     config.write_text(OPEN_BUS.format(folder=folder, more=more))
     argv = ("/usr/bin/dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1")
     with running(*argv, stdout=subprocess.PIPE) as daemon:
@@ -112,7 +121,8 @@ def connection(address: str) -> Iterator[Gio.DBusConnection]:
     try:
         yield bus
     finally:
-        bus.close_sync(None)
+        if not bus.is_closed():
+            bus.close_sync(None)
 
 
 def error_name(error: GLib.Error) -> str:
