@@ -70,19 +70,23 @@ class ChunkWriter:
 
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> None:
         """Bring every chunk to the slot (see `write_image`)."""
-        total = self._index.image_size
-        missing = list(self._find_missing(cancelled))
-        done = total - sum(self._index.chunks[number].image_length for number in missing)
-        progress(done, total)
+        done = 0
+
+        def advance(size_bytes: int) -> None:
+            nonlocal done
+            done += size_bytes
+            progress(done, self._index.image_size)
+
+        advance(0)
+        missing = list(self._find_missing(cancelled, advance))
         with Feed(lambda stop: self._fetch(missing, stop), self._ring.depth) as feed:
             for chunk in feed.items(cancelled):
                 self._slot.write(chunk.offset, chunk.data)
                 self._unlisted.append(chunk.number)
                 self.bytes_written += len(chunk.data)
-                done += len(chunk.data)
                 if self._slot.unsynced_bytes >= self._limits.journal_batch_bytes:
                     self._list()
-                progress(done, total)
+                advance(len(chunk.data))
         self._list()
 
     def _list(self) -> None:
@@ -90,7 +94,9 @@ class ChunkWriter:
         self._journal.add(self._unlisted)
         self._unlisted.clear()
 
-    def _find_missing(self, cancelled: Callable[[], bool]) -> Iterator[int]:
+    def _find_missing(
+        self, cancelled: Callable[[], bool], advance: Callable[[int], None]
+    ) -> Iterator[int]:
         looking = self._journal.resumed
         for number, chunk in enumerate(self._index.chunks):
             listed = number in self._journal.chunks
@@ -101,8 +107,10 @@ class ChunkWriter:
             looking = self._is_on_slot(chunk)
             if not looking:
                 yield number
-            elif not listed:
+                continue
+            if not listed:
                 self._unlisted.append(number)
+            advance(chunk.image_length)
 
     def _is_on_slot(self, chunk: Chunk) -> bool:
         data = self._ring.take(chunk.image_length)

@@ -190,12 +190,20 @@ def test_progress_rises_to_the_whole(bench: Bench, make: Make) -> None:
     assert seen[-1] == (40_000, 40_000)
 
 
-def test_progress_of_a_resumed_write_begins_with_what_is_there(bench: Bench, make: Make) -> None:
+def test_progress_of_a_resumed_write_counts_what_is_there(bench: Bench, make: Make) -> None:
     published = make(40_000)
-    bench.write(published)
-    seen: list[tuple[int, int]] = []
-    bench.write(published, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(40_000, 40_000)]
+    with pytest.raises(DownloadError):
+        bench.write(published, MemorySource(published.file, breaks_at=21_000))
+    seen: list[int] = []
+    fetched: list[int] = []
+    source = MemorySource(published.file)
+    bench.write(
+        published,
+        source,
+        progress=lambda done, _: (fetched if source.reads else seen).append(done),
+    )
+    assert seen == [0, 4096, 8192, 12_288, 16_384, 20_480]
+    assert fetched[-1] == 40_000
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
