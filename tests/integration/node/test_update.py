@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole updates on the real processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.integration.node.conftest import Fleet
+from tests.integration.node.rig import Rig
+
+Window = Callable[..., None]
+
+
+def test_update_to_a_good_image_ends_in_the_new_slot(
+    rig: Rig, fleet: Fleet, window: Window
+) -> None:
+    rig.server.link(fleet.target("2.0"))
+    window(rig)
+    rig.power_on()
+
+    rig.wait(lambda: rig.stored().get("installed"), "the update is done")
+    rig.settle("IDLE", "DONE")
+
+    assert rig.booted == "b"
+    assert rig.server.instance()["os"]["imageId"] == "2.0"
+    (run,) = rig.server.runs()
+    assert run["status"] == "Update completed"
+    assert [s for s in rig.seen if s] == [
+        "IDLE",
+        "DOWNLOADING",
+        "STAGED",
+        "ARMED",
+        "ASSESSING",
+        "DONE",
+        "IDLE",
+    ]
+    (past,) = json.loads(rig.puadctl("history", "--json").stdout)["runs"]
+    assert past["state"] == "DONE"
+
+
+def test_update_to_an_unhealthy_image_ends_in_the_old_slot(
+    rig: Rig, fleet: Fleet, window: Window
+) -> None:
+    rig.server.link(fleet.target("3.0"))
+    window(rig)
+    rig.power_on()
+
+    rig.settle("ROLLED_BACK")
+
+    assert (rig.booted, rig.boots) == ("a", 4)
+    (run,) = rig.server.runs()
+    (entry,) = json.loads(run["statusDetails"])["update_log"]
+    assert (run["status"], entry["status"]) == ("Update failed", "rolledback")
+    assert entry["failure_reason"] == "criticalservices"
+    assert "application" in entry["failure_log"]
+    refused = rig.puadctl("run")
+    assert refused.returncode != 0
+    assert "retry" in refused.stderr
