@@ -28,7 +28,9 @@ class Caller:
 
     def call(self, label: str, method: str, body: GLib.Variant, fd: int | None = None) -> int:
         """Call a method; gives the descriptor in its answer, -1 when there is none."""
-        fds = Gio.UnixFDList.new_from_array([fd]) if fd is not None else None
+        fds = Gio.UnixFDList.new()
+        if fd is not None:
+            fds.append(fd)
         arguments = (_NAME, _PATH, _NAME, method, body, None, 0, _TIMEOUT_MS, fds, None)
         try:
             _, out = self._bus.call_with_unix_fd_list_sync(*arguments)

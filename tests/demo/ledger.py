@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tests.demo.narration import Narration
+
+_CELL_CHARS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,15 @@ class Ledger:
         """The table at the end."""
         self._narration.title("What was expected and what was seen")
         rows = [
-            (row.name, row.expected, "as expected" if row.held else f"NOT SO: {row.seen}",
-             f"{row.seconds:.1f}", f"{row.bytes_fetched / (1 << 20):.1f}")
+            (
+                row.name,
+                row.expected,
+                "as expected" if row.held else f"NOT SO: {row.seen[:_CELL_CHARS]}",
+                f"{row.seconds:.1f}",
+                f"{row.bytes_fetched / (1 << 20):.1f}",
+            )
             for row in self.rows
-        ]  # fmt: skip
+        ]
         self._narration.table(("step", "expected", "seen", "s", "MiB"), rows)
 
     def write(self, file: Path) -> None:

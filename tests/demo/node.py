@@ -31,7 +31,14 @@ from tests.demo.waiting import wait_for
 SLOT_BYTES: Final = 256 << 20
 REBOOT: Final = 3
 _STOP_S: Final = 20
-_CODE: Final = ["env", "PYTHONPATH=/usr/share/puad", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin"]
+_CODE: Final = [
+    "env",
+    "-C",
+    "/",
+    "PYTHONPATH=/usr/share/puad",
+    "LC_ALL=C.UTF-8",
+    "PATH=/usr/sbin:/usr/bin",
+]
 _AS_PUAD: Final = [
     "setpriv",
     "--reuid=puad",
@@ -177,7 +184,7 @@ class Node:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the node, as root at its console or as user puad."""
         pid = wait_for("the node to be up", self.init_pid, 60)
-        enter = ["nsenter", "--target", str(pid), "--mount", "--pid", "--root", "--wd=/"]
+        enter = ["nsenter", "--target", str(pid), "--mount", "--pid", "--root"]
         user = _AS_PUAD if as_puad else []
         return subprocess.run(
             [*enter, *_CODE, *user, *command],

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import http.client
 import re
+import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -100,6 +102,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, relay: Relay) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.relay = relay
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """Say nothing when the node goes away; anything else is the relay's own bug."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            traceback.print_exception(error)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -66,11 +66,16 @@ class Watch:
         """A place in the story, for `since`."""
         return max(len(self._sights) - 1, 0)
 
-    def since(self, mark: int) -> list[str]:
-        """The status types from that place on, each once for as long as it lasted."""
+    def since(self, mark: int, leave_out: str = "") -> list[str]:
+        """The status types from that place on, each once for as long as it lasted.
+
+        Args:
+            mark: Where the story begins.
+            leave_out: A status type that may pass too quickly to be seen.
+        """
         types: list[str] = []
         for sight in self._sights[mark:]:
-            if not types or types[-1] != sight.status_type:
+            if sight.status_type not in {leave_out, *types[-1:]}:
                 types.append(sight.status_type)
         return types
 

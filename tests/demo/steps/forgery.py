@@ -11,7 +11,7 @@ from tests.demo.releases import ReleaseService
 from tests.demo.roots import PUAD_UID
 from tests.demo.versions import FLIPPED, FORGED, MENDED
 from tests.demo.waiting import wait_for
-from tests.demo.world import IMAGE_ENDING, World, named
+from tests.demo.world import IMAGE_ENDING, World
 
 BEGINS_WITH = MENDED
 IMAGES = (MENDED, FLIPPED, FORGED)
@@ -23,16 +23,16 @@ _LIMIT_S = 120
 def play(world: World) -> None:
     """Play the step."""
     wait_for("the node's first report", lambda: world.watch.now.status_type == "UP_TO_DATE", 60)
-    home = world.node.booted_slot()
-    away = "b" if home == "a" else "a"
-    _flip_a_bit(world, home, away)
-    forged = _sign_with_other_keys(world, home, away)
-    _let_puad_try(world, home, away, forged)
+    away = "b" if world.node.booted_slot() == "a" else "a"
+    before = world.running()
+    _flip_a_bit(world, before, away)
+    forged = _sign_with_other_keys(world, before, away)
+    _let_puad_try(world, before, away, forged)
     world.server.stop()
     world.server.start(world.release.folder, world.release.root_of_trust)
 
 
-def _flip_a_bit(world: World, home: str, away: str) -> None:
+def _flip_a_bit(world: World, before: str, away: str) -> None:
     release = world.publish(FLIPPED)
     file = world.release.target(release["path"])
     with file.open("r+b") as stream:
@@ -42,10 +42,10 @@ def _flip_a_bit(world: World, home: str, away: str) -> None:
         stream.write(bytes([byte ^ 1]))
     world.narration.say(f"one bit of the published {FLIPPED.version} is flipped")
     world.server.find_releases()
-    _expect_refusal(world, home, away, FLIPPED.version)
+    _expect_refusal(world, before, away, FLIPPED.version)
 
 
-def _sign_with_other_keys(world: World, home: str, away: str) -> ReleaseService:
+def _sign_with_other_keys(world: World, before: str, away: str) -> ReleaseService:
     folder = world.layout.run / "forged"
     forged = ReleaseService(folder / "release", folder / "keys", world.layout.logs / "release.log")
     folder.mkdir()
@@ -59,11 +59,11 @@ def _sign_with_other_keys(world: World, home: str, away: str) -> ReleaseService:
     world.server.stop()
     world.server.start(forged.folder, forged.root_of_trust)
     world.server.find_releases()
-    _expect_refusal(world, home, away, FORGED.version)
+    _expect_refusal(world, before, away, FORGED.version)
     return forged
 
 
-def _expect_refusal(world: World, home: str, away: str, version: str) -> None:
+def _expect_refusal(world: World, before: str, away: str, version: str) -> None:
     server, note = world.server, world.ledger.note
     wait_for(
         f"{version} to be refused", lambda: server.last_cause().get("version") == version, _LIMIT_S
@@ -79,7 +79,7 @@ def _expect_refusal(world: World, home: str, away: str, version: str) -> None:
         expected="not bootable, not sealed",
         seen=_away(world, away),
     )
-    note("3 node still runs", expected=f"slot {home}: {named(MENDED)}", seen=world.running())
+    note("3 node still runs", expected=before, seen=world.running())
 
 
 def _away(world: World, away: str) -> str:
@@ -89,7 +89,7 @@ def _away(world: World, away: str) -> str:
     return f"{bootable}, {'sealed' if away in sealed else 'not sealed'}"
 
 
-def _let_puad_try(world: World, home: str, away: str, forged: ReleaseService) -> None:
+def _let_puad_try(world: World, before: str, away: str, forged: ReleaseService) -> None:
     world.narration.say("user puad, alone with the bus, tries to make the forged image bootable")
     loot = world.layout.persist / "puad/intruder"
     loot.mkdir()
@@ -112,15 +112,18 @@ def _let_puad_try(world: World, home: str, away: str, forged: ReleaseService) ->
         world.narration.say(f"  intruder: {call}: {answer}")
     shutil.rmtree(loot)
     note = world.ledger.note
+    for metadata, refusal in (("forged", "SignatureInvalid"), ("genuine", "ImageMismatch")):
+        answer = answers.get(f"Seal with {metadata} metadata", "not called")
+        note(f"3 user puad: Seal, {metadata} metadata", expected=refusal, seen=answer)
     armed = sorted({a for call, a in answers.items() if call.startswith("Arm")})
-    note("3 user puad calls Arm", expected="NotSealed", seen=" ".join(armed) or str(answers))
+    note("3 user puad: Arm", expected="NotSealed", seen=" ".join(armed) or str(answers))
     entry = world.node.disk.entry(away)
     note(f"3 firmware's entry for slot {away}", expected="none", seen=str(entry or "none"))
     world.narration.say("power cut, power on")
     world.node.cut_power()
     world.node.power_on()
     wait_for("the node to be up", world.node.booted_slot, 60)
-    note("3 node boots", expected=f"slot {home}: {named(MENDED)}", seen=world.running())
+    note("3 node boots", expected=before, seen=world.running())
 
 
 def _number(file: Path) -> int:
