@@ -48,8 +48,6 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
 ) -> WriteResult:
     """Bring an image to a slot; returns when it is on the medium.
 
-    `cancelled` and `progress` are called in the caller's own thread.
-
     Args:
         fd: The slot, for reading and writing; it stays the caller's.
         slot_bytes: Room in the slot.
@@ -57,30 +55,29 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
         index: Its chunk index, parsed against the signed sizes; None when it has none.
         source: Where the published file comes from.
         journal: What an earlier write of the same file left.
-        cancelled: Says whether to stop.
-        progress: Takes image bytes done and image bytes in all.
+        cancelled: Says whether to stop; called in the caller's thread.
+        progress: Takes image bytes done and image bytes in all; called in the caller's thread.
         limits: Bounds on memory and on the work that a power cut costs.
 
     Raises:
-        ImageError: When the image does not fit or its bytes are not the signed ones.
-        DownloadError: When its bytes cannot be had.
-        StorageError: When the slot or the journal cannot be written.
-        OperatorError: `CANCELLED`.
+        PuadError: An image that does not fit or is not the signed one, a download that failed, a
+            slot or journal that cannot be written, or `CANCELLED`.
     """
-    manifest = release.manifest
-    image_format = images.get(manifest.format)
-    if manifest.image_size > slot_bytes:
-        raise ImageError(
-            Code.IMAGE_TOO_LARGE,
-            f"The image has {manifest.image_size} bytes and the slot {slot_bytes}",
-            on=release.path,
-        )
+    image_format = images.get(release.manifest.format)
+    _require_room(release, slot_bytes)
     with contextlib.closing(SlotFile(fd)) as slot:
         if index is None:
-            file_writer = FileWriter(slot, release, image_format, source, limits)
-            image_hash = file_writer.write(cancelled, progress)
-            return WriteResult(release.file_size, manifest.image_size, image_hash)
+            whole = FileWriter(slot, release, image_format, source, limits)
+            image_hash = whole.write(cancelled, progress)
+            return WriteResult(release.file_size, release.manifest.image_size, image_hash)
         with journal:
-            writer = ChunkWriter(slot, index, image_format, source, journal, limits)
-            writer.write(cancelled, progress)
-        return WriteResult(writer.bytes_fetched, writer.bytes_written, None)
+            chunks = ChunkWriter(slot, index, image_format, source, journal, limits)
+            chunks.write(cancelled, progress)
+        return WriteResult(chunks.bytes_fetched, chunks.bytes_written, None)
+
+
+def _require_room(release: Release, slot_bytes: int) -> None:
+    image_size = release.manifest.image_size
+    if image_size > slot_bytes:
+        what = f"The image has {image_size} bytes and the slot {slot_bytes}"
+        raise ImageError(Code.IMAGE_TOO_LARGE, what, on=release.path)
