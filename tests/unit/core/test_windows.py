@@ -203,6 +203,20 @@ def test_open_window_open_longer_than_looked_has_its_end_when_near() -> None:
     assert near == window("2026-11-11T00:00", "2026-11-21T00:00")
 
 
+@pytest.mark.parametrize(
+    ("days", "opening"),
+    [
+        (9, window("2026-11-01T00:00", "2026-11-10T00:00")),
+        (10, window("2026-11-01T00:00", None)),
+    ],
+)
+def test_open_window_end_is_looked_for_through_eight_whole_days(days: int, opening: Window) -> None:
+    listed = ",".join(map(str, range(1, days + 1)))
+    schedules = Schedules(repeated=(repeated(f"0 0 {listed} 11 *", 86_400),))
+    for clock in ("00:00", "23:59:59"):
+        assert open_window(schedules, at(f"2026-11-02T{clock}")) == opening
+
+
 @pytest.mark.parametrize("now", ["0001-01-01T00:00", "1969-12-31T23:59:59", "9999-12-31T23:59:59"])
 def test_next_window_absurd_clock_is_judged_at_the_bound(now: str) -> None:
     opening = next_window(NIGHTLY, at(now))
