@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +48,11 @@ class Chain:
 
     documents: Mapping[Role, bytes]
     versions: Mapping[Role, int]
+
+    def publish(self, layout: Layout, disk: Disk, state: State) -> None:
+        """Give the documents to readers, and remember that they have them."""
+        self.write(layout, disk)
+        replace(state, published=self.versions[Role.TIMESTAMP]).save(layout, disk)
 
     def write(self, layout: Layout, disk: Disk) -> None:
         """Put the documents where readers look, the timestamp last."""

@@ -138,7 +138,9 @@ def _opened(publisher: Publisher, *, previous_root_counts: bool = False) -> Iter
     load_state(layout)
     with publisher_lock(layout.lock):
         published = _read(layout, keys, previous_root_counts=previous_root_counts)
-        yield Session(publisher, load_state(layout), published)
+        session = Session(publisher, load_state(layout), published)
+        session.refuse_rollback()
+        yield session
 
 
 def _read(

@@ -30,6 +30,7 @@ from orchestrator_stub.release.chain import (
 )
 from orchestrator_stub.release.content import Content
 from orchestrator_stub.release.disk import Disk
+from orchestrator_stub.release.errors import RepositoryError
 from orchestrator_stub.release.keys import KeyFolder
 from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
 from orchestrator_stub.release.repository import MAX_ROOTS, Published
@@ -66,6 +67,21 @@ class Session:
     publisher: Publisher
     state: State
     published: Published
+
+    def refuse_rollback(self) -> None:
+        """Refuse to go on from metadata that are older than what readers were given.
+
+        Raises:
+            RepositoryError: When somebody has put an old timestamp in place.
+        """
+        version = self.published.timestamp.version
+        if version < self.state.published:
+            raise RepositoryError(
+                f"the served timestamp has version {version}, readers were given "
+                f"{self.state.published}: what was withdrawn since would come back",
+                on=str(self.publisher.layout.timestamp),
+                hint="Bring the newest metadata/ back from a mirror or a backup.",
+            )
 
     @property
     def content(self) -> Content:
@@ -112,7 +128,8 @@ def publish(
     if root_data is not None:
         publisher.disk.write(publisher.layout.root(root.version), root_data)
         versions[Role.ROOT] = root.version
-    chain.write(publisher.layout, publisher.disk)
+    if chain.documents:
+        chain.publish(publisher.layout, publisher.disk, state)
     expires = {**expiries(publisher.now, state.validity), Role.ROOT: root.expires}
     return Outcome(versions, {role: expires[role] for role in versions})
 

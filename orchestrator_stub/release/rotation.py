@@ -112,4 +112,4 @@ def _sign_anew(session: Session, role: Role, roots: tuple[Root, ...]) -> None:
         expires=expiries(publisher.now, state.validity),
     )
     state.save(publisher.layout, publisher.disk)
-    chain.write(publisher.layout, publisher.disk)
+    chain.publish(publisher.layout, publisher.disk, state)

@@ -24,10 +24,17 @@ _MOST: Final = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Counters and validities of one repository; roots count by themselves."""
+    """What one repository's publisher must remember.
+
+    Attributes:
+        versions: The last number taken by each role; roots count by themselves.
+        validity: How long each role's metadata hold.
+        published: Version of the last timestamp that readers were given.
+    """
 
     versions: Mapping[Role, int]
     validity: Mapping[Role, timedelta]
+    published: int = 0
 
     def after(self, roles: Mapping[Role, int]) -> State:
         """The state in which these roles have these version numbers."""
@@ -38,6 +45,7 @@ class State:
         document = {
             "schema": _SCHEMA,
             "versions": {role.value: number for role, number in self.versions.items()},
+            "published": self.published,
             "validity_s": {r.value: int(v.total_seconds()) for r, v in self.validity.items()},
         }
         disk.write(layout.state, json.dumps(document, indent=1).encode(), mode=0o600)
@@ -62,6 +70,7 @@ def load_state(layout: Layout) -> State:
         if document["schema"] != _SCHEMA:
             raise ValueError("unknown schema")  # noqa: TRY301 - handled with the other bad forms
         versions = {role: _number(document["versions"][role]) for role in CHAIN}
+        published = _number(document["published"])
         validity = {role: timedelta(seconds=_number(document["validity_s"][role])) for role in Role}
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise RepositoryError(
@@ -69,7 +78,7 @@ def load_state(layout: Layout) -> State:
             on=str(layout.state),
             hint="Bring the file back from a backup: it holds the version counters.",
         ) from error
-    return State(versions, validity)
+    return State(versions, validity, published)
 
 
 def _number(value: object) -> int:

@@ -221,6 +221,27 @@ def test_add_other_boot_file_or_floor_to_a_published_version_is_refused(
     assert "edge/2/edge-2.linux" in error["on"]
 
 
+@pytest.mark.parametrize(
+    ("option", "size", "what"),
+    [("--linux", 0, "empty"), ("--package-manifest", (16 << 20) + 1, "larger than")],
+)
+def test_add_file_that_is_empty_or_too_large_is_refused(
+    site: Any, tmp_path: Path, option: str, size: int, what: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    words = [site.image(size=5000), "--profile", "edge", "--version", "1", option, path]
+    assert what in site.run("add", *words, expect=65)["error"]["what"]
+    assert site.run("status")["staged"] == []
+
+
+def test_add_image_of_another_size_to_a_published_version_is_refused_unread(site: Any) -> None:
+    site.release("1")
+    image = site.image(size=30_000)
+    error = site.run("add", image, "--profile", "edge", "--version", "1", expect=65)["error"]
+    assert error["on"] == "edge/1/edge-1.raw.zst"
+
+
 def test_add_same_input_makes_the_same_files(make_site: Any) -> None:
     trees = []
     for name, threads in (("one", "1"), ("two", "5")):

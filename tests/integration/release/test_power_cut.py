@@ -140,7 +140,7 @@ def test_publish_cut_off_anywhere_shows_old_or_new(loaded: Any, command: Command
         later_release(site)
 
     steps = cut_everywhere(loaded, command, check)
-    assert steps >= 9, "three files, a catalogue, a state and three documents at least"
+    assert steps >= 9, "three files, a catalogue, two states and three documents"
     assert shown == sorted(shown), "once shown, never hidden"
     assert shown[0] is False
     assert shown[-1] is True

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tuf.api.exceptions import ExpiredMetadataError
 from tuf.api.metadata import Metadata, Root
 
@@ -233,6 +235,42 @@ def test_publish_forged_catalogue_is_refused(site: Any) -> None:
     assert site.run("publish", expect=65)["error"]["code"] == "repository-invalid"
 
 
+def test_publish_old_metadata_put_back_is_refused(site: Any) -> None:
+    """Else what was withdrawn would be signed again."""
+    site.release("1")
+    old = site.layout.timestamp.read_bytes()
+    site.run("withdraw", "1", "--reason", "eats disks")
+    site.layout.timestamp.write_bytes(old)
+    error = site.run("publish", "--refresh", expect=65)["error"]
+    assert "would come back" in error["what"]
+
+
+def test_publish_mixed_metadata_are_refused(site: Any) -> None:
+    site.release("1")
+    metadata = site.repo / "metadata"
+    shutil.copy(metadata / "1.snapshot.json", metadata / "2.snapshot.json")
+    error = site.run("publish", expect=65)["error"]
+    assert "signed hash" in error["what"]
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[", b"x" * 20_000])
+def test_publish_timestamp_of_another_form_is_refused(site: Any, content: bytes) -> None:
+    site.layout.timestamp.write_bytes(content)
+    assert site.run("publish", expect=65)["error"]["on"] == str(site.layout.timestamp)
+
+
+def test_publish_role_in_place_of_another_is_refused(site: Any) -> None:
+    shutil.copy(site.repo / "metadata/1.snapshot.json", site.layout.timestamp)
+    assert "not timestamp" in site.run("publish", expect=65)["error"]["what"]
+
+
+def test_publish_root_that_skips_a_number_is_refused(site: Any) -> None:
+    site.run("rotate", "root")
+    site.run("rotate", "root")
+    site.layout.root(3).replace(site.layout.root(2))
+    assert site.run("publish", expect=65)["error"]["code"] == "repository-invalid"
+
+
 def test_publish_missing_metadata_is_refused(site: Any) -> None:
     site.layout.timestamp.unlink()
     error = site.run("publish", expect=65)["error"]
@@ -325,6 +363,18 @@ def test_key_file_that_is_damaged_is_refused(site: Any, content: bytes) -> None:
     [path] = site.keys.glob("timestamp-*")
     path.write_bytes(content)
     assert site.run("publish", "--refresh", expect=77)["error"]["code"] == "key-unusable"
+
+
+def test_key_of_another_kind_is_refused(site: Any) -> None:
+    [path] = site.keys.glob("timestamp-*")
+    key = ec.generate_private_key(ec.SECP256R1())
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert "Ed25519" in site.run("publish", "--refresh", expect=77)["error"]["what"]
+
+
+def test_passphrase_file_that_is_absent_is_refused(site: Any) -> None:
+    words = ["--passphrase-file", site.folder / "absent"]
+    assert "cannot be read" in site.run("publish", *words, expect=77)["error"]["what"]
 
 
 def test_key_that_is_a_folder_is_refused(tmp_path: Path) -> None:

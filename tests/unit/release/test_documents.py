@@ -32,7 +32,7 @@ from orchestrator_stub.release.staging import StagedRelease, read_staged
 from orchestrator_stub.release.state import State, load_state
 from puad.core.manifest import Manifest
 
-STATE = State(dict.fromkeys(CHAIN, 3), {role: timedelta(days=9) for role in Role})
+STATE = State(dict.fromkeys(CHAIN, 3), {role: timedelta(days=9) for role in Role}, 2)
 MANIFEST = Manifest(
     profile="edge",
     version="1",
