@@ -24,6 +24,8 @@ class RawZst(ImageFormat, name="raw.zst"):
 
     def decode_chunk(self, frame: bytes, length: int) -> bytes:
         """Decompress one frame that says to have, and has, the chunk's length."""
+        if not frame.startswith(zstandard.FRAME_HEADER):  # zstd would also take a skippable frame
+            raise _invalid("a frame does not begin like one")
         try:
             declared = zstandard.get_frame_parameters(frame).content_size
             if declared != length:
