@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,11 +40,16 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture
+def impatient(limits: Limits) -> Limits:
+    """The same, for servers that leave their client waiting."""
+    quick: dict[str, Any] = {"socket_timeout_s": 0.5, "min_rate_window_s": 1}
+    return replace(limits, **quick)
+
+
+@pytest.fixture
 def limits() -> Limits:
-    """Limits in fractions of seconds, which the configuration would not take."""
+    """Short waits between tries, which the configuration would not take."""
     quick: dict[str, Any] = {
-        "socket_timeout_s": 0.5,
-        "min_rate_window_s": 1,
         "backoff_first_s": 0.01,
         "backoff_most_s": 0.02,
         "retry_after_most_s": 1,

@@ -284,7 +284,7 @@ def test_source_when_cancelled_stops_between_pieces(
 
 
 def test_source_with_slow_sender_is_cut(
-    serve: Serve, session: requests.Session, limits: Limits
+    serve: Serve, session: requests.Session, impatient: Limits
 ) -> None:
     def slow(connection: socket.socket, asked: Asked) -> None:
         truncated(0)(connection, asked)
@@ -293,29 +293,29 @@ def test_source_with_slow_sender_is_cut(
             server.wait(0.05)
 
     server = serve(slow, for_ever=True)
-    error = error_of(source(server, session, limits))
+    error = error_of(source(server, session, impatient))
     assert error.code is Code.DOWNLOAD_UNREACHABLE
     assert "bytes a second" in str(error)
     assert len(server.asked) == 1
 
 
 def test_source_with_slow_reader_does_not_count_as_slow(
-    serve: Serve, session: requests.Session, limits: Limits
+    serve: Serve, session: requests.Session, impatient: Limits
 ) -> None:
     got = b""
-    for piece in source(serve(), session, limits).read(0, len(FILE), lambda: False):
+    for piece in source(serve(), session, impatient).read(0, len(FILE), lambda: False):
         got += piece
         time.sleep(0.4)
     assert got == FILE
 
 
 def test_source_with_silent_server_gives_up(
-    serve: Serve, session: requests.Session, limits: Limits
+    serve: Serve, session: requests.Session, impatient: Limits
 ) -> None:
     server = serve(lambda _connection, _asked: server.wait(SOON_S), for_ever=True)
-    error = error_of(source(server, session, limits))
+    error = error_of(source(server, session, impatient))
     assert error.code is Code.DOWNLOAD_UNREACHABLE
-    assert len(server.asked) == limits.download_attempts
+    assert len(server.asked) == impatient.download_attempts
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_source_with_silent_server_gives_up(
     ids=["lines", "bytes", "100"],
 )
 def test_source_with_endless_headers_gives_up(
-    serve: Serve, session: requests.Session, limits: Limits, drip: bytes
+    serve: Serve, session: requests.Session, impatient: Limits, drip: bytes
 ) -> None:
     def endless(connection: socket.socket, _: Asked) -> None:
         if not drip.startswith(b"HTTP"):
@@ -334,7 +334,7 @@ def test_source_with_endless_headers_gives_up(
             server.wait(0.05)
 
     server = serve(endless, for_ever=True)
-    error = error_of(source(server, session, replace(limits, download_attempts=2)))
+    error = error_of(source(server, session, replace(impatient, download_attempts=2)))
     assert error.code is Code.DOWNLOAD_UNREACHABLE
 
 
