@@ -95,7 +95,11 @@ def running(*argv: str | Path, **options: Any) -> Iterator[subprocess.Popen[byte
         try:
             yield process
         finally:
-            process.kill()
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            finally:
+                process.kill()
 
 
 @contextmanager

@@ -56,6 +56,8 @@ def devices(tmp_path: Path) -> Iterator[list[BlockDevice]]:
         replace(b, label="rootfs_b", partuuid=TWO, partition=2),
     ]
     for node in nodes:
+        # the kernel keeps the write protection of a loop device beyond its file
+        subprocess.run(["/usr/sbin/blockdev", "--setrw", node], check=True)
         subprocess.run(["/usr/sbin/losetup", "--detach", node], check=True)
 
 

@@ -34,6 +34,8 @@ def device(file: Path) -> Iterator[Path]:
     attach = ["/usr/sbin/losetup", "--find", "--show", file]
     done = subprocess.run(attach, check=True, capture_output=True, text=True)
     path = Path(done.stdout.strip())
+    # the kernel keeps a write protection of a loop device beyond its file
+    subprocess.run(["/usr/sbin/blockdev", "--setrw", path], check=True)
     yield path
     subprocess.run(["/usr/sbin/losetup", "--detach", path], check=True)
 

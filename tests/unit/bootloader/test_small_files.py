@@ -47,10 +47,14 @@ def test_manifest_is_read_as_puad_reads_it() -> None:
 def test_incoming_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     Files().replace(path, b"old")
-    broken = Files().incoming(path)
-    broken.__enter__().write(b"new")
+
+    def write_and_fail() -> None:
+        with Files().incoming(path) as file:
+            file.write(b"new")
+            raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        broken.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+        write_and_fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
