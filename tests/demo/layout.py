@@ -7,9 +7,12 @@ right or it is not there. `build/demo` belongs to one run and is made anew.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +50,13 @@ class Layout:
     def summary(self) -> Path:
         """What was expected and what was seen, for a program to read."""
         return self.run / "summary.json"
+
+    @contextlib.contextmanager
+    def filling_cache(self) -> Iterator[None]:
+        """Only one demo at a time makes what is kept."""
+        with (self.cache / "lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def begin(self) -> None:
         """Forget the last run."""

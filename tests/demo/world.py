@@ -109,9 +109,10 @@ def build_world(
     """Make images and release service, start server and node; the first image is provisioned."""
     first = images[0]
     say = narration.say
-    roots = {root.recipe: root for root in make_roots(layout, _recipes(images), say)}
-    release = founded(layout)
-    files = build_images(layout, images, [*roots.values()], release.root_of_trust, say)
+    with layout.filling_cache():
+        roots = {root.recipe: root for root in make_roots(layout, _recipes(images), say)}
+        release = founded(layout)
+        files = build_images(layout, images, [*roots.values()], release.root_of_trust, say)
     with contextlib.ExitStack() as stack:
         server = Orchestrator(layout)
         server.init()
