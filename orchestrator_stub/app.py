@@ -49,7 +49,7 @@ def create_app(services: Services, release_folder: Path | None = None) -> FastAP
 
 
 def healthz(request: Request) -> dict[str, str]:
-    """Whether the orchestrator can answer: 200 when its data base does, 503 otherwise."""
+    """Whether the orchestrator can answer: 200 when its database does, 503 otherwise."""
     services: Services = request.app.state.services
     services.database.check()
     return {"status": "ok", "version": __version__}

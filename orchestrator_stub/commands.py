@@ -43,7 +43,7 @@ class ReleaseOptions:
 
 
 def init(directory: DataDirectory, project_name: str) -> dict[str, Any]:
-    """Make a data directory, its secrets, its data base and its project."""
+    """Make a data directory, its secrets, its database and its project."""
     directory.create()
     project_uuid = str(uuid.uuid4())
     with _database(directory) as database:
@@ -127,7 +127,7 @@ def _project(session: Session) -> Project:
     if project is None:
         raise OrchestratorError(
             Code.FAILED_PRECONDITION,
-            "the data base has no project",
+            "the database has no project",
             hint="Make a new data directory with `init`.",
         )
     return project

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data directory: the orchestrator's data base, secrets and configuration.
+"""The data directory: the orchestrator's database, secrets and configuration.
 
     orchestrator.toml   what the operator may set; every key is optional
-    orchestrator.db     the data base, unless `database_url` names another one
+    orchestrator.db     the database, unless `database_url` names another one
     secret.key          signs node tokens, 0600
     api.token           what an operator's client presents, 0600
     tuf/                cache of the release service's metadata

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The orchestrator's data base: SQLite in WAL mode by default, another one by its URL.
+"""The orchestrator's database: SQLite in WAL mode by default, another one by its URL.
 
 Two kinds of transaction. *Reading* sees one consistent state and never waits for a writer.
 *Writing* takes SQLite's only write lock at its start: a transaction that turned from reading to
@@ -53,7 +53,7 @@ class Database:
             yield session
 
     def check(self) -> None:
-        """Ask the data base for an answer.
+        """Ask the database for an answer.
 
         Raises:
             OrchestratorError: `UNAVAILABLE`, when it gives none.
@@ -77,7 +77,7 @@ def _translated() -> Iterator[None]:
     except (DatabaseError, PoolTimeoutError) as error:
         raise OrchestratorError(
             Code.UNAVAILABLE,
-            f"the data base does not answer: {getattr(error, 'orig', error)}",
+            f"the database does not answer: {getattr(error, 'orig', error)}",
             hint="Check its disk and its URL; `init` makes it.",
         ) from error
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The orchestrator's records as tables: what it knows of hosts, images, policies and runs.
 
-Every time is a whole number of seconds of Unix time, so that no data base can shift its zone. A
+Every time is a whole number of seconds of Unix time, so that no database can shift its zone. A
 host's instance keeps three views of its OS apart: the profile that it was enrolled with, the image
 id that the node last said it runs, and the OS resource of these two, when there is one.
 """

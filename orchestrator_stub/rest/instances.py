@@ -16,7 +16,7 @@ from orchestrator_stub.os_resources import OSResources
 from orchestrator_stub.rest import documents
 from orchestrator_stub.rest.context import Caller, WantedPage, listing
 from orchestrator_stub.tables import Instance, Policy
-from orchestrator_stub.vocabulary import PolicyKind
+from orchestrator_stub.vocabulary import Indication, PolicyKind
 
 router = APIRouter(prefix="/v1/projects/{project}/compute/instances", tags=["instances"])
 
@@ -71,6 +71,10 @@ def retry_instance(caller: Caller, instance_id: str) -> dict[str, Any]:
     """Have the node try the image of its policy again although it failed there."""
     with caller.writing() as session:
         row = caller.mine(session, Instance, instance_id)
+        if row.update_status_indicator is not Indication.ERROR:
+            raise OrchestratorError(
+                Code.FAILED_PRECONDITION, f"the last update of {instance_id} has not failed"
+            )
         wanted = plan.wanted_os(row, OSResources(session, caller.project_uuid))
         if wanted is None:
             raise OrchestratorError(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import select
 
 from orchestrator_stub import commands
 from orchestrator_stub.data_directory import DataDirectory
@@ -24,6 +25,7 @@ from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.release.catalogue import Catalogue, Withdrawal
 from orchestrator_stub.release_service import ProfileEntry, Publication
 from orchestrator_stub.resource_manager import Refresh, take
+from orchestrator_stub.tables import OSResource
 from puad.core.profile import OSProfile
 from puad.core.wire import Answer, StatusReport, StatusType, decode_response, encode_request
 
@@ -143,12 +145,11 @@ class Orchestrator:
             return take(session, Publication(tuple(entries), catalogue), "")
 
     def os_id(self, profile: str, version: str) -> str:
-        rows = self.get("compute/operating_systems?pageSize=100")["OperatingSystemResources"]
-        return next(
-            str(row["resourceId"])
-            for row in rows
-            if (row["profileName"], row["imageId"]) == (profile, version)
+        wanted = select(OSResource.id).where(
+            OSResource.profile_name == profile, OSResource.image_id == version
         )
+        with self.database.reading() as session:
+            return session.scalars(wanted).one()
 
     def policy(self, kind: str, **fields: object) -> str:
         document = {"name": "p", "updatePolicy": f"UPDATE_POLICY_{kind}", **fields}

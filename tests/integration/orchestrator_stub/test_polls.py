@@ -214,9 +214,13 @@ def test_retry_sends_the_released_hash_until_the_node_moves(
     orchestrator: Orchestrator, node: Node
 ) -> None:
     orchestrator.publish(node.profile, "2.0")
-    node.link(orchestrator.policy("LATEST"))
+    path = f"compute/instances/{node.instance_id}:retry"
+    node.poll("UP_TO_DATE")
+    assert orchestrator.rest("POST", path).status_code == 400
     node.poll("FAILED", status_detail=failure("once"))
-    released = orchestrator.create(f"compute/instances/{node.instance_id}:retry", None)["released"]
+    assert "no policy wants" in orchestrator.rest("POST", path).json()["detail"]
+    node.link(orchestrator.policy("LATEST"))
+    released = orchestrator.create(path, None)["released"]
     assert node.poll("FAILED", status_detail=failure("once")).clear_quarantine == (released,)
     assert node.poll("DOWNLOADING").clear_quarantine == ()
     assert node.poll("FAILED", status_detail=failure("twice")).clear_quarantine == ()

@@ -168,14 +168,14 @@ def test_serve_on_a_taken_port_says_so(
     assert f"port {port}" in capsys.readouterr().err
 
 
-def test_serve_on_a_damaged_data_base_says_so(
+def test_serve_on_a_damaged_database_says_so(
     directory: DataDirectory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for file in directory.path.glob("orchestrator.db*"):
-        file.write_bytes(b"no data base" * 1000)
+        file.write_bytes(b"no database" * 1000)
     status = main(["serve", "--data-dir", str(directory.path), "--port", "0"])
     assert status == os.EX_UNAVAILABLE
-    assert "the data base does not answer" in capsys.readouterr().err
+    assert "the database does not answer" in capsys.readouterr().err
 
 
 def test_restart_keeps_every_record(directory: DataDirectory) -> None:
@@ -192,7 +192,7 @@ def test_restart_keeps_every_record(directory: DataDirectory) -> None:
         assert response.json()["osProfileUpdateSource"]["osImageId"] == "2.0"
 
 
-def test_healthz_needs_no_token_and_tells_of_a_lost_data_base(directory: DataDirectory) -> None:
+def test_healthz_needs_no_token_and_tells_of_a_lost_database(directory: DataDirectory) -> None:
     with serving(directory) as orchestrator:
         answer = orchestrator.session.get(f"{orchestrator.url}healthz", timeout=60)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data base's transactions, and the enrolment that runs in them."""
+"""The database's transactions, and the enrolment that runs in them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def test_data_base_is_in_wal_mode_with_foreign_keys(database: Database) -> None:
+def test_database_is_in_wal_mode_with_foreign_keys(database: Database) -> None:
     with database.reading() as session:
         connection = session.connection()
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
