@@ -27,6 +27,7 @@ _BY_WORD: Final = {
     "BelowFloor": Code.SEAL_REFUSED,
     "ImageMismatch": Code.SEAL_REFUSED,
     "BootFileMismatch": Code.SEAL_REFUSED,
+    "RootIdMismatch": Code.SEAL_REFUSED,
 }
 _BY_MEMBER: Final = {"Arm": Code.ARM_REFUSED}
 

@@ -268,6 +268,7 @@ def test_a_service_that_dies_during_a_call_is_a_timeout(
         ("Seal", "BelowFloor", Code.SEAL_REFUSED),
         ("Seal", "ImageMismatch", Code.SEAL_REFUSED),
         ("Seal", "BootFileMismatch", Code.SEAL_REFUSED),
+        ("Seal", "RootIdMismatch", Code.SEAL_REFUSED),
         ("Seal", "Busy", Code.BOOT_CONTROL_REFUSED),
         ("Seal", "StorageFailed", Code.BOOT_CONTROL_REFUSED),
         ("Arm", "NotSealed", Code.ARM_REFUSED),
