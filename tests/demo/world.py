@@ -66,6 +66,16 @@ class World:
         name = f"{release.get('IMAGE_ID', '?')} {release.get('IMAGE_VERSION', '?')}"
         return f"slot {slot}: {name}" if slot else "nothing"
 
+    def wait_for_report(self, *types: str) -> None:
+        """Wait until the node is up and has reported one of these status types."""
+        wait_for("the node to be up", self.node.booted_slot, _UPDATE_S)
+        wait_for("the node's report", lambda: self.watch.now.status_type in types, _UPDATE_S)
+
+    def slots(self) -> tuple[str, str]:
+        """The booted slot and the other one."""
+        booted = wait_for("the node to be up", self.node.booted_slot, _UPDATE_S)
+        return booted, "b" if booted == "a" else "a"
+
     def firmware(self) -> str:
         """Which slot the firmware boots first, and whether it still counts its tries."""
         entries = [e for e in map(self.node.disk.entry, SLOTS) if e is not None]

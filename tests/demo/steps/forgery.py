@@ -22,8 +22,8 @@ _LIMIT_S = 120
 
 def play(world: World) -> None:
     """Play the step."""
-    wait_for("the node's first report", lambda: world.watch.now.status_type == "UP_TO_DATE", 60)
-    away = "b" if world.node.booted_slot() == "a" else "a"
+    world.wait_for_report("UP_TO_DATE")
+    _, away = world.slots()
     before = world.running()
     _flip_a_bit(world, before, away)
     forged = _sign_with_other_keys(world, before, away)
@@ -122,7 +122,7 @@ def _let_puad_try(world: World, before: str, away: str, forged: ReleaseService) 
     world.narration.say("power cut, power on")
     world.node.cut_power()
     world.node.power_on()
-    wait_for("the node to be up", world.node.booted_slot, 60)
+    world.slots()
     note("3 node boots", expected=before, seen=world.running())
 
 

@@ -37,8 +37,8 @@ class Frame:
 def play(world: World) -> None:
     """Play the step."""
     note, relay = world.ledger.note, world.relay
-    wait_for("the node to report", lambda: world.watch.now.status_type, 60)
-    away = "b" if world.node.booted_slot() == "a" else "a"
+    world.wait_for_report("UP_TO_DATE", "FAILED")
+    _, away = world.slots()
     release = world.publish(RESUMED)
     frames = _frames(world.release.target(f"{release['path']}.idx"))
     relay.bytes_per_s = release["file_size"] // _SECONDS_FOR_ALL

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 
 from tests.demo.versions import FAILING_PROBE, MENDED, UNHEALTHY, UPDATE
-from tests.demo.waiting import wait_for
 from tests.demo.world import World, named
 
 BEGINS_WITH = UPDATE
@@ -21,9 +20,8 @@ _QUICK = "DOWNLOADED"  # the window is open, so the reboot follows at once
 def play(world: World) -> None:
     """Play the step."""
     watch, note = world.watch, world.ledger.note
-    wait_for("the node's first report", lambda: watch.now.status_type == "UP_TO_DATE", 60)
-    home = world.node.booted_slot()
-    away = "b" if home == "a" else "a"
+    world.wait_for_report("UP_TO_DATE")
+    home, away = world.slots()
     mark = watch.mark()
     world.offer(UNHEALTHY)
     world.wait_for_end(mark)
