@@ -153,21 +153,24 @@ def _decode(block: bytes) -> dict[str, Any] | Torn | None:
     text = text.removesuffix(b"\n")
     if checksum != b"%08x" % zlib.crc32(text):
         return Torn.TORN
-    document: dict[str, Any] = json.loads(text)
-    return document
+    document = json.loads(text)
+    return document if isinstance(document, dict) else Torn.TORN
 
 
 def _header(document: dict[str, Any]) -> Header:
-    return Header(bool(document["counting"]), str(document["pinned"]))
+    return Header(document.get("counting") is not False, str(document.get("pinned", "")))
 
 
 def _record(document: dict[str, Any] | Torn | None) -> Record | Torn | None:
     if not isinstance(document, dict):
         return document
-    return Record(
-        generation=document["generation"],
-        tries_left=document["tries_left"],
-        tries_done=document["tries_done"],
-        kinds=frozenset(BootFileKind(kind) for kind in document["kinds"]),
-        command_line=document["command_line"],
-    )
+    try:
+        return Record(
+            generation=document["generation"],
+            tries_left=document["tries_left"],
+            tries_done=document["tries_done"],
+            kinds=frozenset(BootFileKind(kind) for kind in document["kinds"]),
+            command_line=document["command_line"],
+        )
+    except (KeyError, TypeError, ValueError):  # written by a later version: no more to us than torn
+        return Torn.TORN

@@ -212,6 +212,14 @@ def test_service_serves_its_user_and_tells_everybody_its_properties(node: Node) 
     assert 'string "a"' in send(node, NOBODY, f"{PROPERTIES}.Get", *name)
 
 
+def test_user_that_does_not_exist_allows_nobody(node: Node) -> None:
+    config = node.folder / "service.toml"
+    config.write_text(config.read_text().replace(f'"{ALLOWED_USER}"', '"no-such-user"'))
+    with serving(node):
+        said = send(node, NOBODY, f"{BUS_NAME}.Disarm", "string:b")
+    assert f"{BUS_NAME}.Error.NotAllowed" in said
+
+
 def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> None:
     shipped = (REPOSITORY / "systemd/org.puad.Bootloader1.conf").read_text()
     folder = node.folder / "closed"

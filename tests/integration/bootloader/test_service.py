@@ -144,6 +144,7 @@ def test_floor_holds_after_a_restart(node: Node, client: Client) -> None:
 
 
 def test_set_root_id_of_a_file_slot(client: Client) -> None:
+    assert client.get("HostUuid")
     one, two = (f"{n}1111111-2222-3333-4444-555555555555" for n in (1, 2))
     client.call("SetRootId", "(ss)", "b", one)
     client.call("SetRootId", "(ss)", "b", two)
@@ -187,6 +188,15 @@ def test_service_without_a_bus_says_unavailable(node: Node) -> None:
 def test_service_with_a_wrong_config_says_so(node: Node) -> None:
     (node.folder / "service.toml").write_text('backend = "simulatd"')
     assert run_service(node) == os.EX_CONFIG
+
+
+def test_service_on_a_machine_without_uuid_and_user_still_serves_root(node: Node) -> None:
+    (node.folder / "host-uuid").unlink()
+    config = node.folder / "service.toml"
+    config.write_text(config.read_text().replace('user = "daemon"', 'user = "no-such-user"'))
+    with serving(node), connection(node.address) as bus:
+        assert Client(bus).get("HostUuid") == ""
+        Client(bus).call("Disarm", "(s)", "b")
 
 
 def test_service_with_an_unmounted_root_refuses_everything(node: Node) -> None:

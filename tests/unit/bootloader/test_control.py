@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bootloader.durable import Files
 from bootloader.slot import Assessment, Slot, SlotState
+from bootloader.staging import check_incoming, stage
 from tests.unit.bootloader.conftest import Desk
 from tests.unit.bootloader.machines import Cut, CutFiles, PowerCut
 from tests.unit.bootloader.slots import SLOT_BYTES, PlainSlots
@@ -320,6 +322,17 @@ def test_stage_from_a_descriptor_without_reading_is_refused(desk: Desk, tmp_path
     fd = os.open(tmp_path / "given", os.O_WRONLY | os.O_CREAT)
     os.write(fd, b"x")
     assert desk.refusal(desk.control.stage, "b", "uki", fd, 1, "0" * 64) == "InvalidArgument"
+    os.close(fd)
+
+
+def test_stage_of_a_file_that_shrinks_meanwhile_leaves_none(desk: Desk) -> None:
+    fd = os.memfd_create("linux")
+    os.write(fd, b"kernel")
+    incoming = check_incoming("linux", fd, 6, "0" * 64)
+    os.truncate(fd, 3)
+    folder = desk.folder / "boot"
+    assert desk.refusal(stage, incoming, folder, [], Files()) == "SizeMismatch"
+    assert list(folder.iterdir()) == []
     os.close(fd)
 
 
