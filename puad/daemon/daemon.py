@@ -23,7 +23,9 @@ from puad.core.events import (
     Answered,
     CancelAsked,
     Event,
+    Failed,
     InstallAsked,
+    Looked,
     Moment,
     NotAnswered,
     OperatorEvent,
@@ -31,6 +33,7 @@ from puad.core.events import (
     RollbackAsked,
     RunAsked,
     Started,
+    Step,
     Ticked,
 )
 from puad.core.model import Offer
@@ -183,11 +186,9 @@ class Daemon:
         try:
             facts = self._parts.read_facts()
         except BootControlError as error:
-            if self._watch.trouble is None:
-                _LOG.error("%s. puad waits for it. %s", error, error.hint)
-            self._watch.trouble = error
+            self._lose_boot_control(error)
             return
-        self._watch.trouble = None
+        self._watch.boot_control = None
         self._started = True
         event = Started(
             self._parts.clock.moment(), facts, rules_of(self._settings), self._store_lost
@@ -197,9 +198,15 @@ class Daemon:
         text = f"puad runs image {facts.image_id} from slot {facts.booted_slot}; {run.state}"
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
 
+    def _lose_boot_control(self, error: BootControlError) -> None:
+        if self._watch.boot_control is None:
+            _LOG.error("%s. puad waits for it. %s", error, error.hint)
+            self._watch.boot_control = error
+            self._engine.do(Ask())
+
     def _require_started(self) -> None:
-        if not self._started and self._watch.trouble is not None:
-            raise self._watch.trouble
+        if self._watch.boot_control is not None:
+            raise self._watch.boot_control
 
     def _keep_time(self, now: float) -> None:
         moment = self._parts.clock.moment()
@@ -214,6 +221,10 @@ class Daemon:
     def _heard(self, before: Run, after: Run, event: Event) -> None:
         if isinstance(event, Answered | NotAnswered):
             self._answered()
+        elif isinstance(event, Looked):
+            self._watch.boot_control = None
+        elif isinstance(event, Failed) and event.step is Step.LOOK:
+            self._lose_boot_control(BootControlError(event.code, event.text))
         if after.state is State.DONE and before.state is not State.DONE:
             self._parts.installer.forget()
         if before.state is not after.state:

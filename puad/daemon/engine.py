@@ -81,13 +81,13 @@ class Engine:
             PuadError: The store cannot be written, so nothing was begun.
         """
         self._drain()
-        if self._watch.trouble is None:
+        if self._watch.disk is None:
             self._backlog.append(event)
             self._drain()
-        if self._watch.trouble is not None:
+        if self._watch.disk is not None:
             if self._backlog and self._backlog[-1] is event:
                 self._backlog.pop()
-            raise self._watch.trouble
+            raise self._watch.disk
 
     def do(self, action: Action) -> None:
         """Perform an action of the daemon's own accord: `Ask` or `Look`."""
@@ -115,14 +115,14 @@ class Engine:
             except StorageError as error:
                 self._hold_up(error)
                 return
-            self._watch.trouble = None
+            self._watch.disk = None
             self._backlog.popleft()
             self._move_on(after, actions, event)
 
     def _hold_up(self, error: StorageError) -> None:
-        if self._watch.trouble is None:
+        if self._watch.disk is None:
             _LOG.error("%s. Nothing is done until it can be written. %s", error, error.hint)
-            self._watch.trouble = error
+            self._watch.disk = error
             self._submit(Ask())
 
     def _move_on(self, after: Run, actions: Actions, event: Event) -> None:

@@ -138,12 +138,14 @@ class Effects:
         step = _STEPS.get(type(action))
         if step is None:
             return None
-        run_id: str = action.goal.run_id if isinstance(action, Install) else action.run_id  # type: ignore[union-attr]  # every action in _STEPS has one
+        goal = action.goal if isinstance(action, Install) else None
+        run_id: str = goal.run_id if goal else getattr(action, "run_id", "")
         transient = EXPLANATIONS[code].transient
         return Failed(moment, run_id, step, code, text, transient=transient)
 
 
 _STEPS: Final[dict[type, Step]] = {
+    Look: Step.LOOK,
     Install: Step.INSTALL,
     Disarm: Step.DISARM,
     Arm: Step.ARM,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Supply: the signed repository that a run's image comes from, opened and refreshed.
 
-It is the release service's, or the folder that an operator has handed over. What was verified is
-remembered outside the cache: the highest versions, and the time that a signature vouches for.
+It is the release service's, or the folder that an operator has handed over. The highest versions
+that were verified are remembered outside the cache, for each of the two by itself: an export stays
+usable for as long as it was signed, on a node that goes online as well (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,8 +26,8 @@ from puad.effects.clock import Clock
 from puad.effects.watch import Watch
 from puad.store import Store
 
-_SEEN: Final = "seen"
-_CACHE: Final = "tuf"
+_ONLINE: Final = "online"
+_EXPORTED: Final = "exported"
 _ROLES: Final = ("root", "timestamp", "snapshot", "targets")
 
 
@@ -61,7 +63,7 @@ class Supplier:
                 what = "The exported repository is not open any more; install it again"
                 raise DownloadError(Code.DOWNLOAD_REFUSED, what, on=goal.offer.url)
             try:
-                yield self._refreshed(FolderOrigin(folder))
+                yield self._refreshed(FolderOrigin(folder), _EXPORTED)
             finally:
                 os.close(folder)
             return
@@ -71,7 +73,9 @@ class Supplier:
             raise ConfigError(Code.CONFIG_INVALID, what, on="release.url")
         tls_min = self._settings.server.tls_min
         with make_session(tls_min, release.ca_file, max_redirects=limits.redirects) as session:
-            yield self._refreshed(HttpOrigin(release.url, session, limits, self._watch.cancelled))
+            yield self._refreshed(
+                HttpOrigin(release.url, session, limits, self._watch.cancelled), _ONLINE
+            )
 
     def inspect(self, folder: int) -> Offer:
         """What an exported repository offers; its metadata are verified.
@@ -82,7 +86,7 @@ class Supplier:
         Raises:
             PuadError: It cannot be trusted, or does not hold exactly one release.
         """
-        releases = self._refreshed(FolderOrigin(folder)).releases()
+        releases = self._refreshed(FolderOrigin(folder), _EXPORTED).releases()
         if len(releases) != 1:
             what = f"The folder holds {len(releases)} releases; `puad-release export` writes one"
             raise TrustError(Code.TARGET_UNKNOWN, what)
@@ -97,23 +101,28 @@ class Supplier:
                 os.close(self._folder)
             self._folder = folder
 
-    def _refreshed(self, origin: Origin) -> ReleaseRepository:
+    def _refreshed(self, origin: Origin, kind: str) -> ReleaseRepository:
         paths = self._settings.paths
         repository = ReleaseRepository(
             origin,
-            cache=paths.persist / _CACHE,
+            cache=paths.persist / f"tuf-{kind}",
             trust_root=paths.trust_root,
             limits=self._settings.limits,
             reference_time=self._clock.reference_time(),
-            floor=self._seen(),
+            floor=self._floor(kind),
         )
         repository.refresh()
-        self._store.write(_SEEN, _dump(repository.seen()))
+        self._store.write(f"seen-{kind}", _dump(repository.seen()))
         return repository
 
-    def _seen(self) -> SeenVersions:
+    def _floor(self, kind: str) -> SeenVersions:
+        """What was seen of this kind of repository; the root counts whichever way it came."""
+        newest_root = max(self._seen(known).root for known in (_ONLINE, _EXPORTED))
+        return replace(self._seen(kind), root=newest_root)
+
+    def _seen(self, kind: str) -> SeenVersions:
         try:
-            return _load(self._store.read(_SEEN) or {})
+            return _load(self._store.read(f"seen-{kind}") or {})
         except StorageError:
             return SeenVersions()
 

@@ -333,8 +333,8 @@ class Rig:
     def stored(self) -> dict[str, Any]:
         """The persisted run."""
         with contextlib.suppress(OSError, ValueError):
-            document: dict[str, Any] = json.loads((self.persist / "run.json").read_bytes())
-            return document
+            document = json.loads((self.persist / "run.json").read_bytes())
+            return document if isinstance(document, dict) else {}
         return {}
 
     def state(self) -> str:
