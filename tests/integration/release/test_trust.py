@@ -221,11 +221,16 @@ def test_publish_whole_folder_of_another_publisher_is_refused(site: Any, make_si
     assert "not signed by the repository's own keys" in error["what"]
 
 
-def test_publish_added_root_of_a_stranger_is_refused(site: Any, make_site: Any) -> None:
+def test_publish_root_and_metadata_of_a_stranger_are_refused(site: Any, make_site: Any) -> None:
+    """All that a stranger needs but the old root's signature."""
     stranger = make_site("stranger")
     stranger.run("rotate", "root")
-    shutil.copy(stranger.layout.root(2), site.layout.root(2))
-    assert site.run("publish", expect=65)["error"]["code"] == "repository-invalid"
+    stranger.release("666")
+    first = site.layout.root(1).read_bytes()
+    shutil.copytree(stranger.repo, site.repo, dirs_exist_ok=True)
+    site.layout.root(1).write_bytes(first)
+    error = site.run("publish", "--refresh", expect=65)["error"]
+    assert error["on"] == str(site.layout.root(2))
 
 
 def test_publish_forged_catalogue_is_refused(site: Any) -> None:
