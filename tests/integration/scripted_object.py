@@ -6,7 +6,8 @@ file: `properties` {name: [signature, value]} and `methods` {name: reply}, where
 of steps, played in order when the method is called:
 
 - {"returns": [signature, value]}, {"error": name, "message": text}, {"hang": true}
-- {"file": path, "writable": bool}: return a descriptor of that file
+- {"file": path, "writable": bool}: return a descriptor of that file; `"copies": n` sends it n
+  times and names the last
 - {"after_ms": n}: wait, with the main loop running
 - {"signal": name, "values": [signature, value]}
 - {"property": name, "value": [signature, value]}: change it and emit PropertiesChanged
@@ -101,7 +102,8 @@ class ScriptedObject:
             case {"file": path, "writable": writable}:
                 files = Gio.UnixFDList.new()
                 file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
-                place = files.append(file)
+                for _ in range(step.get("copies", 1)):
+                    place = files.append(file)
                 os.close(file)
                 invocation.return_value_with_unix_fd_list(GLib.Variant("(h)", (place,)), files)
             case {"hang": True}:

@@ -170,7 +170,7 @@ def test_descriptors_do_not_leak_in_either_direction(
         BUS_NAME,
         {
             "methods": {
-                "OpenActive": [{"file": str(image), "writable": False}],
+                "OpenActive": [{"file": str(image), "writable": False, "copies": 3}],
                 "OpenInactive": [refusal],
                 "Stage": [refusal],
             }
