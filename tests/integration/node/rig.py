@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,7 +39,7 @@ BUS = """\
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>system</type>
-  <listen>unix:path={folder}/bus</listen>
+  <listen>unix:abstract={bus}</listen>
   <policy context="default">
     <allow user="*"/>
     <allow own="*"/>
@@ -172,6 +173,15 @@ class Rig:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
+    def bus_name(self) -> str:
+        """An abstract socket, which every user may reach."""
+        return f"puad-rig-{self.server.guid}"
+
+    def _has_bus(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(f"\0{self.bus_name}") == 0
+
+    @property
     def persist(self) -> Path:
         return self.folder / "persist"
 
@@ -190,7 +200,7 @@ class Rig:
     @property
     def environment(self) -> dict[str, str]:
         return os.environ | {
-            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus",
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:abstract={self.bus_name}",
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONUNBUFFERED": "1",
         }
@@ -210,7 +220,7 @@ class Rig:
         boot_files.mkdir(parents=True)
         (boot_files / "linux").write_bytes(KERNEL)
         (self.folder / "host-uuid").write_text(self.server.guid + "\n")
-        (self.folder / "bus.conf").write_text(BUS.format(folder=self.folder))
+        (self.folder / "bus.conf").write_text(BUS.format(bus=self.bus_name))
         (self.persist / "token").write_text(self.server.token + "\n")
         places = {
             "folder": self.folder,
@@ -246,7 +256,7 @@ class Rig:
         self.start(
             "bus", "/usr/bin/dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork"
         )
-        self.wait((self.folder / "bus").exists, "the bus is up")
+        self.wait(self._has_bus, "the bus is up")
         self.start_program("control", "bootloader", "--config", self.folder / "control.toml")
         self.start_agent()
         self.start_program("health", "puad.health", *self._config)
@@ -257,7 +267,6 @@ class Rig:
             process.kill()
             process.wait()
         self.processes.clear()
-        (self.folder / "bus").unlink(missing_ok=True)
         if self.root.is_mount():
             subprocess.run(["umount", "-l", self.root], check=True)
         shutil.rmtree(self.run, ignore_errors=True)
@@ -360,11 +369,23 @@ class Rig:
             argv, env=self.environment, capture_output=True, text=True, check=False, timeout=120
         )
 
+    def as_nobody(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user without rights."""
+        drop = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        return subprocess.run(
+            [*drop, *argv],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
     def status(self) -> dict[str, Any]:
-        """The status document."""
+        """The status document; empty while the daemon is not up."""
         done = self.puadctl("status", "--json")
         document: dict[str, Any] = json.loads(done.stdout)
-        return document
+        return document if done.returncode == 0 else {}
 
     def logs(self) -> str:
         """The end of every log."""
