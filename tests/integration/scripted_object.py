@@ -32,7 +32,7 @@ from gi.repository import Gio, GLib
 Step = dict[str, Any]
 
 
-def variant(signature: str, value: Any) -> GLib.Variant:  # noqa: ANN401 -- JSON values
+def variant(signature: str, value: Any) -> GLib.Variant:
     if signature == "aa{sv}":
         value = [{key: GLib.Variant(*pair) for key, pair in row.items()} for row in value]
     return GLib.Variant(signature, value)
@@ -55,10 +55,10 @@ class ScriptedObject:
             self.connection, name, Gio.BusNameOwnerFlags.NONE, None, None
         )
 
-    def get(self, *arguments: Any) -> GLib.Variant:  # noqa: ANN401 -- Gio's closure
+    def get(self, *arguments: Any) -> GLib.Variant:
         return variant(*self.properties[arguments[4]])
 
-    def call(self, *arguments: Any) -> None:  # noqa: ANN401 -- Gio's closure
+    def call(self, *arguments: Any) -> None:
         method, values, invocation = arguments[4:7]
         files = invocation.get_message().get_unix_fd_list()
         contents = [self.drain(file) for file in files.steal_fds()] if files else []
