@@ -18,6 +18,7 @@ from orchestrator_stub.services import Services
 from puad import __version__
 
 _STATIC: Final = Path(__file__).parent / "static"
+_PUBLISHED: Final = ("metadata", "targets")  # beside them lie releases that are not published yet
 
 
 def create_app(services: Services, release_folder: Path | None = None) -> FastAPI:
@@ -44,7 +45,9 @@ def create_app(services: Services, release_folder: Path | None = None) -> FastAP
     app.add_api_route("/healthz", healthz, methods=["GET"], tags=["health"])
     app.mount("/static", StaticFiles(directory=_STATIC))
     if release_folder is not None:
-        app.mount("/release", StaticFiles(directory=release_folder))
+        for part in _PUBLISHED:
+            files = StaticFiles(directory=release_folder / part, check_dir=False)
+            app.mount(f"/release/{part}", files)
     return app
 
 

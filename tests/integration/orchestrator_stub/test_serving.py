@@ -284,9 +284,10 @@ def release_url(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Any
     base = tmp_path_factory.mktemp("release")
     (base / "files" / "targets").mkdir(parents=True)
     (base / "files" / "targets" / "image.raw.zst").write_bytes(content)
-    (base / "files" / "empty").write_bytes(b"")
+    (base / "files" / "unpublished").mkdir()
+    (base / "files" / "unpublished" / "state").write_text("secret")
     (base / "files-secret").write_text("secret")
-    (base / "files" / "link").symlink_to(base / "files-secret")
+    (base / "files" / "targets" / "link").symlink_to(base / "files-secret")
     directory = new_directory(base / "data")
     with serving(directory, "--release-dir", str(base / "files")) as orchestrator:
         yield orchestrator.url + "release/"
@@ -337,7 +338,16 @@ def test_release_file_refuses_a_range_past_its_end(
 
 
 @pytest.mark.parametrize(
-    "path", ["absent", "targets/", "", "../data/secret.key", "%2e%2e/data/secret.key", "link"]
+    "path",
+    [
+        "absent",
+        "targets/",
+        "",
+        "../data/secret.key",
+        "targets/%2e%2e/unpublished/state",
+        "targets/link",
+        "unpublished/state",
+    ],
 )
 def test_release_service_gives_nothing_else(release_url: str, path: str) -> None:
     request = requests.Request("GET", release_url).prepare()
