@@ -8,6 +8,7 @@ image; each run publishes on a copy.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class ReleaseService:
     def publish(self, version: str, image: Path, kernel: Path) -> dict[str, Any]:
         """Add an image with its kernel, sign, publish: the answer of `add`."""
         options = ["--profile", PROFILE, "--version", version, "--level", _LEVEL]
+        options += ["--architecture", os.uname().machine]
         added = self._run("add", image, *options, "--linux", kernel, keyed=False)
         self._run("publish")
         release: dict[str, Any] = added["release"]

@@ -66,6 +66,13 @@ class World:
         name = f"{release.get('IMAGE_ID', '?')} {release.get('IMAGE_VERSION', '?')}"
         return f"slot {slot}: {name}" if slot else "nothing"
 
+    def puadctl(self, *words: str) -> None:
+        """Have an engineer at the node's console run puadctl, and show what it prints."""
+        done = self.node.puadctl(*words)
+        self.narration.say(f"node$ puadctl {' '.join(words)}")
+        for line in (done.stdout + done.stderr).splitlines():
+            self.narration.plain(f"            | {line}")
+
     def wait_for_report(self, *types: str) -> None:
         """Wait until the node is up and has reported one of these status types."""
         wait_for("the node to be up", self.node.booted_slot, _UPDATE_S)

@@ -19,7 +19,7 @@ from tests.demo.world import IMAGE_ENDING, World, named
 BEGINS_WITH = MENDED
 IMAGES = (MENDED, RESUMED)
 TITLE = "4  Resumption: puad is killed in mid-download"
-_SECONDS_FOR_ALL = 8
+_SECONDS_FOR_ALL = 6
 _KILLED_AT = 0.4
 
 
@@ -71,6 +71,7 @@ def play(world: World) -> None:
     )
     note("4 slot bytes", expected=world.image_hash(RESUMED), seen=world.slot_hash(RESUMED))
     note("4 update run", expected="Update completed", seen=world.server.runs()[0]["status"])
+    world.puadctl("history")
 
 
 def _kill(world: World, away: str, frames: list[Frame], ending: str) -> tuple[float, list[Frame]]:

@@ -13,7 +13,7 @@ IMAGES = (UPDATE, UNHEALTHY, MENDED)
 TITLE = (
     f"2  A rollback: {UNHEALTHY.version} has a health probe that fails; {MENDED.version} is mended"
 )
-WATCHED_S = 6
+WATCHED_S = 4
 _QUICK = "DOWNLOADED"  # the window is open, so the reboot follows at once
 
 
@@ -44,6 +44,7 @@ def play(world: World) -> None:
     left = "none left" if entry and entry.tries_left == 0 else str(entry)
     note(f"2 tries of slot {away}", expected="none left", seen=left)
 
+    world.puadctl("status")
     world.narration.say(f"watching for {WATCHED_S} s that it is not tried again")
     boots, runs = world.node.boots, len(world.server.runs())
     time.sleep(WATCHED_S)

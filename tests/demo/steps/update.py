@@ -11,7 +11,7 @@ from tests.demo.world import World, named
 BEGINS_WITH = START
 IMAGES = (START, UPDATE)
 TITLE = f"1  An update: {START.version} to {UPDATE.version}, as an operator sees it"
-WINDOW_IN_S = 12
+WINDOW_IN_S = 10
 WINDOW_S = 3600
 
 
@@ -28,6 +28,7 @@ def play(world: World) -> None:
     world.narration.say(f"operator: policy LATEST, window opens in {WINDOW_IN_S} s")
     world.server.link_latest()
     world.server.open_window(WINDOW_IN_S, WINDOW_S)
+    world.puadctl("check")
     wait_for("DOWNLOADED", lambda: watch.now.status_type == "DOWNLOADED", 120)
     if world.sabotage is Sabotage.SWAPPED_SLOT:
         _swap_sealed_slot(world)
@@ -44,6 +45,7 @@ def play(world: World) -> None:
     note("1 os-release in the mount", expected=f"slot b: {named(UPDATE)}", seen=world.running())
     note("1 slot bytes", expected=world.image_hash(UPDATE), seen=world.slot_hash(UPDATE))
     note("1 firmware", expected="b good, first", seen=world.firmware())
+    world.puadctl("slots")
 
 
 def _swap_sealed_slot(world: World) -> None:
