@@ -27,6 +27,7 @@ demo-stop: setup ## stop the server that `make demo KEEP=1` left up
 	@$(AS_ROOT) $(BIN)/python -m tests.demo --stop
 
 .PHONY: test
+test: export PUAD_SETUP_BROWSER := 1
 test: lint types imports pytest coverage ## everything that can be checked without a VM
 	@tail -n 3 build/test/pytest.log
 
@@ -54,6 +55,10 @@ pytest: setup ## unit, integration and browser tests, in two processes
 coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
 	$(BIN)/coverage report --include='puad/core/*' --fail-under=100 --show-missing --skip-covered
 	$(BIN)/coverage report --fail-under=90 --show-missing --skip-covered
+
+.PHONY: bench-smoke
+bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke
 
 .PHONY: clean
 clean: ## forget everything that was made, caches and .venv too

@@ -80,7 +80,9 @@ def _run_view(run: Run, trouble: PuadError | None) -> RunView | None:
     return RunView(
         id=goal.run_id,
         state=run.state.value,
-        image=ImageView(goal.offer.image_id, goal.offer.file_hash, goal.offer.url),
+        image=None
+        if goal.undo
+        else ImageView(goal.offer.image_id, goal.offer.file_hash, goal.offer.url),
         slot=goal.slot,
         tries=run.rules.tries,
         started_at=goal.started_at,

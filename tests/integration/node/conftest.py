@@ -6,39 +6,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.node.rig import PROFILE, Releases, Rig, make_image
-from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
-
-
-@dataclass
-class Fleet:
-    """What the nodes share: images, releases, the orchestrator."""
-
-    folder: Path
-    releases: Releases
-    orchestrator: Orchestrator
-    images: dict[str, Path]
-
-    def latest(self) -> str:
-        """A policy LATEST."""
-        return self.orchestrator.policy("LATEST")
-
-    def target(self, version: str) -> str:
-        """A policy TARGET for a version."""
-        return self.orchestrator.policy(
-            "TARGET", targetOsId=self.orchestrator.os_id(PROFILE, version)
-        )
-
-    def refresh(self) -> None:
-        """The OS resource manager looks now."""
-        path = "compute/operating_systems:refresh"
-        response = self.orchestrator.rest("POST", path, {})
-        assert response.status_code == 200, response.text
+from tests.integration.node.fleet import Fleet, running_fleet
+from tests.integration.node.rig import Releases, Rig, make_image
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +27,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     }
     for version in ("2.0", "3.0"):
         releases.publish(version, images[version])
-    options = ("--release-dir", str(releases.folder), "--release-root", str(trust))
-    with serving(new_directory(folder / "data"), *options) as orchestrator:
-        fleet = Fleet(folder, releases, orchestrator, images)
-        fleet.refresh()
+    with running_fleet(folder, releases, images) as fleet:
         yield fleet
 
 
@@ -67,12 +37,7 @@ def make_rig(fleet: Fleet, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
     made: list[Rig] = []
 
     def make(*, release_url: str = "", **changes: str) -> Rig:
-        folder = tmp_path / f"node{len(made)}"
-        folder.mkdir()
-        node = fleet.orchestrator.enrol(PROFILE, "1.0")
-        url = release_url or f"{fleet.orchestrator.url}release"
-        rig = Rig(folder, node, fleet.orchestrator, fleet.releases, url)
-        rig.provision(fleet.images["1.0"], **changes)
+        rig = fleet.node(tmp_path / f"node{len(made)}", release_url, **changes)
         made.append(rig)
         return rig
 

@@ -140,9 +140,14 @@ class Releases:
         return found
 
 
-def make_image(folder: Path, version: str, root_of_trust: Path, *, probe: str = "") -> Path:
-    """An erofs image of a version; with a required probe when there is one."""
+def make_image(
+    folder: Path, version: str, root_of_trust: Path, *, probe: str = "", base: Path | None = None
+) -> Path:
+    """An erofs image of a version, over a base; with a required probe when there is one."""
     tree, image = folder / f"tree-{version}", folder / f"{version}.raw"
+    if base is not None:
+        subprocess.run(["cp", "-al", base, tree], check=True)
+        (tree / "usr/lib/os-release").unlink()
     own = tree / "usr/lib/puad"
     (own / "probes.d/required").mkdir(parents=True)
     release = f'ID=edge\nIMAGE_ID="{PROFILE}"\nIMAGE_VERSION="{version}"\n'
@@ -169,6 +174,7 @@ class Rig:
     release_url: str
     booted: str = ""
     boots: int = 0
+    slot_bytes: int = SLOT_BYTES
     seen: list[str] = field(default_factory=list)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -213,9 +219,9 @@ class Rig:
             (self.folder / name).mkdir()
         for slot in "ab":
             with self.machine.slot_file(slot).open("wb") as file:
-                file.truncate(SLOT_BYTES)
-        with self.machine.slot_file("a").open("r+b") as slot_a:
-            slot_a.write(image.read_bytes())
+                file.truncate(self.slot_bytes)
+        with image.open("rb") as source, self.machine.slot_file("a").open("r+b") as slot_a:
+            shutil.copyfileobj(source, slot_a)
         boot_files = self.machine.disk / "firmware.d/a"
         boot_files.mkdir(parents=True)
         (boot_files / "linux").write_bytes(KERNEL)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.integration.client.hostile_server import Server, answer
 from tests.integration.download.range_server import RangeServer
-from tests.integration.node.conftest import Fleet
+from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import PROFILE, Releases, Rig, make_image
 
 MakeRig = Callable[..., Rig]

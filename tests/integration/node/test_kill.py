@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.node.conftest import Fleet
+from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import Rig
 
 GOOD = ["IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE", "IDLE"]

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.node.conftest import Fleet
+from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import PROFILE, Rig
 
 Window = Callable[..., None]

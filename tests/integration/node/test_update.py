@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.integration.node.conftest import Fleet
+from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import Rig
 
 Window = Callable[..., None]
