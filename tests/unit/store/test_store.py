@@ -140,7 +140,7 @@ class FailingSystem(System):
         self._call = call
         self._number = number
 
-    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - any system call
+    def __getattribute__(self, name: str) -> Any:
         if not name.startswith("_") and name == self._call:
             raise OSError(self._number, os.strerror(self._number))
         return super().__getattribute__(name)
