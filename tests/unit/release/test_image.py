@@ -16,7 +16,7 @@ from orchestrator_stub.release.inputs import opened
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("gz", gzip.compress(b"x" * 999), "gzip"),
+        ("gz", gzip.compress(b"x" * 999, mtime=0), "gzip"),
         ("zst", b"\x28\xb5\x2f\xfd" + bytes(99), "zstd"),
         ("xz", b"\xfd7zXZ\x00" + bytes(99), "xz"),
         ("disk", bytes(512) + b"EFI PART" + bytes(999), "whole disk"),
