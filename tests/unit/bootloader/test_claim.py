@@ -83,7 +83,7 @@ def test_claim_waits_for_a_mapping(slot: tuple[Path, Claimer]) -> None:
 
 def test_claim_of_a_file_lets_readers_in_and_is_broken_by_a_writer(file: Path) -> None:
     held = claim_file(file, writable=False)
-    file.read_bytes()
+    os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))
     assert held.is_held()
     with pytest.raises(BlockingIOError):
         os.open(file, os.O_WRONLY | os.O_NONBLOCK)
