@@ -44,8 +44,12 @@ types: setup ## mypy, strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
+.PHONY: setup-browser
+setup-browser:
+	@PUAD_SETUP_BROWSER=1 .ci/setup
+
 .PHONY: pytest
-pytest: setup ## unit, integration and browser tests, in two processes
+pytest: setup-browser ## unit, integration and browser tests, in two processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
 	$(AS_ROOT) $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
