@@ -2,7 +2,7 @@
 """Refusals of boot control in the words of the node: one `Code` for each D-Bus error.
 
 The word of the refusal (`NotSealed`) is kept as what the error happened on, so that a person finds
-it in docs/dbus.md.
+it in docs/boot-control.md.
 """
 
 from __future__ import annotations
