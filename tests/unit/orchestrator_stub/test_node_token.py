@@ -12,6 +12,7 @@ from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.node_token import NodeIdentity
 
 KEY = "k" * 64
+LIFETIME_S = 86_400
 IDENTITY = NodeIdentity(
     subject="11111111-2222-3333-4444-555555555555",
     project_uuid="aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
@@ -20,14 +21,14 @@ IDENTITY = NodeIdentity(
 
 
 def test_issued_token_names_its_host_project_and_time() -> None:
-    token = node_token.issue(KEY, IDENTITY, 60)
+    token = node_token.issue(KEY, IDENTITY, LIFETIME_S)
     assert node_token.verify(KEY, f"Bearer {token}") == IDENTITY
     assert node_token.verify(KEY, f"bearer  {token} ") == IDENTITY
 
 
 @pytest.mark.parametrize("flipped", [0, 40, -1])
 def test_changed_token_is_refused(flipped: int) -> None:
-    letters = list(node_token.issue(KEY, IDENTITY, 60))
+    letters = list(node_token.issue(KEY, IDENTITY, LIFETIME_S))
     # the last letter of a signature has two unused bits; A and the others differ in used ones
     letters[flipped] = "A" if letters[flipped] != "A" else "Q"
     with pytest.raises(OrchestratorError) as caught:
