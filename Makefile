@@ -57,6 +57,7 @@ pytest: setup-browser ## unit, integration and browser tests, in two processes
 
 .PHONY: coverage
 coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
+	@$(AS_ROOT) rm -f .coverage.*  # what a killed process has left half written
 	$(BIN)/coverage report --include='puad/core/*' --fail-under=100 --show-missing --skip-covered
 	$(BIN)/coverage report --fail-under=90 --show-missing --skip-covered
 
