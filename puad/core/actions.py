@@ -93,6 +93,11 @@ class Remember:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop what was kept on the disk for the resumption of a run that is done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Say something in the journal."""
 
@@ -111,6 +116,7 @@ Action = (
     | MarkGood
     | Reboot
     | Remember
+    | Forget
     | Announce
 )
 Actions = tuple[Action, ...]

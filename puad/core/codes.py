@@ -75,6 +75,7 @@ class Code(StrEnum):
     NEVER_HEALTHY = "never-healthy"
     NOT_TRIED = "not-tried"
     WRONG_IMAGE_BOOTED = "wrong-image-booted"
+    NO_VERDICT = "no-verdict"
     # the operator
     BUSY = "busy"
     CANCELLED = "cancelled"
@@ -247,6 +248,10 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     ),
     Code.WRONG_IMAGE_BOOTED: Explanation(
         "Set IMAGE_ID and IMAGE_VERSION in the image's os-release to the published ones.",
+        failure_reason=FailureReason.OS_COMMIT,
+    ),
+    Code.NO_VERDICT: Explanation(
+        "Somebody marked the slot good by hand, or the verdict is lost; check the node yourself.",
         failure_reason=FailureReason.OS_COMMIT,
     ),
     Code.BUSY: Explanation("Wait for the running update, or stop it with `puadctl cancel`."),

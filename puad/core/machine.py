@@ -5,7 +5,8 @@ Rules that hold for whoever drives it (design.md):
 
 1. Time and chance enter only inside events.
 2. The driver persists the new run before it performs the actions; every action is idempotent.
-3. After each start the first event is `Started`, made from facts on the machine.
+3. After each start no plan and no time is fed before `Started`, which is made from facts on the
+   machine; a call to the server that failed may come before it.
 4. A change of state is told to the server: every such step ends with `Ask`. Only when UPDATED has
    been taken, UP_TO_DATE waits for the next poll, so that whoever looks at the server sees UPDATED.
 5. Operator events are fed only when `puad.core.rules.operator.refusal` has nothing against them.
@@ -41,7 +42,18 @@ def step(run: Run, event: Event) -> tuple[Run, Actions]:
     after, actions = row.rule(run, event)
     if after.state not in row.targets:
         raise OutOfOrderError(f"{type(event).__name__} led from {run.state} to {after.state}")
-    told_by_next_poll = run.state is State.DONE and after.state is State.IDLE
-    if after.state is not run.state and not told_by_next_poll and Ask() not in actions:
+    if _is_news(run, after) and Ask() not in actions:
         actions = (*actions, Ask())
     return after, actions
+
+
+def _is_news(before: Run, after: Run) -> bool:
+    told_by_next_poll = before.state is State.DONE and after.state is State.IDLE
+    return (after.state is not before.state or begins(before, after)) and not told_by_next_poll
+
+
+def begins(before: Run, after: Run) -> bool:
+    """Whether another update run begins with this step."""
+    if after.goal is None:
+        return False
+    return before.goal is None or before.goal.run_id != after.goal.run_id

@@ -131,6 +131,7 @@ class Goal:
         asked_at: When the plan was asked for again before arming.
         armed_in: Boot id of the boot that armed the slot.
         reboot_at: When the reboot was asked for.
+        verdict_before: Boot id of the verdict that lay there when the run began: not about it.
     """
 
     run_id: str
@@ -146,6 +147,7 @@ class Goal:
     asked_at: datetime | None = None
     armed_in: str = ""
     reboot_at: datetime | None = None
+    verdict_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)

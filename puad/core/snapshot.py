@@ -93,6 +93,7 @@ def _dump_goal(goal: Goal) -> dict[str, Any]:
         "asked_at": _dump_time(goal.asked_at),
         "armed_in": goal.armed_in,
         "reboot_at": _dump_time(goal.reboot_at),
+        "verdict_before": goal.verdict_before,
     }
 
 
@@ -117,6 +118,7 @@ def _load_goal(document: Mapping[str, Any]) -> Goal | None:
         asked_at=_load_time(rest.get("asked_at")),
         armed_in=_text(rest.get("armed_in")),
         reboot_at=_load_time(rest.get("reboot_at")),
+        verdict_before=_text(rest.get("verdict_before")),
     )
 
 

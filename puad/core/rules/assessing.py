@@ -40,18 +40,23 @@ def assess(run: Run, facts: Facts, moment: Moment) -> tuple[Run, Actions]:
         if facts.image_id != goal.offer.image_id:
             text = f"Slot {goal.slot} runs image {facts.image_id}, not {goal.offer.image_id}"
             return failed(run, Cause(Code.WRONG_IMAGE_BOOTED, text, moment.now))
-        if verdict is not None and verdict.good:
-            return done(run)
-        return run, ()
+        if verdict is None:
+            # the verdict is written before anybody marks good, so none will come any more
+            text = f"Slot {goal.slot} was marked good, but there is no verdict on it"
+            return failed(run, Cause(Code.NO_VERDICT, text, moment.now))
+        return done(run) if verdict.good else failed(run, cause_of(goal, facts, moment.now))
     if verdict is not None and not verdict.good and not _has_fallback(facts):
         return failed(run, cause_of(goal, facts, moment.now))
     return run, ()
 
 
 def verdict_on(goal: Goal, facts: Facts) -> Verdict | None:
-    """The verdict on the goal's image, when the one on disk is about it."""
+    """The verdict on the goal's slot, when the one on disk is about this run.
+
+    Not its time but its boot tells: a node without a clock of its own writes it long ago.
+    """
     verdict = facts.verdict
-    if verdict is None or verdict.slot != goal.slot or verdict.finished_at < goal.started_at:
+    if verdict is None or verdict.slot != goal.slot or verdict.boot_id == goal.verdict_before:
         return None
     return verdict
 

@@ -26,6 +26,8 @@ from puad.core.rules.waiting import hear
 from puad.core.run import Cause, Run, State
 from puad.core.table import on, stay
 
+_NO_ANSWER = {Code.BOOT_CONTROL_ABSENT, Code.BOOT_CONTROL_TIMEOUT}
+
 
 @on(State.ARMED, Armed)
 def armed(run: Run, event: Armed) -> tuple[Run, Actions]:
@@ -37,18 +39,22 @@ def armed(run: Run, event: Armed) -> tuple[Run, Actions]:
     return run.with_goal(reboot_at=event.moment.now), (Ask(), Reboot(goal.run_id, reason))
 
 
-@on(State.ARMED, Failed, to={State.FAILED})
+@on(State.ARMED, Failed, to={State.FAILED, State.DOWNLOADING})
 def could_not_reboot(run: Run, event: Failed) -> tuple[Run, Actions]:
     """Neither armed nor rebooted: the slot is disarmed again.
 
     A reboot call that got no answer is no failure yet: boot control may have gone down with the
-    rest of the node. When it has not, `still_up` ends the run.
+    rest of the node. When it has not, `still_up` ends the run. A slot that could not be armed for
+    a reason that may pass, such as a lost seal, is brought and sealed again.
     """
     goal = goal_of(run)
     if event.run_id != goal.run_id or event.step not in {Step.ARM, Step.MARK, Step.REBOOT}:
         return run, ()
-    if event.step is Step.REBOOT and event.transient:
+    if event.step is Step.REBOOT and event.code in _NO_ANSWER:
         return run, ()
+    if event.step is Step.ARM and event.transient and goal.attempts < run.rules.attempts:
+        pause = event.moment.now + run.rules.pause_after(goal.attempts)
+        return replace(run, state=State.DOWNLOADING).with_goal(retry_at=pause), ()
     return failed(run, Cause(event.code, event.text, event.moment.now), *_undone(run))
 
 

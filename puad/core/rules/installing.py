@@ -121,7 +121,8 @@ def seal_may_be_broken(run: Run, event: Looked) -> tuple[Run, Actions]:
     goal = goal_of(run)
     run = replace(run, facts=event.facts)
     slot = event.facts.slot(goal.slot)
-    if slot is not None and slot.sealed:
+    before_the_seal = goal.asked_at is not None and event.moment.now < goal.asked_at
+    if before_the_seal or (slot is not None and slot.sealed):
         return run, ()
     again = replace(run, state=State.DOWNLOADING)
     return again, (Install(goal),)
@@ -139,7 +140,9 @@ def arm_when_allowed(run: Run, moment: Moment) -> tuple[Run, Actions]:
         return _report_short_window(run, moment)
     goal = goal_of(run)
     if goal.from_folder or not passed(run.plan.answered_at, moment.now, FRESH):
-        return arm(run)
+        noticed, notices = _report_short_window(run, moment)
+        after, actions = arm(noticed)
+        return after, (*notices, *actions)
     if goal.asked_at is None or passed(goal.asked_at, moment.now, _ASK_AGAIN):
         return run.with_goal(asked_at=moment.now), (Ask(),)
     return run, ()
@@ -183,11 +186,12 @@ def _report_short_window(run: Run, moment: Moment) -> tuple[Run, Actions]:
     window = open_window(run.plan.schedules, moment.now)
     if not moment.clock_trusted or window is None or run.short_window == window.start:
         return run, ()
-    if not run.booted_is_good or _long_enough(run, window, moment):
+    if goal_of(run).by_operator or _long_enough(run, window, moment):
         return run, ()
+    what = "is used, because all of it is left" if _whole(window, moment) else "is not used"
     text = (
-        f"The window that opened at {window.start:%Y-%m-%d %H:%M} UTC has less than "
-        f"{_needed(run).total_seconds():.0f} s left; the image waits for the next one"
+        f"The window that opened at {window.start:%Y-%m-%d %H:%M} UTC {what}: less than "
+        f"{_needed(run).total_seconds():.0f} s of it are left"
     )
     return replace(run, short_window=window.start), (Announce(Notice.WINDOW_TOO_SHORT, text),)
 

@@ -6,11 +6,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from puad.core.actions import Action, Actions, Announce, Disarm, Notice, Remember, StopInstall
+from puad.core.actions import (
+    Action,
+    Actions,
+    Announce,
+    Disarm,
+    Forget,
+    Notice,
+    Remember,
+    StopInstall,
+)
 from puad.core.errors import EXPLANATIONS, Code
 from puad.core.events import Moment
 from puad.core.run import Cause, Goal, Quarantined, Run, State
 from puad.core.version import compare_versions
+
+MOST_QUARANTINED = 64
+"""How many images a node keeps in quarantine; the oldest goes first."""
 
 
 def goal_of(run: Run) -> Goal:
@@ -33,7 +45,7 @@ def done(run: Run) -> tuple[Run, Actions]:
         retry_at=None,
         told=False,
     )
-    return after, (Remember(after),)
+    return after, (Remember(after), Forget())
 
 
 def rolled_back(run: Run, cause: Cause) -> tuple[Run, Actions]:
@@ -45,7 +57,8 @@ def rolled_back(run: Run, cause: Cause) -> tuple[Run, Actions]:
         run,
         state=State.ROLLED_BACK,
         cause=cause,
-        quarantine=(*others, entry),
+        quarantine=(*others, entry)[-MOST_QUARANTINED:],
+        installed=None if run.installed == goal.offer else run.installed,
         download_at=None,
         retry_at=None,
         told=False,

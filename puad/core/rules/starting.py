@@ -17,6 +17,7 @@ from puad.core.rules.assessing import assess, cause_of, verdict_on
 from puad.core.rules.booting import arm_again
 from puad.core.rules.installing import window_allows
 from puad.core.rules.outcomes import failed, goal_of, rolled_back
+from puad.core.rules.waiting import left_armed
 from puad.core.run import Cause, Goal, Run, State
 from puad.core.table import on
 
@@ -25,7 +26,15 @@ from puad.core.table import on
 def started_in_idle(run: Run, event: Started) -> tuple[Run, Actions]:
     """Nothing was on its way, or the store that knew of it is lost."""
     run = _with_facts(run, event)
-    return rebuild(run, event) if event.store_lost else (run, ())
+    if event.store_lost:
+        return rebuild(run, event)
+    left = _left_behind(run, event.facts)
+    if left is None or run.installed is None:
+        return run, ()
+    goal = replace(_lost_goal(left, event.facts, event.moment), offer=run.installed)
+    text = f"Slot {left.name} was good once, but the boot loader went back from it"
+    cause = Cause(Code.NEVER_HEALTHY, text, event.moment.now)
+    return rolled_back(replace(run, goal=goal), cause)
 
 
 @on(State.ROLLED_BACK, Started)
@@ -41,7 +50,7 @@ def started_in_failed(run: Run, event: Started) -> tuple[Run, Actions]:
     goal = goal_of(run)
     if goal.armed_in and not goal.undo and event.facts.booted_slot == goal.slot:
         return _in_new_slot(replace(run, cause=None, held=""), event.facts, event.moment)
-    return run, ()
+    return run, left_armed(run, event.facts)
 
 
 @on(State.DONE, Started, to={State.ROLLED_BACK})
@@ -134,6 +143,15 @@ def rebuild(run: Run, event: Started) -> tuple[Run, Actions]:
     return run, ()
 
 
+def _left_behind(run: Run, facts: Facts) -> Slot | None:
+    """The slot of the image that was installed last, when the boot loader has left it."""
+    slot, installed = facts.inactive, run.installed
+    if slot is None or installed is None or installed.image_id != slot.image_id:
+        return None
+    left = slot.assessment is Assessment.BAD or _was_tried(slot)
+    return slot if left and facts.image_id != slot.image_id else None
+
+
 def _with_facts(run: Run, event: Started) -> Run:
     return replace(run, facts=event.facts, rules=event.rules)
 
@@ -167,13 +185,11 @@ def _restarted_before_the_reboot(run: Run, event: Started) -> tuple[Run, Actions
 
 def _lost_goal(slot: Slot, facts: Facts, moment: Moment) -> Goal:
     image_id = facts.image_id if slot.name == facts.booted_slot else slot.image_id
-    verdict = facts.verdict
-    began = verdict.finished_at if verdict is not None else moment.now
     return Goal(
         run_id=f"{moment.now:%Y%m%dT%H%M%SZ}-rebuilt",
         offer=Offer(url="", image_id=image_id, file_hash="", profile_name=facts.profile),
         slot=slot.name,
-        started_at=min(began, moment.now),
+        started_at=moment.now,
     )
 
 

@@ -9,7 +9,7 @@ from puad.core.actions import Actions, Announce, Disarm, Install, Notice
 from puad.core.decision import Decision, decide
 from puad.core.download_time import download_time
 from puad.core.events import Answered, Armed, Failed, Looked, Moment, NotAnswered, Sealed, Ticked
-from puad.core.model import Offer
+from puad.core.model import Facts, Offer
 from puad.core.run import DownloadTime, Goal, Run, State
 from puad.core.table import on, stay
 from puad.core.windows import next_window
@@ -51,6 +51,7 @@ def begin(
         by_operator=by_operator,
         from_folder=from_folder,
         attempts=1,
+        verdict_before=run.facts.verdict.boot_id if run.facts.verdict else "",
     )
     after = replace(
         run,
@@ -77,7 +78,7 @@ def consider(run: Run, moment: Moment) -> tuple[Run, Actions]:
         return replace(run, download_at=None), ()
     if not (run.told and run.booted_is_good and moment.clock_trusted):
         return run, ()
-    if run.retry_at is not None and moment.now < run.retry_at:
+    if _must_pause(run, offer, moment):
         return run, ()
     window = next_window(run.plan.schedules, moment.now)
     if window is None:
@@ -101,16 +102,27 @@ def consider(run: Run, moment: Moment) -> tuple[Run, Actions]:
     return begin(run, offer, moment)
 
 
+def _must_pause(run: Run, offer: Offer, moment: Moment) -> bool:
+    """The pause after a run that failed on the way is for its own image alone."""
+    same = run.goal is not None and run.goal.offer.file_hash == offer.file_hash
+    return same and run.retry_at is not None and moment.now < run.retry_at
+
+
 def hear(run: Run, event: Answered) -> tuple[Run, Actions]:
     """Take the server's answer into the run: the plan, and what the operator released there."""
     released = tuple(
         entry for entry in run.quarantine if entry.file_hash not in event.clear_quarantine
     )
-    actions: Actions = ()
-    if len(released) < len(run.quarantine):
-        text = "The operator cleared the quarantine at the server"
-        actions = (Announce(Notice.QUARANTINE_CLEARED, text),)
-    return replace(run, plan=event.plan, quarantine=released), actions
+    held = "" if run.held in event.clear_quarantine else run.held
+    heard = replace(run, plan=event.plan, quarantine=released, held=held)
+    if not _was_released(run, heard):
+        return heard, ()
+    text = "The operator cleared the quarantine at the server"
+    return heard, (Announce(Notice.QUARANTINE_CLEARED, text),)
+
+
+def _was_released(before: Run, heard: Run) -> bool:
+    return len(heard.quarantine) < len(before.quarantine) or heard.held != before.held
 
 
 @on(State.IDLE, Answered, to={State.DOWNLOADING})
@@ -128,7 +140,7 @@ def answered_after_a_run(run: Run, event: Answered) -> tuple[Run, Actions]:
     final = StatusType.UPDATED if run.state is State.DONE else StatusType.FAILED
     if event.taken is final and run.goal is not None and event.taken_run == run.goal.run_id:
         heard = replace(heard, told=True)
-    if heard.told and (run.state is State.DONE or len(heard.quarantine) < len(run.quarantine)):
+    if heard.told and (run.state is State.DONE or _was_released(run, heard)):
         heard = replace(heard, state=State.IDLE, goal=None, cause=None)
     after, actions = consider(heard, event.moment)
     return after, (*notices, *actions)
@@ -142,8 +154,21 @@ def ticked(run: Run, event: Ticked) -> tuple[Run, Actions]:
 
 @on(WAITING, Looked)
 def looked(run: Run, event: Looked) -> tuple[Run, Actions]:
-    """The facts are kept for the next decision."""
-    return replace(run, facts=event.facts), ()
+    """The facts are kept for the next decision; what failed must not stay armed."""
+    return replace(run, facts=event.facts), left_armed(run, event.facts)
+
+
+def left_armed(run: Run, facts: Facts) -> Actions:
+    """Disarm again what is still the boot target of a run that has failed.
+
+    The first `Disarm` may have been lost: the power was cut, or boot control did not answer.
+    """
+    goal = run.goal
+    if run.state is not State.FAILED or goal is None or goal.undo or not goal.armed_in:
+        return ()
+    if facts.booted_slot == goal.slot or facts.primary_slot != goal.slot:
+        return ()
+    return (Disarm(goal.run_id, goal.slot),)
 
 
 @on(WAITING, Sealed)

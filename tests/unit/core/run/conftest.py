@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class World:
         return replace(Moment(self.now), **changes)
 
     def facts(
-        self, booted: str = "a", image_id: str = "1", boot_id: str = "boot-1", **b: object
+        self, booted: str = "a", image: str = "1", boot_id: str = "boot-1", **b: Any
     ) -> Facts:
         slots = (
             Slot("a", SlotState.BOOTED, Assessment.GOOD, size_bytes=1 << 30, image_id="1"),
@@ -49,7 +50,7 @@ class World:
                 Slot("b", SlotState.INACTIVE, Assessment.INDETERMINATE, size_bytes=1 << 30), **b
             ),
         )
-        return Facts(boot_id, booted, "a", image_id, "edge", slots)
+        return Facts(boot_id, booted, "a", image, "edge", slots)
 
     def in_b(self, **b: object) -> Facts:
         """The new slot is booted, in its first try."""

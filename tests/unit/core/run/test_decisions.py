@@ -68,15 +68,82 @@ def test_rolled_back_image_is_quarantined_once_and_not_begun_again(world: Any) -
 
 @pytest.mark.parametrize(
     ("change", "value"),
-    [("told", False), ("held", "2" * 64), ("floor", "3"), ("retry_at", "later")],
+    [("told", False), ("held", "2" * 64), ("floor", "3")],
 )
 def test_nothing_begins_while_something_forbids_it(world: Any, change: str, value: Any) -> None:
-    value = world.now + timedelta(seconds=1) if value == "later" else value
     run = world.run(State.IDLE, plan=world.plan(world.window()), **{change: value})
 
     after, actions = step(run, Ticked(world.moment()))
 
     assert (after.state, actions) == (State.IDLE, ())
+
+
+def test_pause_after_a_failure_is_for_its_own_image(world: Any) -> None:
+    later = world.now + timedelta(seconds=1)
+    run = world.run(State.FAILED, plan=world.plan(world.window()), retry_at=later)
+    other = replace(run, plan=Plan(world.other, world.window(), world.now))
+
+    assert step(run, Ticked(world.moment()))[0].state is State.FAILED
+    assert step(other, Ticked(world.moment()))[0].state is State.DOWNLOADING
+
+
+def test_verdict_counts_by_its_boot_and_not_by_its_time(world: Any) -> None:
+    long_ago = replace(world.verdict(good=True), finished_at=world.now - timedelta(days=9999))
+    facts = replace(world.in_b(assessment=Assessment.GOOD), verdict=long_ago)
+    run = world.run(State.ASSESSING)
+
+    counted, _ = step(run, Looked(world.moment(), facts))
+    old, _ = step(run.with_goal(verdict_before="boot-2"), Looked(world.moment(), facts))
+
+    assert counted.state is State.DONE
+    assert old.cause is not None
+    assert (old.state, old.cause.code) == (State.FAILED, Code.NO_VERDICT)
+
+
+def test_begun_run_remembers_the_verdict_that_lay_there(world: Any) -> None:
+    facts = replace(world.facts(), verdict=world.verdict(good=False))
+
+    begun, _ = step(world.run(State.IDLE, facts=facts), RunAsked(world.moment()))
+
+    assert goal_of(begun).verdict_before == "boot-2"
+
+
+def test_release_at_the_server_lets_a_held_image_go(world: Any) -> None:
+    run = world.run(State.FAILED, held=world.offer.file_hash)
+    answer = Answered(
+        world.moment(),
+        world.plan(),
+        StatusType.FAILED,
+        "run-1",
+        clear_quarantine=(world.offer.file_hash,),
+    )
+
+    after, _ = step(run, answer)
+
+    assert (after.state, after.held) == (State.IDLE, "")
+
+
+def test_quarantine_is_bounded_and_the_oldest_goes_first(world: Any) -> None:
+    full = tuple(Quarantined(f"{n:064}", str(n), world.cause()) for n in range(64))
+    facts = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)
+
+    after, _ = step(
+        world.run(State.ARMED, quarantine=full), Started(world.moment(), facts, Rules())
+    )
+
+    assert len(after.quarantine) == 64
+    assert after.quarantined(world.offer) is not None
+
+
+def test_image_that_was_left_is_quarantined_once(world: Any) -> None:
+    facts = world.facts(assessment=Assessment.BAD, image_id="2")
+    started = Started(world.moment(), facts, Rules())
+
+    left, _ = step(world.run(State.IDLE, installed=world.offer), started)
+    released, _ = step(left, RetryAsked(world.moment()))
+    again, _ = step(released, started)
+
+    assert (left.state, again.state) == (State.ROLLED_BACK, State.IDLE)
 
 
 def test_nothing_begins_on_an_untrusted_clock(world: Any) -> None:
@@ -175,7 +242,9 @@ def test_window_must_have_enough_left(
     again, once = step(after, Ticked(world.moment()))
 
     told = [a for a in (*actions, *once) if isinstance(a, Announce)]
-    assert (after.state is State.ARMED, len(told)) == (armed, 0 if armed else 1)
+    short = boot_s > 0 or 0 < left_s < 600
+    enough = (left_s, boot_s) == (4000, 900)
+    assert (after.state is State.ARMED, len(told)) == (armed, int(short and not enough))
     assert all(a.notice is Notice.WINDOW_TOO_SHORT for a in told)
     assert again.state is after.state or armed
 

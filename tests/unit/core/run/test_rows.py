@@ -16,6 +16,7 @@ from puad.core.actions import (
     Arm,
     Ask,
     Disarm,
+    Forget,
     Install,
     Look,
     MarkBad,
@@ -266,6 +267,7 @@ CASES: list[Case] = [
         Remember,
         Announce,
         Install,
+        Ask,
     ),
     case("facts", S.DOWNLOADING, Looked, plain(S.DOWNLOADING, Looked), S.DOWNLOADING),
     case("offline", S.DOWNLOADING, NotAnswered, plain(S.DOWNLOADING, NotAnswered), S.DOWNLOADING),
@@ -330,6 +332,49 @@ CASES: list[Case] = [
         S.ARMED,
         Failed,
         given(lambda w, m: (w.run(S.ARMED), fails(Step.ARM, Code.ARM_REFUSED)(m, "run-1"))),
+        S.FAILED,
+        Disarm,
+        Remember,
+        Ask,
+    ),
+    case(
+        "cannot be armed now",
+        S.ARMED,
+        Failed,
+        given(
+            lambda w, m: (
+                w.run(S.ARMED).with_goal(attempts=1),
+                fails(Step.ARM, Code.BOOT_CONTROL_TIMEOUT, transient=True)(m, "run-1"),
+            )
+        ),
+        S.DOWNLOADING,
+        Ask,
+    ),
+    case(
+        "cannot be armed too often",
+        S.ARMED,
+        Failed,
+        given(
+            lambda w, m: (
+                w.run(S.ARMED).with_goal(attempts=8),
+                fails(Step.ARM, Code.BOOT_CONTROL_TIMEOUT, transient=True)(m, "run-1"),
+            )
+        ),
+        S.FAILED,
+        Disarm,
+        Remember,
+        Ask,
+    ),
+    case(
+        "reboot is refused",
+        S.ARMED,
+        Failed,
+        given(
+            lambda w, m: (
+                w.run(S.ARMED),
+                fails(Step.REBOOT, Code.REBOOT_FAILED, transient=True)(m, "run-1"),
+            )
+        ),
         S.FAILED,
         Disarm,
         Remember,
@@ -410,6 +455,7 @@ CASES: list[Case] = [
         ),
         S.DONE,
         Remember,
+        Forget,
         Ask,
     ),
     case(
@@ -429,7 +475,25 @@ CASES: list[Case] = [
         S.ASSESSING,
         Looked,
         given(lambda w, m: (w.run(S.ASSESSING), Looked(m, w.in_b(assessment=Assessment.GOOD)))),
+        S.FAILED,
+        Remember,
+        Ask,
+    ),
+    case(
+        "marked good over a bad verdict",
         S.ASSESSING,
+        Looked,
+        given(
+            lambda w, m: (
+                w.run(S.ASSESSING),
+                Looked(
+                    m, replace(w.in_b(assessment=Assessment.GOOD), verdict=w.verdict(good=False))
+                ),
+            )
+        ),
+        S.FAILED,
+        Remember,
+        Ask,
     ),
     case(
         "not the image that was promised",
@@ -701,7 +765,60 @@ CASES: list[Case] = [
         ),
         S.DONE,
         Remember,
+        Forget,
         Ask,
+    ),
+    case(
+        "still armed although it failed",
+        S.FAILED,
+        Started,
+        given(
+            lambda w, m: (
+                w.run(S.FAILED),
+                Started(m, replace(w.facts(tries_left=2), primary_slot="b"), Rules()),
+            )
+        ),
+        S.FAILED,
+        Disarm,
+    ),
+    case(
+        "still armed although it failed",
+        S.FAILED,
+        Looked,
+        given(
+            lambda w, m: (
+                w.run(S.FAILED),
+                Looked(m, replace(w.facts(tries_left=2), primary_slot="b")),
+            )
+        ),
+        S.FAILED,
+        Disarm,
+    ),
+    case(
+        "left long after it was done",
+        S.IDLE,
+        Started,
+        given(
+            lambda w, m: (
+                w.run(S.IDLE, installed=w.offer),
+                Started(m, w.facts(assessment=Assessment.BAD, image_id="2"), Rules()),
+            )
+        ),
+        S.ROLLED_BACK,
+        Remember,
+        Ask,
+    ),
+    case(
+        "looked before the seal",
+        S.STAGED,
+        Looked,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED).with_goal(asked_at=w.now + timedelta(milliseconds=1)),
+                Looked(m, w.facts()),
+            )
+        ),
+        S.STAGED,
     ),
     # straight to an end, from a start in the new slot
     *(
@@ -721,6 +838,7 @@ CASES: list[Case] = [
             ),
             S.DONE,
             Remember,
+            Forget,
             Ask,
         )
         for s in (S.DOWNLOADING, S.STAGED, S.ARMED, S.ASSESSING)
