@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration: TOML drop-ins of the image, the integrator and the node, made into settings.
 
-Three steps, one module each: *fragments* are read from disk, *merged* into one input for each key,
-and *validated* into `Settings`. The folders are read in the order of `STANDARD_DIRS`; later wins.
+Four steps, one module each: *fragments* are read from disk, held to the *scope* of their folder,
+*merged* into one input for each key, and *validated* into `Settings`. The folders are read in the
+order of `STANDARD_DIRS`; later wins.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 from puad.config.fragments import read_folder
 from puad.config.limits import Limits
 from puad.config.merge import merge
+from puad.config.scope import EVERYTHING, STANDARD, Scope, admitted
 from puad.config.settings import (
     HealthSettings,
     NodeSettings,
@@ -44,12 +46,7 @@ __all__ = [
     "load",
 ]
 
-STANDARD_DIRS: Final = (
-    Path("/usr/lib/puad/config.d"),
-    Path("/run/puad/config.d"),
-    Path("/etc/puad/config.d"),
-    Path("/var/lib/puad/node.d"),
-)
+STANDARD_DIRS: Final = tuple(STANDARD)
 DEFAULT_ORIGIN: Final = "default"
 
 
@@ -78,16 +75,21 @@ class Loaded:
             yield Entry(name, str(shown) if isinstance(shown, Path) else shown, origin)
 
 
-def load(dirs: Sequence[Path] = STANDARD_DIRS) -> Loaded:
+def load(dirs: Sequence[Path] = STANDARD_DIRS, scopes: Mapping[Path, Scope] = STANDARD) -> Loaded:
     """Read and validate the configuration.
 
     Args:
         dirs: The folders with fragments; a later one wins.
+        scopes: What the fragments of a folder may say; of one that is not listed, everything.
 
     Raises:
         ConfigError: `CONFIG_INVALID`, naming the file, the key and what is allowed.
     """
-    inputs = merge(fragment for folder in dirs for fragment in read_folder(folder))
+    inputs = merge(
+        admitted(fragment, scopes.get(folder, EVERYTHING))
+        for folder in dirs
+        for fragment in read_folder(folder)
+    )
     settings = validate(inputs)
     origins = {
         f"{section}.{key}": inputs[section, key].origin

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validate: settings out of merged inputs, by the kinds in the types of the dataclasses.
 
-An unknown section or key is an error, never ignored: a misspelt key would silently leave a node on
-a default. The message names the file, the key and what is allowed.
+An unknown section or key is an error: a misspelt key would silently leave a node on a default. The
+message names the file, the key and what is allowed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def validate(inputs: Mapping[tuple[str, str], Input]) -> Settings:
     """
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for (section, key), given in inputs.items():
-        values[section][key] = _read(_kind(section, key, given.origin), f"{section}.{key}", given)
+        if why := unknown(section, key):
+            raise ConfigError(Code.CONFIG_INVALID, why, on=given.origin)
+        values[section][key] = _read(KINDS[section][key], f"{section}.{key}", given)
     settings = Settings(**{name: SECTIONS[name](**part) for name, part in values.items()})
     for holds, key, asked in _RULES:
         if not holds(settings):
@@ -86,15 +88,14 @@ def validate(inputs: Mapping[tuple[str, str], Input]) -> Settings:
     return settings
 
 
-def _kind(section: str, key: str, origin: str) -> Kind:
+def unknown(section: str, key: str | None = None) -> str:
+    """Why a name is not known, in words, with what may have been meant; empty when it is known."""
     if section not in KINDS:
-        hint = _did_you_mean(section, KINDS)
-        raise ConfigError(Code.CONFIG_INVALID, f"there is no section [{section}]{hint}", on=origin)
-    if key not in KINDS[section]:
-        hint = _did_you_mean(key, KINDS[section]) or _elsewhere(key)
-        what = f"there is no key {key} in [{section}]{hint}"
-        raise ConfigError(Code.CONFIG_INVALID, what, on=origin)
-    return KINDS[section][key]
+        return f"there is no section [{section}]{_did_you_mean(section, KINDS)}"
+    if key is None or key in KINDS[section]:
+        return ""
+    hint = _did_you_mean(key, KINDS[section]) or _elsewhere(key)
+    return f"there is no key {key} in [{section}]{hint}"
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
