@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal: what puad tells the node's operator, and what it tells the service manager.
+"""The journal: what puad tells the node's operator.
 
 The steps of an update go to the journal natively: each kind of entry has a constant MESSAGE_ID, to
 filter and to explain it by (`journalctl -x`, systemd/puad.catalog), and carries the run, its state,
@@ -16,12 +16,10 @@ import time
 from enum import StrEnum
 from typing import Final
 
-import systemd.daemon
 import systemd.journal
 
 _IDENTIFIER: Final = "puad"
 _MAX_TEXT: Final = 4096
-_USEC: Final = 1_000_000
 _FORMAT: Final = "%(asctime)s %(levelname)s %(module)s: %(message)s"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _NOTICE: Final = 5  # between INFO and WARNING; `logging` has no word for it
@@ -140,41 +138,6 @@ def under_journal() -> bool:
     except (OSError, ValueError):
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"
-
-
-def notify(
-    *, ready: bool = False, status: str = "", watchdog: bool = False, stopping: bool = False
-) -> bool:
-    """Tell the service manager how this service is (sd_notify(3)).
-
-    Args:
-        ready: It has started and serves.
-        status: What it is doing, in one line.
-        watchdog: It is alive.
-        stopping: It has begun to stop.
-
-    Returns:
-        Whether there was a service manager to tell.
-    """
-    words = {
-        "READY=1": ready,
-        f"STATUS={' '.join(status.split())[:_MAX_TEXT]}": bool(status),
-        "WATCHDOG=1": watchdog,
-        "STOPPING=1": stopping,
-    }
-    try:
-        return bool(systemd.daemon.notify("\n".join(word for word, said in words.items() if said)))
-    except OSError as error:
-        _log.warning("the service manager does not take messages: %s", error.strerror)
-        return False
-
-
-def watchdog_interval_s() -> float | None:
-    """How often the service manager expects `notify(watchdog=True)`; None when it does not."""
-    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return None
-    usec = os.environ.get("WATCHDOG_USEC", "")
-    return int(usec) / _USEC if usec.isascii() and usec.isdigit() and int(usec) else None
 
 
 def _utc_formatter() -> logging.Formatter:

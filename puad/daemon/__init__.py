@@ -18,7 +18,8 @@ from puad.core.errors import Code, ConfigError, OperatorError
 from puad.daemon.daemon import Daemon
 from puad.daemon.parts import Parts
 from puad.effects.watch import Watch
-from puad.journal import MessageId, lifecycle, notify, setup_logging
+from puad.journal import MessageId, lifecycle, setup_logging
+from puad.service_manager import notify
 from puad.system_bus import connect, disconnect
 
 __all__ = ["main"]

@@ -45,9 +45,10 @@ from puad.daemon.parts import Parts, rules_of
 from puad.daemon.view import status_view
 from puad.daemon.workers import Post
 from puad.effects.watch import Progress, Watch
-from puad.journal import MessageId, lifecycle, notify
+from puad.journal import MessageId, lifecycle
 from puad.render import HistoryView, StatusView, one_line, status_document
 from puad.service import AgentObject, Reply
+from puad.service_manager import notify
 
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 30.0

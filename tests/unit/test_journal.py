@@ -3,10 +3,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -174,58 +172,3 @@ def test_catalog_explains_each_message_id_once() -> None:
 def test_catalog_names_only_fields_that_entries_carry() -> None:
     named = set(re.findall("@([A-Z_]+)@", _CATALOG.read_text(encoding="utf-8")))
     assert named <= {"PUAD_RUN_ID", "PUAD_STATE", "PUAD_SLOT", "PUAD_IMAGE_ID"}
-
-
-@pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """The service manager's end of sd_notify."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(30)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        yield listener
-
-
-def test_notify_sends_all_words_in_one_message(manager: socket.socket) -> None:
-    assert journal.notify(ready=True, status="two\nlines", watchdog=True, stopping=True)
-    assert manager.recv(4096) == b"READY=1\nSTATUS=two lines\nWATCHDOG=1\nSTOPPING=1"
-
-
-def test_notify_status_cannot_smuggle_another_word(manager: socket.socket) -> None:
-    journal.notify(status="idle\nMAINPID=1")
-    assert manager.recv(4096) == b"STATUS=idle MAINPID=1"
-
-
-def test_notify_without_service_manager_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    assert not journal.notify(ready=True)
-
-
-def test_notify_with_a_service_manager_that_is_gone_does_not_stop_the_caller(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
-    assert not journal.notify(ready=True)
-    assert "does not take messages" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("pid", "usec", "expected"),
-    [
-        ("own", "30000000", 30.0),
-        ("", "500000", 0.5),
-        ("1", "30000000", None),
-        ("own", "", None),
-        ("own", "0", None),
-        ("own", "-1", None),
-        ("own", "soon", None),
-    ],
-)
-def test_watchdog_interval_is_what_the_service_manager_asks_of_this_process(
-    monkeypatch: pytest.MonkeyPatch, pid: str, usec: str, expected: float | None
-) -> None:
-    monkeypatch.delenv("WATCHDOG_PID", raising=False)
-    if pid:
-        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)
-    monkeypatch.setenv("WATCHDOG_USEC", usec)
-    assert journal.watchdog_interval_s() == expected
