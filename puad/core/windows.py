@@ -65,19 +65,6 @@ def next_window(schedules: Schedules, now: datetime) -> Window | None:
     return _window_at(openings, _bounded(now)) or _first_from(openings, _bounded(now))
 
 
-def next_opening(schedules: Schedules, now: datetime) -> Window | None:
-    """The first window that opens after now, whether or not one is open; None when none will.
-
-    Raises:
-        WireError: When a repeated schedule has invalid cron fields.
-    """
-    openings = _read(schedules)
-    window = _window_at(openings, _bounded(now))
-    if window is None:
-        return _first_from(openings, _bounded(now))
-    return None if window.end is None else _first_from(openings, window.end)
-
-
 def time_left(window: Window, now: datetime) -> timedelta | None:
     """How much of a window is still to come; None when it has no end."""
     if window.end is None:

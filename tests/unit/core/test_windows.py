@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from puad.core.errors import WireError
 from puad.core.model import RepeatedSchedule, Schedules, SingleSchedule, Window
-from puad.core.windows import LOOK_DAYS, next_opening, next_window, open_window, time_left
+from puad.core.windows import LOOK_DAYS, next_window, open_window, time_left
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,14 +61,12 @@ def test_open_window_without_schedules_is_none() -> None:
     now = at("2026-11-24T02:00")
     assert open_window(Schedules(), now) is None
     assert next_window(Schedules(), now) is None
-    assert next_opening(Schedules(), now) is None
 
 
 def test_open_window_open_ended_single_stays_open_for_years() -> None:
     schedules = Schedules(single("2026-11-24T02:00"))
     assert open_window(schedules, at("2026-11-24T01:59:59")) is None
     assert open_window(schedules, at("2036-01-01T00:00")) == window("2026-11-24T02:00", None)
-    assert next_opening(schedules, at("2036-01-01T00:00")) is None
 
 
 def test_open_window_edited_single_takes_effect() -> None:
@@ -191,7 +189,6 @@ def test_open_window_always_open_has_no_end_and_a_bounded_start() -> None:
     now = at("2026-11-24T10:00:30")
     midnight = at("2026-11-24T00:00")
     assert open_window(ALWAYS, now) == Window(midnight - timedelta(days=LOOK_DAYS), None)
-    assert next_opening(ALWAYS, now) is None
 
 
 def test_open_window_open_longer_than_looked_has_its_end_when_near() -> None:
@@ -327,6 +324,15 @@ SINGLES = st.none() | st.builds(
     st.sampled_from([0, 1, 60, 3600, 86_400]),
 )
 SCHEDULES = st.builds(Schedules, SINGLES, st.lists(REPEATED, max_size=3).map(tuple))
+
+
+def window_after(schedules: Schedules, opening: Window | None, now: datetime) -> Window | None:
+    """The one that opens after the one that is open, if any is."""
+    if opening is None:
+        return next_window(schedules, now)
+    return next_window(schedules, opening.end) if opening.end else None
+
+
 NOWS = st.integers(unix(FIRST) + 2 * 86_400, unix(LAST) - 2 * 86_400)
 
 
@@ -345,7 +351,7 @@ def test_windows_any_schedules_are_those_of_the_slow_list(schedules: Schedules, 
     assert (opening is None) == (current is None)
     if opening is not None and current in inside:
         assert (opening.start, opening.end) == current
-    following = next_opening(schedules, now)
+    following = window_after(schedules, opening, now)
     assert next_window(schedules, now) == (opening or following)
     assume(current is None or current in inside)
     if later is None:
@@ -360,7 +366,8 @@ def test_windows_any_schedules_are_those_of_the_slow_list(schedules: Schedules, 
 @given(SCHEDULES, st.integers(0, unix(LAST)) | st.integers(0, 2 * 10**11))
 def test_windows_any_moment_agree_with_one_another(schedules: Schedules, now_s: int) -> None:
     now = EPOCH + timedelta(seconds=now_s)
-    opening, following = open_window(schedules, now), next_opening(schedules, now)
+    opening = open_window(schedules, now)
+    following = window_after(schedules, opening, now)
     if opening is not None:
         assert opening.start <= now
         assert opening.end is None or now < opening.end
