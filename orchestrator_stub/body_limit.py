@@ -2,13 +2,15 @@
 """A bound on every request's body: so many bytes, in so much time.
 
 It stands in front of the application, so that no handler can forget it. A body that announces too
-much is refused before it is read, and a connection whose body was not read to its end is closed
-with the response: otherwise the server would go on reading what nobody wants.
+much is refused before a byte of it is used. Before the response, what nobody wanted is read and
+dropped, as far as that is little and quick, because closing on top of unread bytes may take the
+response along. After more than that, the connection is closed with the response.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -17,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES: Final = 1 << 20
 BODY_DEADLINE_S: Final = 30.0
+_DROPPED_BYTES: Final = 4 << 20
+_DROPPED_WITHIN_S: Final = 1.0
 
 
 class BodyLimit:
@@ -33,7 +37,7 @@ class BodyLimit:
         body = _Body(scope, receive)
 
         async def send_and_close(message: Message) -> None:
-            if message["type"] == "http.response.start" and not body.ended:
+            if message["type"] == "http.response.start" and not await body.is_over():
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             await send(message)
 
@@ -69,6 +73,17 @@ class _Body:
                 self.ended = not message.get("more_body", False)
                 return message
         raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+
+    async def is_over(self) -> bool:
+        """Whether the body has been read to its end, if need be now, when little of it is left."""
+        if self.ended or not 0 < self._announced <= _DROPPED_BYTES:
+            return self.ended
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DROPPED_WITHIN_S):
+                while not self.ended:
+                    message = await self._receive()
+                    self.ended = not message.get("more_body", False)
+        return self.ended
 
     async def _in_time(self) -> Message:
         if self._deadline is None:
