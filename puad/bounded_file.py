@@ -14,17 +14,23 @@ import stat
 from pathlib import Path
 
 
-def read_bounded(path: Path, most_bytes: int) -> bytes:
+def read_bounded(path: Path, most_bytes: int, *, follow_links: bool = False) -> bytes:
     """The bytes of a regular file.
+
+    Args:
+        path: The file.
+        most_bytes: Its greatest size.
+        follow_links: Whether it may be a link; for files of the read-only image alone.
 
     Raises:
         OSError: When it cannot be read, is a link or no regular file, or is too large.
     """
+    # O_NONBLOCK: opening a named pipe must not wait for its writer
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        # O_NONBLOCK: opening a named pipe must not wait for its writer
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, flags if follow_links else flags | os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and not follow_links:
             raise OSError(errno.ELOOP, "it is a symbolic link", str(path)) from error
         raise
     try:

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from puad.bounded_file import read_bounded
-from puad.core.os_release import parse_os_release
+from puad.core.errors import ConfigError
 from puad.health.probe import Boot, Deadline, Probe, ProbeError
-
-_MAX_BYTES: Final = 64 << 10
+from puad.os_release_file import read_os_release
 
 
 class Image(Probe, name="image"):
@@ -31,13 +27,7 @@ def booted_image_id(boot: Boot) -> str:
     Raises:
         ProbeError: os-release cannot be read or does not name the image.
     """
-    path = boot.settings.paths.os_release
     try:
-        # /etc/os-release, the usual other place, is a link
-        text = read_bounded(path.resolve(), _MAX_BYTES).decode(errors="replace")
-    except OSError as error:
-        raise ProbeError(f"{path} cannot be read: {error.strerror}") from error
-    image_id = parse_os_release(text).get("IMAGE_VERSION", "")
-    if not image_id:
-        raise ProbeError(f"{path} has no IMAGE_VERSION")
-    return image_id
+        return read_os_release(boot.settings.paths.os_release).image_id
+    except ConfigError as error:
+        raise ProbeError(str(error)) from error

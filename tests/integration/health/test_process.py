@@ -97,7 +97,7 @@ def test_health_reboot_refused_is_said_and_the_boot_stays_bad(node: Any) -> None
 
 def test_health_other_image_than_sealed_is_bad(node: Any) -> None:
     node.slots("good", "indeterminate")
-    (node.folder / "os-release").write_text("IMAGE_VERSION=13.1\n")
+    (node.folder / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.1\n")
     code, _ = node.run_health()
     assert code == 1
     assert "13.2 was sealed" in node.failed()["image"]

@@ -60,18 +60,20 @@ def test_image_as_sealed_or_never_sealed_passes(tmp_path: Path, sealed: str) -> 
 
 
 def test_image_of_os_release_behind_a_link_passes(tmp_path: Path) -> None:
-    (tmp_path / "real").write_text("IMAGE_VERSION=13.2\n")
+    (tmp_path / "real").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.2\n")
     (tmp_path / "os-release").symlink_to("real")
     assert "13.2" in _run("image", _settings(tmp_path), image_id="13.2")
 
 
 def test_image_other_than_sealed_fails_and_names_both(tmp_path: Path) -> None:
-    (tmp_path / "os-release").write_text("IMAGE_VERSION=13.1\n")
+    (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.1\n")
     with pytest.raises(ProbeError, match=r"13\.1 has booted, but 13\.2 was sealed"):
         _run("image", _settings(tmp_path), image_id="13.2")
 
 
-@pytest.mark.parametrize("text", ["", "IMAGE_VERSION=\n", "NAME=x\n", "#" * (65 << 10)])
+@pytest.mark.parametrize(
+    "text", ["", "IMAGE_ID=edge\nIMAGE_VERSION=\n", "NAME=x\n", "#" * (65 << 10)]
+)
 def test_image_without_version_fails(tmp_path: Path, text: str) -> None:
     (tmp_path / "os-release").write_text(text)
     with pytest.raises(ProbeError, match="os-release"):
@@ -84,7 +86,7 @@ def test_image_without_os_release_fails(tmp_path: Path) -> None:
 
 
 def test_image_with_an_unknown_slot_fails(tmp_path: Path) -> None:
-    (tmp_path / "os-release").write_text("IMAGE_VERSION=13.1\n")
+    (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.1\n")
     with pytest.raises(ProbeError, match="which slot"):
         _run("image", _settings(tmp_path), image_id=None)
 
