@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from puad.core.actions import Notice
+from puad.core.machine import begins
 from puad.core.run import Goal, Run, State
 from puad.journal import MessageId, lifecycle
 
@@ -20,9 +21,9 @@ _NOTICES: Final = {
 def announce_change(before: Run, after: Run) -> None:
     """Tell of a change of state, when there is one."""
     goal = after.goal
-    if after.state is before.state or goal is None:
+    if goal is None or not (after.state is not before.state or begins(before, after)):
         return
-    if after.state is State.DOWNLOADING and before.state not in {State.STAGED, State.ARMED}:
+    if after.state is State.DOWNLOADING and begins(before, after):
         _tell(MessageId.RUN_STARTED, after, goal, _started(after, goal))
     _tell(MessageId[after.state.name], after, goal, _sentence(after, goal))
     if len(after.quarantine) > len(before.quarantine):

@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import time
 from collections.abc import Callable
 from typing import Final
 
-from puad.client.backoff import Backoff
 from puad.config import Settings
 from puad.core.actions import Action, Ask, Look
-from puad.core.errors import BootControlError, PuadError, ServerError, StorageError
+from puad.core.errors import BootControlError, PuadError, StorageError
 from puad.core.events import (
     Answered,
     CancelAsked,
@@ -36,12 +34,15 @@ from puad.core.events import (
     Step,
     Ticked,
 )
-from puad.core.model import Offer
+from puad.core.machine import begins
+from puad.core.model import Facts, Offer
 from puad.core.rules.operator import refusal
 from puad.core.run import Run, State
 from puad.daemon.engine import Engine
+from puad.daemon.lookout import Lookout
 from puad.daemon.memory import Memory
 from puad.daemon.parts import Parts, rules_of
+from puad.daemon.poller import Poller
 from puad.daemon.view import status_view
 from puad.daemon.workers import Post
 from puad.effects.watch import Progress, Watch
@@ -52,6 +53,7 @@ from puad.service_manager import notify
 
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 30.0
+_LOOK_AGAIN_S: Final = 3.0
 _KEEP_TIME_EVERY_S: Final = 600.0
 _PROGRESS_EVERY_S: Final = 0.2
 _VERBS: Final[dict[str, Callable[[Moment], OperatorEvent]]] = {
@@ -61,6 +63,8 @@ _VERBS: Final[dict[str, Callable[[Moment], OperatorEvent]]] = {
     "rollback": RollbackAsked,
 }
 _GIVES_RUN_ID: Final = frozenset({"run", "rollback"})
+_ON_ITS_WAY: Final = frozenset({State.DOWNLOADING, State.STAGED, State.ARMED, State.ASSESSING})
+_UNKNOWN: Final = Offer(url="", image_id="", file_hash="", profile_name="")
 
 
 class Daemon:
@@ -81,17 +85,14 @@ class Daemon:
         run, self._store_lost = self._memory.load()
         self._engine = Engine(run, self._memory, watch, self._perform, post, self._heard)
         self._object = AgentObject(self)
-        self._waiting: list[Reply] = []
+        self._poller = Poller(settings, lambda: self._engine.do(Ask()))
+        self._lookout = Lookout()
         self._started = False
-        self._poll_at = 0.0
         self._look_at = 0.0
         self._keep_time_at = 0.0
         self._progress_told_at = 0.0
         self._watch = watch
         watch.listener = self._show_progress
-        self._backoff = Backoff(
-            settings.limits.backoff_first_s, max(settings.server.poll_interval_s, 60)
-        )
 
     @property
     def bus_object(self) -> AgentObject:
@@ -99,21 +100,25 @@ class Daemon:
         return self._object
 
     def tick(self) -> bool:
-        """What is due now; called again and again by the main loop."""
-        if not self._started:
-            self._start()
-        now = time.monotonic()
-        if self._started:
-            self._keep_time(now)
-            self._engine.feed(Ticked(self._parts.clock.moment()))
-            if now >= self._look_at:
-                self._look_at = now + _LOOK_EVERY_S
-                self._engine.do(Look())
-        if now >= self._poll_at and self._settings.server.url:
-            self._poll_at = now + self._settings.server.timeout_s + 1.0
-            self._engine.do(Ask())
+        """What is due now; called again and again by the main loop, which it never ends."""
+        try:
+            self._tick()
+        except Exception:  # noqa: BLE001 - the main loop outlives a bug
+            _LOG.exception("a bug: this second is skipped")
         notify(watchdog=True, status=one_line(self.status_view()))
         return True
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + (_LOOK_EVERY_S if self._started else _LOOK_AGAIN_S)
+            self._engine.do(Look())
+        if self._started:
+            moment = self._parts.clock.moment()
+            self._keep_time(moment)
+            self._lookout.time(self._engine.run, moment)
+            self._engine.feed(Ticked(moment))
+        self._poller.tick()
 
     def stop(self, patience_s: float) -> bool:
         """Stop at any point; the next start goes on from there."""
@@ -143,59 +148,93 @@ class Daemon:
 
     def check(self, reply: Reply) -> None:
         """Ask the orchestrator now, and answer when it has."""
-        self._waiting.append(reply)
-        self._engine.do(Ask())
+        self._poller.check(reply)
 
-    def operate(self, verb: str, reply: Reply, offer: Offer | None = None) -> None:
+    def operate(self, verb: str, reply: Reply) -> None:
         """Follow an operator's word, or say why not."""
-        moment = self._parts.clock.moment()
-        event = InstallAsked(moment, offer) if offer else _VERBS[verb](moment)
-        try:
-            self._require_started()
-            refused = refusal(self._engine.run, event)
-            if refused is not None:
-                raise refused
-            self._engine.feed_now(event)
-        except PuadError as error:
-            reply.failed(error)
-            return
-        goal = self._engine.run.goal
-        if offer is not None or verb in _GIVES_RUN_ID:
-            reply.done(goal.run_id if goal else "")
-        else:
-            reply.done(True)  # noqa: FBT003 - the out argument `changed`
+        if self._follow(_VERBS[verb](self._parts.clock.moment()), reply):
+            goal = self._engine.run.goal
+            gives_run_id = verb in _GIVES_RUN_ID
+            reply.done((goal.run_id if goal else "") if gives_run_id else True)
 
     def install(self, folder: int, reply: Reply) -> None:
-        """Install from an exported repository."""
-        self._parts.inspect(folder, lambda result: self._inspected(folder, result, reply))
+        """Install from an exported repository; it is only looked at while no run is on its way."""
+        if self._engine.run.state in _ON_ITS_WAY:
+            os.close(folder)
+            self._refuse(InstallAsked(self._parts.clock.moment(), _UNKNOWN), reply)
+        else:
+            self._parts.inspect(folder, lambda result: self._inspected(folder, result, reply))
 
     def _inspected(self, folder: int, result: Offer | PuadError, reply: Reply) -> None:
         if isinstance(result, PuadError):
             os.close(folder)
             reply.failed(result)
             return
+        event = InstallAsked(self._parts.clock.moment(), result)
+        if self._refuse(event, reply):
+            os.close(folder)
+            return
         self._parts.supplier.keep_folder(folder)
-        self.operate("install", reply, result)
+        if self._follow(event, reply):
+            goal = self._engine.run.goal
+            reply.done(goal.run_id if goal else "")
+
+    def _follow(self, event: OperatorEvent, reply: Reply) -> bool:
+        if self._refuse(event, reply):
+            return False
+        try:
+            self._engine.feed_now(event)
+        except PuadError as error:
+            reply.failed(error)
+            return False
+        return True
+
+    def _refuse(self, event: OperatorEvent, reply: Reply) -> bool:
+        error = self._watch.boot_control or refusal(self._engine.run, event)
+        if error is not None:
+            reply.failed(error)
+        return error is not None
 
     def _perform(self, action: Action, run: Run) -> Event | None:
+        """Perform an action, in a worker."""
+        if isinstance(action, Ask) and self._poller.is_quiet:
+            return NotAnswered(self._parts.clock.moment())
         event = self._parts.effects.perform(action, run)
-        if isinstance(event, Answered) and not self._started:
-            return NotAnswered(event.moment)  # without the facts no plan can be judged
-        return event
+        if self._started:
+            return event
+        if isinstance(event, Looked):
+            self._parts.learn_guid()
+            return Started(
+                event.moment, event.facts, rules_of(self._settings), store_lost=self._store_lost
+            )
+        # without the facts no plan can be judged
+        return NotAnswered(event.moment) if isinstance(event, Answered) else event
 
-    def _start(self) -> None:
-        try:
-            facts = self._parts.read_facts()
-        except BootControlError as error:
-            self._lose_boot_control(error)
-            return
-        self._watch.boot_control = None
+    def _heard(self, before: Run, after: Run, event: Event) -> None:
+        match event:
+            case Answered() | NotAnswered():
+                contact = self._parts.desk.contact
+                self._lookout.server(contact)
+                self._poller.answered(contact, self._status_text)
+            case Looked():
+                self._watch.boot_control = None
+            case Started(facts=facts):
+                self._begin(after, facts)
+            case Failed(step=Step.LOOK, code=code, text=text):
+                self._lose_boot_control(BootControlError(code, text))
+        if after.state is not before.state or begins(before, after):
+            self._tell_change(before, after)
+
+    def _tell_change(self, before: Run, after: Run) -> None:
+        goal = after.goal or before.goal
+        run_id = goal.run_id if goal else ""
+        self._object.state_changed(run_id, before.state.value, after.state.value)
+        if after.state is not State.DOWNLOADING:
+            self._watch.progress = Progress()
+
+    def _begin(self, run: Run, facts: Facts) -> None:
         self._started = True
-        event = Started(
-            self._parts.clock.moment(), facts, rules_of(self._settings), self._store_lost
-        )
-        self._engine.feed(event)
-        run = self._engine.run
+        self._watch.boot_control = None
         text = f"puad runs image {facts.image_id} from slot {facts.booted_slot}; {run.state}"
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
 
@@ -205,47 +244,15 @@ class Daemon:
             self._watch.boot_control = error
             self._engine.do(Ask())
 
-    def _require_started(self) -> None:
-        if self._watch.boot_control is not None:
-            raise self._watch.boot_control
-
-    def _keep_time(self, now: float) -> None:
-        moment = self._parts.clock.moment()
+    def _keep_time(self, moment: Moment) -> None:
+        now = time.monotonic()
         if now < self._keep_time_at or not moment.clock_trusted:
             return
         self._keep_time_at = now + _KEEP_TIME_EVERY_S
         try:
-            self._parts.clock.raise_floor(moment.now)
+            self._parts.clock.keep(moment.now)
         except StorageError as error:
             _LOG.warning("the clock floor is not kept: %s", error)
 
-    def _heard(self, before: Run, after: Run, event: Event) -> None:
-        if isinstance(event, Answered | NotAnswered):
-            self._answered()
-        elif isinstance(event, Looked):
-            self._watch.boot_control = None
-        elif isinstance(event, Failed) and event.step is Step.LOOK:
-            self._lose_boot_control(BootControlError(event.code, event.text))
-        if after.state is State.DONE and before.state is not State.DONE:
-            self._parts.installer.forget()
-        if before.state is not after.state:
-            run_id = (after.goal or before.goal).run_id if after.goal or before.goal else ""  # type: ignore[union-attr]  # one of them is there
-            self._object.state_changed(run_id, before.state.value, after.state.value)
-            if after.state is not State.DOWNLOADING:
-                self._watch.progress = Progress()
-
-    def _answered(self) -> None:
-        contact = self._parts.desk.contact
-        pause: float = self._settings.server.poll_interval_s
-        if not contact.reachable:
-            error = contact.error
-            retry_after = error.retry_after_s if isinstance(error, ServerError) else None
-            wait = self._backoff.wait_s(contact.failures, random.random, retry_after)
-            pause = max(pause, wait)
-        self._poll_at = time.monotonic() + pause
-        replies, self._waiting = self._waiting, []
-        for reply in replies:
-            if contact.error is not None:
-                reply.failed(contact.error)
-            else:
-                reply.done(json.dumps(status_document(self.status_view())))
+    def _status_text(self) -> str:
+        return json.dumps(status_document(self.status_view()))

@@ -19,8 +19,8 @@ from typing import Final
 
 from puad.core.actions import Action, Actions, Announce, Ask, Install, Look, Remember, StopInstall
 from puad.core.errors import StorageError
-from puad.core.events import Answered, Event, Moment, NotAnswered, Ticked
-from puad.core.machine import OutOfOrderError, step
+from puad.core.events import Answered, Event, Looked, Moment, NotAnswered, Ticked
+from puad.core.machine import step
 from puad.core.run import Run
 from puad.daemon.announce import announce_change, announce_notice
 from puad.daemon.memory import Memory
@@ -68,8 +68,8 @@ class Engine:
 
     def feed(self, event: Event) -> None:
         """Take an event in; events that wait for the disk keep their order."""
-        if self._backlog and isinstance(event, Ticked):
-            self._drain()
+        if self._backlog and isinstance(event, Ticked | Looked):
+            self._drain()  # these come again, so they need not wait
             return
         self._backlog.append(event)
         self._drain()
@@ -106,7 +106,7 @@ class Engine:
             event = self._backlog[0]
             try:
                 after, actions = step(self.run, event)
-            except OutOfOrderError:
+            except Exception:  # noqa: BLE001 - the main loop outlives a bug
                 _LOG.exception("a bug: the event is dropped")
                 self._backlog.popleft()
                 continue
@@ -127,8 +127,6 @@ class Engine:
 
     def _move_on(self, after: Run, actions: Actions, event: Event) -> None:
         before, self.run = self.run, after
-        announce_change(before, after)
-        self._listener(before, after, event)
         for action in actions:
             match action:
                 case StopInstall():
@@ -139,6 +137,8 @@ class Engine:
                     self._remember(run, event.moment)
                 case _:
                     self._submit(action)
+        announce_change(before, after)
+        self._listener(before, after, event)
 
     def _remember(self, run: Run, moment: Moment) -> None:
         try:

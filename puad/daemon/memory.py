@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
 from typing import Any, Final
 
 from puad.core.errors import StorageError
-from puad.core.run import Run, State
+from puad.core.past_run import PastRun, dump_past_run, load_past_run, past_run
+from puad.core.run import Run
 from puad.core.snapshot import dump_run, load_run
-from puad.render import CauseView, HistoryView, ImageView, PastRunView, document, parse
+from puad.render import HistoryView, past_run_view
 from puad.store import Store
 
 _NAME: Final = "run"
@@ -57,34 +57,19 @@ class Memory:
         Raises:
             StorageError: The history could not be written.
         """
-        goal = run.goal
-        if goal is None or any(row.get("id") == goal.run_id for row in self._history_rows()):
+        past = past_run(run, now)
+        if past is None or any(known.run_id == past.run_id for known in self._past_runs()):
             return
-        cause = run.cause
-        past = PastRunView(
-            id=goal.run_id,
-            state=run.state.value if run.state in _ENDS else State.IDLE.value,
-            image=ImageView(goal.offer.image_id, goal.offer.file_hash, goal.offer.url),
-            from_image_id=run.facts.image_id if run.facts and run.state is not State.DONE else "",
-            slot=goal.slot,
-            started_at=goal.started_at,
-            finished_at=now,
-            cause=CauseView(cause.code.value, cause.text, cause.hint) if cause else None,
-            operator=goal.by_operator,
-        )
-        (row,) = document(HistoryView((past,)))["runs"]
-        self._store.append_history(row)
+        self._store.append_history(dump_past_run(past))
 
     def history(self) -> HistoryView:
         """Past update runs, newest first; empty when they cannot be read."""
-        return parse(HistoryView, json.dumps({"runs": self._history_rows()}))
+        return HistoryView(tuple(past_run_view(past) for past in self._past_runs()))
 
-    def _history_rows(self) -> list[dict[str, Any]]:
+    def _past_runs(self) -> list[PastRun]:
         try:
-            return self._store.history()
+            entries = self._store.history()
         except StorageError as error:
             _LOG.warning("%s", error)
             return []
-
-
-_ENDS: Final = frozenset({State.DONE, State.ROLLED_BACK, State.FAILED})
+        return [past for past in map(load_past_run, entries) if past is not None]

@@ -11,8 +11,8 @@ from typing import Final
 from puad.bootcontrol import BootControl
 from puad.client.maintenance import MaintenanceClient
 from puad.config import Settings
-from puad.core.errors import PuadError, StorageError
-from puad.core.model import Facts, Offer
+from puad.core.errors import BootControlError, Code, PuadError, StorageError
+from puad.core.model import Offer
 from puad.core.run import Rules
 from puad.daemon.workers import Post, Worker
 from puad.effects.clock import Clock, build_time, synchronised
@@ -52,7 +52,7 @@ class Parts:
         self.boot_control = BootControl(
             timeout_s=limits.dbus_timeout_s, long_timeout_s=limits.seal_timeout_s
         )
-        self._facts = FactReader(self.boot_control, self.store, paths.os_release, paths.run)
+        facts = FactReader(self.boot_control, self.store, paths.os_release, paths.run)
         self.installer = Installer(self.boot_control, paths.persist, limits, watch)
         self.supplier = Supplier(settings, self.store, self.clock, watch)
         self.desk = MaintenanceDesk(
@@ -61,7 +61,7 @@ class Parts:
             watch,
         )
         self.effects = Effects(
-            self.boot_control, self.clock, self._facts, self.installer, self.supplier, self.desk
+            self.boot_control, self.clock, facts, self.installer, self.supplier, self.desk
         )
 
     def guid(self) -> str:
@@ -75,21 +75,15 @@ class Parts:
             self._guid = guid if isinstance(guid, str) else ""
         return self._guid
 
-    def read_facts(self) -> Facts:
-        """The facts of this boot; the node's GUID is learnt with them.
-
-        Raises:
-            BootControlError: The boot-control service is absent or silent.
-        """
-        facts = self._facts.read()
-        guid = self._settings.node.guid or self.boot_control.host_uuid()
-        if guid != self.guid():
-            self._guid = guid
-            try:
+    def learn_guid(self) -> None:
+        """Take the node's GUID from boot control, and keep it for when that does not answer."""
+        try:
+            guid = self._settings.node.guid or self.boot_control.host_uuid()
+            if guid != self.guid():
+                self._guid = guid
                 self.store.write(_NODE, {"schema": 1, "guid": guid})
-            except StorageError as error:
-                _LOG.warning("the node's GUID is not kept: %s", error)
-        return facts
+        except (BootControlError, StorageError) as error:
+            _LOG.warning("the node's GUID is not kept: %s", error)
 
     def inspect(self, folder: int, then: Callable[[Offer | PuadError], None]) -> None:
         """Verify an exported repository beside the main loop, and go on there with its offer."""
@@ -99,6 +93,9 @@ class Parts:
                 result: Offer | PuadError = self.supplier.inspect(folder)
             except PuadError as error:
                 result = error
+            except Exception as error:  # noqa: BLE001 - a caller waits
+                _LOG.exception("a bug: the exported repository cannot be looked at")
+                result = PuadError(Code.INTERNAL, f"{type(error).__name__}: {error}")
             self._post(lambda: then(result))
 
         self._worker.do(job)

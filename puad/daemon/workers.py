@@ -7,12 +7,15 @@ loader: work on the slot is done in the order in which the core asked for it.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import Final
 
-Job = Callable[[], None]
-Post = Callable[[Job], None]
+_LOG: Final = logging.getLogger(__name__)
+Work = Callable[[], None]
+Post = Callable[[Work], None]
 
 
 class Worker:
@@ -23,20 +26,23 @@ class Worker:
     """
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def do(self, job: Job) -> None:
-        """Do this after what was asked for before; the job handles its own errors."""
-        self._jobs.put(job)
+    def do(self, work: Work) -> None:
+        """Do this after what was asked for before; the work handles its own errors."""
+        self._queue.put(work)
 
     def stop(self, patience_s: float) -> bool:
         """Do nothing new; wait for what is being done. False when it did not end in time."""
-        self._jobs.put(None)
+        self._queue.put(None)
         self._thread.join(patience_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        while (work := self._queue.get()) is not None:
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - the thread outlives a bug
+                _LOG.exception("a bug: the work is given up")

@@ -11,8 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -55,9 +54,11 @@ class BootFileCache:
         finally:
             os.close(fd)
 
-    def clear(self) -> None:
-        """Remove every kept boot file."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def keep_only(self, hashes: Collection[str]) -> None:
+        """Remove every boot file but those: what a run that failed has left here."""
+        for path in self._folder.glob("*"):
+            if path.name not in hashes:
+                path.unlink()
 
     def _fetch(
         self, path: Path, file: BootFile, source: Source, cancelled: Callable[[], bool]

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's clock, and whether it may be believed (design.md, Trust).
 
-The *clock floor* is the latest of the image's build time, the last verified TUF timestamp and the
-last persisted time. A clock below it is wrong for certain. Such a clock, or one that is not
-synchronised, opens no window, and signed metadata are judged at the floor instead.
+The *clock floor* is the latest of the booted image's build time, the build time of any image whose
+signature was verified, and the last persisted time. A clock below it is wrong for certain. Such a
+clock, or one that is not synchronised, opens no window, and signed metadata are judged at the floor
+instead. The persisted time follows the node's own clock only up to the expiry of the last TUF
+timestamp that was verified online (docs/adr/0009).
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import random
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +25,8 @@ from puad.store import Store
 
 NAME: Final = "clock"
 _TIMESYNCD_SAYS_SO: Final = Path("/run/systemd/timesync/synchronized")
+_TIMES: Final = ("floor", "vouched_until")
+_LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 _TIME_ERROR: Final = 5
 _TIMEX_BYTES: Final = 256
 
@@ -62,7 +68,10 @@ class Clock:
         self._store = store
         self._is_synchronised = is_synchronised
         self._random = random.SystemRandom()
-        self.floor = max(built_at, self._stored_floor())
+        self._lock = threading.Lock()
+        stored = self._stored()
+        self.floor = max(built_at, stored.get("floor", _LONG_AGO))
+        self._vouched_until = stored.get("vouched_until", _LONG_AGO)
 
     def moment(self) -> Moment:
         """Now, for an event."""
@@ -75,21 +84,49 @@ class Clock:
         moment = self.moment()
         return moment.now if moment.clock_trusted else self.floor
 
-    def raise_floor(self, verified: datetime) -> None:
-        """Take a time that a verified signature vouches for, or one that was trusted, as floor.
+    def vouch(self, *, since: datetime, until: datetime | None = None) -> None:
+        """Take in what verified signatures say of the time.
+
+        Args:
+            since: A time that has passed for certain: when a signed image was built.
+            until: When the timestamp expires that was verified just now: the node's own clock is
+                believed up to there.
 
         Raises:
             StorageError: The floor could not be persisted.
         """
-        if verified > self.floor:
-            self.floor = verified
-            self._store.write(NAME, {"schema": 1, "floor": verified.isoformat()})
+        with self._lock:
+            until = max(self._vouched_until, until or _LONG_AGO)
+            self._keep(max(self.floor, since), until)
 
-    def _stored_floor(self) -> datetime:
-        lowest = datetime.fromtimestamp(0, UTC)
-        try:
+    def keep(self, now: datetime) -> None:
+        """Take the node's own, trusted time as floor, but no later than signatures vouch for.
+
+        Without that bound one wrong answer of a time server would stop every update for ever.
+
+        Raises:
+            StorageError: The floor could not be persisted.
+        """
+        with self._lock:
+            self._keep(max(self.floor, min(now, self._vouched_until)), self._vouched_until)
+
+    def _keep(self, floor: datetime, vouched_until: datetime) -> None:
+        if (floor, vouched_until) == (self.floor, self._vouched_until):
+            return
+        self.floor, self._vouched_until = floor, vouched_until
+        times = {"floor": floor.isoformat(), "vouched_until": vouched_until.isoformat()}
+        self._store.write(NAME, {"schema": 1, **times})
+
+    def _stored(self) -> dict[str, datetime]:
+        with contextlib.suppress(StorageError):
             document = self._store.read(NAME) or {}
-            floor = datetime.fromisoformat(str(document.get("floor")))
-        except (StorageError, ValueError):
-            return lowest
-        return floor if floor.tzinfo else lowest
+            return {key: at for key in _TIMES if (at := _read_time(document.get(key)))}
+        return {}
+
+
+def _read_time(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else None

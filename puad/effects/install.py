@@ -12,6 +12,7 @@ The order is what makes it safe (design.md, invariants 2, 3 and 9):
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ from puad.effects.boot_files import BootFileCache
 from puad.effects.watch import Progress, Watch
 from puad.writer import ChunkJournal, write_image
 
+_LOG: Final = logging.getLogger(__name__)
 _JOURNAL: Final = "chunks.journal"
 
 
@@ -86,8 +88,11 @@ class Installer:
 
     def forget(self) -> None:
         """Remove what was kept for the resumption of a run that has ended."""
-        (self._persist / _JOURNAL).unlink(missing_ok=True)
-        BootFileCache(self._persist).clear()
+        try:
+            (self._persist / _JOURNAL).unlink(missing_ok=True)
+            BootFileCache(self._persist).keep_only(set())
+        except OSError as error:
+            _LOG.warning("what was kept for resuming cannot be removed: %s", error)
 
     def _index(self, repository: ReleaseRepository, release: Release) -> ChunkIndex | None:
         manifest = release.manifest
@@ -123,6 +128,7 @@ class Installer:
 
     def _stage(self, slot: str, manifest: Manifest, repository: ReleaseRepository) -> None:
         cache = BootFileCache(self._persist)
+        cache.keep_only({file.sha256 for file in manifest.boot_files})
         for file in manifest.boot_files:
             with cache.open(file, repository.source, self._watch.cancelled) as fd:
                 self._boot_control.stage(slot, file.kind.value, fd, file.size, file.sha256)

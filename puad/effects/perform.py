@@ -16,6 +16,7 @@ from puad.core.actions import (
     Arm,
     Ask,
     Disarm,
+    Forget,
     Install,
     Look,
     MarkBad,
@@ -109,6 +110,8 @@ class Effects:
                 return Armed(self._clock.moment(), run_id)
             case MarkGood(slot=slot):
                 self._boot_control.mark_good(slot)
+            case Forget():
+                self._installer.forget()
             case Reboot(reason=reason):
                 self._boot_control.request_reboot(reason)
             case _:
@@ -129,6 +132,7 @@ class Effects:
     def _install(self, goal: Goal, facts: Facts, floor: str | None) -> Event:
         with self._supplier.open(goal) as repository:
             manifest = self._installer.install(goal, repository, facts, floor)
+        self._clock.vouch(since=manifest.built_at)
         return Sealed(self._clock.moment(), goal.run_id, manifest.min_version)
 
     def _failure(self, action: Action, code: Code, text: str) -> Event | None:

@@ -112,7 +112,10 @@ class Supplier:
             floor=self._floor(kind),
         )
         repository.refresh()
-        self._store.write(f"seen-{kind}", _dump(repository.seen()))
+        seen = repository.seen()
+        self._store.write(f"seen-{kind}", _dump(seen))
+        if kind == _ONLINE:
+            self._clock.vouch(since=self._clock.floor, until=seen.timestamp_expires_at)
         return repository
 
     def _floor(self, kind: str) -> SeenVersions:

@@ -21,7 +21,6 @@ from gi.repository import Gio, GLib
 
 from puad.core.dbus_errors import error_name
 from puad.core.errors import Code, OperatorError, PuadError
-from puad.core.model import Offer
 from puad.effects.watch import Progress
 from puad.render import HistoryView, StatusView, history_document, status_document
 
@@ -57,7 +56,7 @@ class Agent(Protocol):
     def check(self, reply: Reply) -> None:
         """Ask the orchestrator now; answer with the status document."""
 
-    def operate(self, verb: str, reply: Reply, offer: Offer | None = None) -> None:
+    def operate(self, verb: str, reply: Reply) -> None:
         """Follow an operator's word: run, cancel, retry, rollback."""
 
     def install(self, folder: int, reply: Reply) -> None:
