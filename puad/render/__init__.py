@@ -24,6 +24,7 @@ from puad.render.view import (
     WindowView,
     cause_from_code,
     cause_of,
+    past_run_view,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "history_document",
     "one_line",
     "parse",
+    "past_run_view",
     "rfc3339",
     "status_document",
 ]

@@ -14,6 +14,7 @@ from typing import Final
 
 from puad.core.errors import EXPLANATIONS, Code, PuadError
 from puad.core.model import Offer, Slot
+from puad.core.past_run import PastRun
 
 API_VERSION: Final = "puad/v1"
 IDLE: Final = "IDLE"
@@ -173,9 +174,9 @@ class PastRunView:
     Attributes:
         id: The run id.
         state: The state it ended in: DONE, ROLLED_BACK, FAILED or IDLE (cancelled).
-        image: What it installed.
-        from_image_id: What the node ran when it started.
-        slot: The slot that it wrote to.
+        image: What it installed; None when an operator went back to the other slot.
+        from_image_id: What the node ran when it started; empty when that is not known.
+        slot: The slot that was to be booted.
         started_at: When it started, UTC.
         finished_at: When it ended, UTC.
         cause: Why it failed; None when it did not.
@@ -191,6 +192,22 @@ class PastRunView:
     finished_at: datetime | None = None
     cause: CauseView | None = None
     operator: bool = False
+
+
+def past_run_view(past: PastRun) -> PastRunView:
+    """The view of a past run."""
+    image, cause = past.image, past.cause
+    return PastRunView(
+        id=past.run_id,
+        state=past.state,
+        image=ImageView(image.image_id, image.file_hash, image.url) if image else None,
+        from_image_id=past.from_image_id,
+        slot=past.slot,
+        started_at=past.started_at,
+        finished_at=past.finished_at,
+        cause=cause_from_code(cause.code, cause.text) if cause else None,
+        operator=past.by_operator,
+    )
 
 
 @dataclass(frozen=True, slots=True)

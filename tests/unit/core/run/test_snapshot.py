@@ -92,6 +92,13 @@ def test_load_unknown_cause_keeps_its_text(world: Any) -> None:
     assert (cause.code.value, cause.text) == ("internal", "it went wrong")
 
 
+def test_load_quarantine_leaves_out_what_names_no_image(world: Any) -> None:
+    document = dump_run(full(world, State.STAGED))
+    document["quarantine"].append({"cause": None})
+
+    assert len(load_run(document).quarantine) == 2
+
+
 def test_load_plan_that_breaks_the_protocol_is_no_plan(world: Any) -> None:
     document = dump_run(full(world, State.STAGED))
     document["plan"]["answer"]["osProfileUpdateSource"]["osImageSha"] = "no hash"
