@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,15 @@ class World:
         """Publish an image: what `puad-release` says of it."""
         kernel = self.roots[image.recipe].kernel
         release = self.release.publish(image.version, self.files[image.version], kernel)
+        self.tell_of(image, release)
+        return release
+
+    def tell_of(self, image: Image, release: dict[str, Any]) -> None:
+        """Say what was published."""
         self.narration.say(
             f"published: {PROFILE} {image.version}, {release['image_size'] >> 20} MiB as"
             f" {release['file_size'] >> 20} MiB, signed"
         )
-        return release
 
     def offer(self, image: Image) -> None:
         """Publish an image, and have the orchestrator find it."""
@@ -93,12 +98,12 @@ class World:
         state = "good" if first.tries_left is None else f"{first.tries_left} tries left"
         return f"{first.slot} {state}, first"
 
-    def wait_for_end(self, mark: int) -> None:
+    def wait_for_end(self, mark: int, good: str = "UP_TO_DATE") -> None:
         """Wait until the update that began after `mark` is over, well or badly, at the server."""
 
         def is_over() -> bool:
             types = self.watch.since(mark)
-            return len(types) > 1 and types[-1] in {"UP_TO_DATE", "FAILED"}
+            return len(types) > 1 and types[-1] in {good, "FAILED"}
 
         wait_for("the end of the update", is_over, _UPDATE_S)
 
@@ -130,12 +135,16 @@ def build_world(
         roots = {root.recipe: root for root in make_roots(layout, _recipes(images), say)}
         release = founded(layout)
         files = build_images(layout, images, [*roots.values()], release.root_of_trust, say)
+    kernel = roots[first.recipe].kernel
     with contextlib.ExitStack() as stack:
         server = Orchestrator(layout)
-        server.init()
-        server.start(release.folder, release.root_of_trust)
         if not keep:
             stack.callback(server.stop)
+        server.init()
+        with ThreadPoolExecutor(1) as meanwhile:
+            started = meanwhile.submit(server.start, release.folder, release.root_of_trust)
+            published = release.publish(first.version, files[first.version], kernel)
+            started.result()
         say(f"the orchestrator listens at {server.url}/")
         relay = Relay(f"{server.url}/release/")
         stack.callback(relay.close)
@@ -147,10 +156,11 @@ def build_world(
         world = World(
             layout, narration, sabotage, files, roots, release, server, relay, node, watch, ledger
         )
-        world.offer(first)
+        world.tell_of(first, published)
+        server.find_releases()
         node.provision(
             files[first.version],
-            roots[first.recipe].kernel,
+            kernel,
             Addresses(server.url, relay.url, token, node.guid),
             counting=sabotage is not Sabotage.NO_COUNTING,
         )

@@ -59,7 +59,7 @@ def play(world: World) -> None:
     )
     wait_for("the download to go on", lambda: _sent_after(world, ending, killed_at), 60)
     relay.bytes_per_s = 0
-    world.wait_for_end(mark)
+    world.wait_for_end(mark, "UPDATED")
     again = [f for f in verified if _overlaps(f, _sent_after(world, ending, killed_at))]
     note(
         "4 verified bytes that were fetched twice",

@@ -11,7 +11,7 @@ from tests.demo.world import World, named
 BEGINS_WITH = START
 IMAGES = (START, UPDATE)
 TITLE = f"1  An update: {START.version} to {UPDATE.version}, as an operator sees it"
-WINDOW_IN_S = 10
+WINDOW_IN_S = 9
 WINDOW_S = 3600
 
 
