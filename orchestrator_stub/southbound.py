@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from orchestrator_stub import maintenance, node_token
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
@@ -66,6 +67,8 @@ async def _read(request: Request) -> tuple[str, StatusReport]:
         body = await request.body()
     except HTTPException as error:
         raise OrchestratorError(Code.RESOURCE_EXHAUSTED, str(error.detail)) from error
+    except ClientDisconnect as error:
+        raise OrchestratorError(Code.INVALID_ARGUMENT, "the caller has gone") from error
     try:
         return decode_request(loads(body))
     except WireError as error:

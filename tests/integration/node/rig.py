@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +34,9 @@ PROFILE = "edge"
 SLOT_BYTES = 16 << 20
 PATIENCE_S = 120
 KERNEL = b"kernel" * 5000
+_STATES = "IDLE|DOWNLOADING|STAGED|ARMED|ASSESSING|DONE|ROLLED_BACK|FAILED"
+_STARTED = re.compile(rf" INFO DAEMON_STARTED: .*; ({_STATES})$")
+_CHANGED = re.compile(rf" (?:NOTICE|ERROR) ({_STATES}): ")
 
 BUS = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -66,9 +70,11 @@ reboot_limit_s = 60
 [files]
 a = "{disk}/a.img"
 b = "{disk}/b.img"
-firmware = "{disk}/firmware"
 root = "{root}"
 host_uuid_file = "{folder}/host-uuid"
+
+[simulated]
+firmware = "{disk}/firmware"
 """
 PUAD = """\
 [server]
@@ -175,7 +181,7 @@ class Rig:
     booted: str = ""
     boots: int = 0
     slot_bytes: int = SLOT_BYTES
-    seen: list[str] = field(default_factory=list)
+    kill_at: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -278,8 +284,21 @@ class Rig:
         shutil.rmtree(self.run, ignore_errors=True)
 
     def start_agent(self) -> None:
-        """Start puad, in this boot."""
-        self.start_program("puad", "puad", *self._config)
+        """Start puad, in this boot; one that is killed at a point when there is one."""
+        if self.kill_at and not self.killed:
+            program = ("tests.integration.node.killed_puad", self.kill_at, self._mark)
+            self.start_program("puad", *program, *self._config)
+        else:
+            self.start_program("puad", "puad", *self._config)
+
+    @property
+    def killed(self) -> bool:
+        """Whether puad was killed at its point."""
+        return self._mark.exists()
+
+    @property
+    def _mark(self) -> Path:
+        return self.folder / "killed"
 
     def kill_agent(self, number: int = signal.SIGKILL) -> int:
         """End puad, its exit code."""
@@ -317,23 +336,22 @@ class Rig:
 
     def turn(self) -> None:
         """What the hardware and the service manager do."""
-        state = self.state()
-        if not self.seen or self.seen[-1] != state:
-            self.seen.append(state)
         if (self.run / "control/reboot").exists():
             self.power_on()
             return
+        agent = self.processes.get("puad")
+        if self.killed and agent is not None and agent.poll() == -signal.SIGKILL:
+            self.start_agent()
         health = self.processes.get("health")
         if health is not None and health.poll() is not None:
             del self.processes["health"]
             if health.returncode == 0:
                 (self.run / "control/boot-complete").touch()
-                self.puadctl("mark", "good")
+                self.start_program("mark", "puad.cli", "mark", "good")
 
     def wait_for_state(self, *states: str) -> None:
         """Until the persisted run is in one of these states."""
         self.wait(lambda: self.state() in states, f"the run is {' or '.join(states)}")
-        self.turn()
 
     def settle(self, *states: str) -> None:
         """Until that state holds and the server has been told."""
@@ -341,7 +359,15 @@ class Rig:
             lambda: self.state() in states and self.stored().get("told"),
             f"the run is {' or '.join(states)} and told",
         )
-        self.turn()
+
+    def story(self) -> list[str]:
+        """Every state that puad has told of, at its starts and between them, without repeats."""
+        told: list[str] = []
+        for line in (self.folder / "puad.log").read_text(errors="replace").splitlines():
+            found = _STARTED.search(line) or _CHANGED.search(line)
+            if found is not None and told[-1:] != [found[1]]:
+                told.append(found[1])
+        return told
 
     # ---- what can be seen ----
 

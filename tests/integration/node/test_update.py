@@ -26,15 +26,7 @@ def test_update_to_a_good_image_ends_in_the_new_slot(
     assert rig.server.instance()["os"]["imageId"] == "2.0"
     (run,) = rig.server.runs()
     assert run["status"] == "Update completed"
-    assert [s for s in rig.seen if s] == [
-        "IDLE",
-        "DOWNLOADING",
-        "STAGED",
-        "ARMED",
-        "ASSESSING",
-        "DONE",
-        "IDLE",
-    ]
+    assert rig.story() == ["IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE"]
     (past,) = json.loads(rig.puadctl("history", "--json").stdout)["runs"]
     assert past["state"] == "DONE"
 
