@@ -3,7 +3,9 @@
 
 A back end is one file in `bootloader/backends` with one class, `class Grub(Backend, name="grub")`.
 `known()` imports every module of that package, and the configured name is looked up in the result:
-a name from a file never becomes an import of a root service.
+a name from a file never becomes an import of a root service. What it is told beyond `Setup` stands
+in the section of its name, `[grub]`; the class says which dataclass that is read into,
+`class Grub(Backend, name="grub", options=GrubOptions)`.
 
 Rules for each back end, held by tests/unit/bootloader/test_backend_contract.py for all of them:
 
@@ -20,12 +22,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bootloader import systemd_bus
 from bootloader.durable import Files
 from bootloader.errors import ConfigError
 from bootloader.slot import BootFileKind, BootStatus
+from bootloader.tables import Section, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,11 @@ class Setup:
     Attributes:
         slots: Names of the slots.
         run: Folder of this boot's marks.
-        firmware: The simulated firmware's file; None on a real node.
         files: The seam for durable writes.
     """
 
     slots: tuple[str, ...]
     run: Path
-    firmware: Path | None = None
     files: Files = field(default_factory=Files)
 
 
@@ -53,20 +54,32 @@ class Entry:
     command_line: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """The section of a back end that has nothing to say in it."""
+
+
 class Backend(ABC):
-    """One boot loader."""
+    """One boot loader.
+
+    Args:
+        setup: What every back end is given.
+        options: Its section of the configuration, an instance of its class' `options`.
+    """
 
     registry: ClassVar[dict[str, type[Backend]]] = {}
     name: ClassVar[str]
+    options: ClassVar[type]
 
-    def __init_subclass__(cls, *, name: str) -> None:
+    def __init_subclass__(cls, *, name: str, options: type = NoOptions) -> None:
         """Register a back end under the name that the configuration uses."""
         if name in Backend.registry:
             raise TypeError(f"two back ends are called {name}")
         cls.name = name
+        cls.options = options
         Backend.registry[name] = cls
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, options: Any) -> None:  # noqa: ANN401, ARG002 -- each has its own
         self.setup = setup
 
     @abstractmethod
@@ -122,15 +135,20 @@ class Backend(ABC):
         return systemd_bus.is_active("boot-complete.target")
 
 
-def create(name: str, setup: Setup) -> Backend:
+def create(name: str, setup: Setup, section: Section) -> Backend:
     """The back end of that name.
 
+    Args:
+        name: Its name.
+        setup: What every back end is given.
+        section: The section of its name.
+
     Raises:
-        ConfigError: When there is none.
+        ConfigError: When there is none, or it cannot follow its section.
     """
     from bootloader import backends  # noqa: PLC0415 -- its modules import this one
 
     found = backends.known().get(name)
     if found is None:
         raise ConfigError(f"unknown back end {name}; known are {', '.join(backends.known())}")
-    return found(setup)
+    return found(setup, read_table(found.options, section.table, section.where))

@@ -11,18 +11,21 @@
     a = "rootfs_a"
     b = "rootfs_b"
 
+    [simulated]                             # the back end's own section; it knows the keys
+    firmware = "/disk/firmware"
+
 or, for the demo and the tests only, `[files]` in place of `[devices]`: slots that are files.
 """
 
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from bootloader.errors import ConfigError
-from bootloader.tables import bounds, read_table, read_toml
+from bootloader.tables import Section, bounds, read_table, read_toml
 
 STANDARD_PATH: Final = Path("/usr/lib/puad/bootloader.toml")
 SLOT_NAMES: Final = ("a", "b")
@@ -54,6 +57,9 @@ class General:
     reboot_limit_s: int = bounds(300, 1, 3600)
 
 
+_KEYS: Final = frozenset(field.name for field in fields(General))
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
     """Slots that are partitions, by PARTLABEL."""
@@ -69,23 +75,29 @@ class FileSettings:
     Attributes:
         a: The file of slot a.
         b: The file of slot b.
-        firmware: The simulated firmware; boot files lie in the folder `<firmware>.d`.
         root: Where the booted slot is mounted.
         host_uuid_file: File with the machine's UUID.
     """
 
     a: Path
     b: Path
-    firmware: Path
     root: Path = Path("/")
     host_uuid_file: Path = Path("/var/lib/puad-bootloader/host-uuid")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the service is told; `files` is None on a real node."""
+    """Everything that the service is told.
+
+    Attributes:
+        general: The keys outside of any section.
+        backend: The back end's section, which only the back end can read.
+        devices: Slots that are partitions.
+        files: Slots that are files; None on a real node.
+    """
 
     general: General
+    backend: Section
     devices: DeviceSettings
     files: FileSettings | None = None
 
@@ -101,8 +113,15 @@ def load(path: Path) -> Settings:
     files = document.pop("files", None)
     if devices is not None and files is not None:
         raise ConfigError(f"{path}: slots are either devices or files, not both")
+    name = document.get("backend")
+    sections = ["devices", "files"]
+    own: object = {}
+    if isinstance(name, str) and name not in _KEYS:
+        sections.append(name)
+        own = document.pop(name, {})
     settings = Settings(
-        read_table(General, document, str(path), sections=("devices", "files")),
+        read_table(General, document, str(path), sections=tuple(sections)),
+        Section(own, f"{path} [{name}]"),
         read_table(DeviceSettings, devices or {}, f"{path} [devices]"),
         None if files is None else read_table(FileSettings, files, f"{path} [files]"),
     )

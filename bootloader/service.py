@@ -55,11 +55,13 @@ def serve(settings: Settings) -> int:
     published = BusObject(control, bus, general.user, general.reboot_limit_s)
     loop = _Loop()
 
-    def on_lease_broken(_number: int, _frame: object) -> None:
+    def drop_broken_seals() -> bool:
         control.drop_broken_seals()
         published.tell_changes()
+        return False  # once
 
-    signal.signal(LEASE_BROKEN, on_lease_broken)
+    # the handler may interrupt any line of this thread: the work is left to the main loop
+    signal.signal(LEASE_BROKEN, lambda *_: GLib.idle_add(drop_broken_seals))
     bus.connect("closed", lambda *_: loop.lose("the system bus is gone"))
     GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGTERM, loop.end, os.EX_OK)
     GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGINT, loop.end, os.EX_OK)
@@ -79,8 +81,8 @@ def create_control(settings: Settings) -> BootControl:
     for folder, mode in ((general.run, _RUN_MODE), (general.state, _STATE_MODE)):
         with storage_errors(folder):
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    firmware = settings.files.firmware if settings.files else None
-    chosen = backend.create(general.backend, Setup(SLOT_NAMES, general.run, firmware, files))
+    setup = Setup(SLOT_NAMES, general.run, files)
+    chosen = backend.create(general.backend, setup, settings.backend)
 
     def find_slots() -> SlotAccess:
         if settings.files:

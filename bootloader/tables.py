@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,19 @@ from bootloader.errors import ConfigError
 
 _MAX_BYTES: Final = 64 << 10
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table of a document that somebody else reads.
+
+    Attributes:
+        table: What the document holds; an empty table when it holds nothing.
+        where: File and section, for the messages.
+    """
+
+    table: object
+    where: str
 
 
 def bounds(default: int, low: int, high: int) -> Any:  # noqa: ANN401 -- as dataclasses.field does

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bootloader import firmware
 from bootloader.backend import Backend, Entry, Setup
-from bootloader.errors import BootloaderError, ConfigError, ErrorName
+from bootloader.errors import BootloaderError, ErrorName
 from bootloader.firmware import Firmware, Header, Record
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 
@@ -45,14 +45,23 @@ class Start:
     command_line: str
 
 
-class Simulated(Backend, name="simulated"):
+@dataclass(frozen=True, slots=True)
+class SimulatedOptions:
+    """The section `[simulated]`.
+
+    Attributes:
+        firmware: The firmware's file; boot files lie in the folder `<firmware>.d`.
+    """
+
+    firmware: Path
+
+
+class Simulated(Backend, name="simulated", options=SimulatedOptions):
     """Firmware in a file, for the demo and the tests."""
 
-    def __init__(self, setup: Setup) -> None:
-        super().__init__(setup)
-        if setup.firmware is None:
-            raise ConfigError("the simulated back end needs [files] with a firmware")
-        self._path = setup.firmware
+    def __init__(self, setup: Setup, options: SimulatedOptions) -> None:
+        super().__init__(setup, options)
+        self._path = options.firmware
 
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootloader.backend import Setup
-from bootloader.backends.simulated import Simulated
+from bootloader.backends.simulated import Simulated, SimulatedOptions
 from bootloader.config import SLOT_NAMES
 from bootloader.tables import read_table, read_toml
 
@@ -41,7 +41,8 @@ class Machine:
     def boot_loader(self) -> Simulated:
         """Its firmware."""
         # the run folder belongs to a booted node; at power-on there is none
-        return Simulated(Setup(SLOT_NAMES, Path("/nonexistent"), self.disk / self.firmware))
+        setup = Setup(SLOT_NAMES, Path("/nonexistent"))
+        return Simulated(setup, SimulatedOptions(self.disk / self.firmware))
 
 
 def load_machine(path: Path) -> Machine:

@@ -73,9 +73,11 @@ reboot_limit_s = 1
 [files]
 a = "{folder}/disk/a.img"
 b = "{folder}/disk/b.img"
-firmware = "{folder}/disk/firmware"
 root = "{folder}/root"
 host_uuid_file = "{folder}/host-uuid"
+
+[simulated]
+firmware = "{folder}/disk/firmware"
 """
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bootloader.backend import Backend, Setup
-from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated
+from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated, SimulatedOptions
 from bootloader.durable import Files
 from bootloader.firmware import BLOCK_BYTES, Header, encode_header
 
@@ -117,7 +117,7 @@ class SimulatedMachine(LoaderMachine):
         self.power_on()
 
     def backend(self, files: Files | None = None) -> Simulated:
-        return Simulated(Setup(SLOTS, self.run, self.firmware, files or Files()))
+        return Simulated(Setup(SLOTS, self.run, files or Files()), SimulatedOptions(self.firmware))
 
     def power_on(self) -> str | None:
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from bootloader.backend import Backend, Entry, Setup, create
 from bootloader.durable import Files
 from bootloader.errors import ConfigError
 from bootloader.slot import Assessment, BootFileKind
+from bootloader.tables import Section
 from tests.unit.bootloader.machines import MACHINES, SLOTS, Cut, CutFiles, LoaderMachine, PowerCut
 
 ENTRY = Entry(frozenset({BootFileKind.LINUX}), "slot=b")
@@ -251,7 +252,7 @@ def test_power_cut_while_counting_or_marking_leaves_a_bootable_slot(
 
 def test_create_with_an_unknown_name_says_what_is_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="simulated"):
-        create("os", Setup(SLOTS, tmp_path))
+        create("os", Setup(SLOTS, tmp_path), Section({}, "file [os]"))
 
 
 def test_two_back_ends_of_one_name_are_refused() -> None:

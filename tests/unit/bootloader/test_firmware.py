@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bootloader import firmware
-from bootloader.backend import Entry, Setup
-from bootloader.backends.simulated import SELECTED, Simulated
-from bootloader.errors import BootloaderError, ConfigError, ErrorName
+from bootloader.backend import Entry
+from bootloader.backends.simulated import SELECTED
+from bootloader.errors import BootloaderError, ErrorName
 from bootloader.firmware import BLOCK_BYTES, Header, Record, Torn
 from bootloader.main import main
 from bootloader.slot import BootFileKind
@@ -113,11 +113,6 @@ def test_boot_loaders_word_that_cannot_be_read_is_an_error(tmp_path: Path) -> No
         machine.backend().booted()
     (machine.run / SELECTED).unlink()
     assert machine.backend().booted() is None
-
-
-def test_simulated_back_end_needs_a_firmware(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="firmware"):
-        Simulated(Setup(SLOTS, tmp_path))
 
 
 def test_firmware_command_makes_and_shows(
