@@ -38,11 +38,11 @@ class SlotAccess(ABC):
         """
 
     @abstractmethod
-    def claim_for_seal(self, slot: str) -> Claim:
-        """Claim a slot and write-protect it.
+    def claim_for_seal(self, slot: str, used: int) -> Claim:
+        """Claim a slot, zero everything behind its first `used` bytes, and write-protect it.
 
         Raises:
-            BootloaderError: `Busy`, when somebody holds it.
+            BootloaderError: `Busy`, when somebody holds it; `StorageFailed`.
         """
 
     @abstractmethod

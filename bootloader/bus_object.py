@@ -29,10 +29,12 @@ from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.properties import INTERFACE, read_properties
 from bootloader.sealing import Chain
+from bootloader.trust import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES
 
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _XML: Final = Path(__file__).with_name("org.puad.Bootloader1.xml")
+_MAX_ARGUMENT_BYTES: Final = MAX_CHAIN_BYTES + MAX_TARGETS_BYTES + (64 << 10)
 _LONG: Final = frozenset({"OpenInactive", "Stage", "Seal"})
 
 _log = logging.getLogger(__name__)
@@ -215,6 +217,8 @@ def _refuse(invocation: Gio.DBusMethodInvocation, error: BootloaderError) -> Non
 
 def _unpacked(arguments: GLib.Variant) -> list[Any]:
     """The arguments; byte arrays as bytes, which unpack() would make into lists of numbers."""
+    if arguments.get_size() > _MAX_ARGUMENT_BYTES:
+        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the arguments are too long")
     unpacked: list[Any] = []
     for index in range(arguments.n_children()):
         child = arguments.get_child_value(index)

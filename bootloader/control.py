@@ -27,7 +27,8 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook
 from bootloader.osrelease import OsRelease, read_os_release
-from bootloader.sealing import Chain, Node, Seal, check_bytes, check_metadata
+from bootloader.sealing import Chain, Node, check_bytes, check_fitness, check_signatures
+from bootloader.seals import Seal, Seals
 from bootloader.slot import Assessment, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 
@@ -61,7 +62,7 @@ class BootControl:
         self._files = files
         self._clock = clock
         self._notebook = NoteBook(general.state, files)
-        self._seals: dict[str, Seal] = {}
+        self._seals = Seals()
         self._armed = ""
         self._running = OsRelease()
         self._access: SlotAccess | None = None
@@ -102,7 +103,7 @@ class BootControl:
                     status=self.backend.status(name),
                     size_bytes=self._access.size(name),
                     image_id=self._running.image_id if is_booted else noted,
-                    sealed=self._is_sealed(name),
+                    sealed=self._seals.manifest(name) is not None,
                 )
             )
         return tuple(found)
@@ -110,7 +111,7 @@ class BootControl:
     def disarm(self, slot: str) -> None:
         """Delete a slot's entry and boot files; nothing of it can boot."""
         self._require_changeable(slot)
-        self._break_seal(slot)
+        self._seals.drop(slot)
         self.backend.disarm(slot)
         self._notebook.write(self._notebook.read().without_seal(slot))
         if self._armed == slot:
@@ -124,7 +125,7 @@ class BootControl:
         if self.backend.status(slot).has_entry or (folder.is_dir() and any(folder.iterdir())):
             what = "the slot could boot: disarm it before it is written"
             raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
-        self._break_seal(slot)
+        self._seals.drop(slot)
         return access.claim_for_writing(slot).hand_out()
 
     def open_active(self) -> int:
@@ -136,7 +137,7 @@ class BootControl:
         access = self._require_changeable(slot)
         self._require_no_entry(slot)
         incoming = check_incoming(kind, fd, size, sha256)
-        self._break_seal(slot)
+        self._seals.drop(slot)
         others = [self.backend.boot_folder(name) for name in access.names if name != slot]
         stage(incoming, self.backend.boot_folder(slot), others, self._files)
 
@@ -144,18 +145,22 @@ class BootControl:
         """Verify a slot against signed metadata and hold it until the reboot."""
         access = self._require_changeable(slot)
         self._require_no_entry(slot)
-        self._break_seal(slot)
-        notes = self._notebook.read()
-        claim = access.claim_for_seal(slot)
+        self._seals.drop(slot)
+        # the booted slot is good, so its floor holds, also when MarkGood could not write it
+        notes = self._notebook.read().with_good(access.booted, self._running.image_id)
+        node = Node(self._general.trust_root, self._running, notes, self._clock())
+        verified = check_signatures(chain, node)
+        notes = notes.with_root(verified.seen_root)
+        self._notebook.write(notes)
+        manifest = check_fitness(verified, chain.target_path, node, access.size(slot))
+        claim = access.claim_for_seal(slot, manifest.image_size)
         try:
-            node = Node(self._general.trust_root, self._running, notes, self._clock())
-            manifest = check_metadata(chain, node)
-            check_bytes(claim, slot, access.size(slot), manifest, self.backend.boot_folder(slot))
+            check_bytes(claim, slot, manifest, self.backend.boot_folder(slot))
             self._notebook.write(notes.with_seal(slot, manifest))
         except BaseException:
             claim.release()
             raise
-        self._seals[slot] = Seal(claim, manifest)
+        self._seals.put(slot, Seal(claim, manifest))
         _log.info("slot %s is sealed with image %s", slot, manifest.version)
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
@@ -173,14 +178,13 @@ class BootControl:
             what = f"tries are 1 to {MAX_TRIES}, not {tries}"
             raise BootloaderError(ErrorName.INVALID_TRIES, what, on=slot)
         access = self._require_changeable(slot)
-        seal = self._seals.get(slot)
-        if seal is None or not seal.claim.is_held():
+        manifest = self._seals.manifest(slot)
+        if manifest is None:
             raise BootloaderError(ErrorName.NOT_SEALED, "the slot is not sealed", on=slot)
         pinned = self.backend.pinned()
         if pinned:
             what = f"the boot loader is pinned to {pinned}: clear that default first"
             raise BootloaderError(ErrorName.PINNED, what, on=slot)
-        manifest = seal.manifest
         root_id = access.root_id(slot)
         if manifest.root_partuuid not in {None, root_id}:
             what = f"the image expects the partition id {manifest.root_partuuid}, not {root_id!r}"
@@ -191,18 +195,19 @@ class BootControl:
         _log.info("slot %s is armed with %d tries", slot, tries)
 
     def mark_good(self, slot: str) -> None:
-        """Confirm the booted slot; its image's version floor holds from now on."""
+        """Confirm the booted slot; its image's version floor holds from now on.
+
+        When only the floor cannot be written, that is an error, and the slot is good all the same.
+        """
         self._require_markable(slot)
         self.backend.mark_good(slot)
-        try:
-            self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))
-        except BootloaderError as error:
-            # the slot is good all the same; Seal refuses as long as the floor is unknown
-            _log.error("the version floor cannot be kept: %s", error)
+        self._keep_floor(slot)
 
     def mark_bad(self, slot: str) -> None:
         """Give the booted slot up; the fallback comes next."""
-        self._require_markable(slot)
+        self._require_fallback(self._require_markable(slot))
+        if self.backend.status(slot).assessment is Assessment.GOOD:
+            self._keep_floor(slot)  # an image that was good counts, also once it is given up
         self.backend.mark_bad(slot)
 
     def request_reboot(self, reason: str) -> None:
@@ -222,9 +227,8 @@ class BootControl:
 
     def drop_broken_seals(self) -> None:
         """Give up the claims that somebody's open has broken."""
-        for slot in [slot for slot in self._seals if not self._is_sealed(slot)]:
+        for slot in self._seals.drop_broken():
             _log.warning("somebody opened slot %s: its seal is broken", slot)
-            self._break_seal(slot)
 
     def _agreed(self, access: SlotAccess) -> SlotAccess:
         word = self.backend.booted()
@@ -253,7 +257,7 @@ class BootControl:
         if self.backend.status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
 
-    def _require_markable(self, slot: str) -> None:
+    def _require_markable(self, slot: str) -> SlotAccess:
         access = self._require_access()
         if slot not in access.names:
             raise BootloaderError(ErrorName.UNKNOWN_SLOT, "there is no such slot", on=slot[:64])
@@ -263,12 +267,15 @@ class BootControl:
         if not self.backend.is_boot_complete():
             what = "the boot is not complete yet"
             raise BootloaderError(ErrorName.BOOT_NOT_COMPLETE, what, on=slot)
+        return access
 
-    def _is_sealed(self, slot: str) -> bool:
-        seal = self._seals.get(slot)
-        return seal is not None and seal.claim.is_held()
+    def _require_fallback(self, access: SlotAccess) -> None:
+        # after a mark the other slot is the primary one: a second mark finds it there
+        for name in {self.backend.primary(), self.backend.fallback()} - {"", access.booted}:
+            if self.backend.status(name).assessment is Assessment.GOOD:
+                return
+        what = "no other slot is good: the node would be left without one"
+        raise BootloaderError(ErrorName.NO_FALLBACK, what, on=access.booted)
 
-    def _break_seal(self, slot: str) -> None:
-        seal = self._seals.pop(slot, None)
-        if seal:
-            seal.claim.release()
+    def _keep_floor(self, slot: str) -> None:
+        self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))

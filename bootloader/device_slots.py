@@ -20,6 +20,7 @@ from bootloader.devices import BlockDevice, Found, find_slots
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import read_mounts
+from bootloader.zeroing import zero_tail
 
 _BLKROSET: Final = 0x125D
 _SECTOR_BYTES: Final = 512
@@ -70,12 +71,16 @@ class DeviceSlots(SlotAccess):
         _write_protect(node, protect=False)
         return claim_device(node, writable=True)
 
-    def claim_for_seal(self, slot: str) -> Claim:
+    def claim_for_seal(self, slot: str, used: int) -> Claim:
         """See `SlotAccess`."""
         node = self._found.slots[slot].node
-        claim = claim_device(node, writable=False)
-        _write_protect(node, protect=True)
-        return claim
+        writing = self.claim_for_writing(slot)
+        try:
+            zero_tail(writing.fd, used, self.size(slot), node)
+        finally:
+            writing.release()
+            _write_protect(node, protect=True)
+        return claim_device(node, writable=False)
 
     def root_id(self, slot: str) -> str:
         """See `SlotAccess`."""

@@ -39,6 +39,7 @@ class ErrorName(StrEnum):
     ROOT_ID_TAKEN = "RootIdTaken"
     ROOT_ID_MISMATCH = "RootIdMismatch"
     NOT_BOOTED = "NotBooted"
+    NO_FALLBACK = "NoFallback"
     BOOT_NOT_COMPLETE = "BootNotComplete"
     DISAGREEMENT = "Disagreement"
     STORAGE_FAILED = "StorageFailed"

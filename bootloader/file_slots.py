@@ -21,6 +21,7 @@ from bootloader.config import FileSettings
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import Mount, mount_at, read_mounts
+from bootloader.zeroing import zero_tail
 
 _LOOP_GET_STATUS64: Final = 0x4C05
 _LOOP_INFO64_BYTES: Final = 232
@@ -67,8 +68,13 @@ class FileSlots(SlotAccess):
         """See `SlotAccess`."""
         return claim_file(self._paths[slot], writable=True)
 
-    def claim_for_seal(self, slot: str) -> Claim:
+    def claim_for_seal(self, slot: str, used: int) -> Claim:
         """See `SlotAccess`."""
+        writing = self.claim_for_writing(slot)
+        try:
+            zero_tail(writing.fd, used, self.size(slot), self._paths[slot])
+        finally:
+            writing.release()
         return claim_file(self._paths[slot], writable=False)
 
     def root_id(self, slot: str) -> str:

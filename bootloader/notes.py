@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What boot control remembers across boots: the version floor, the time floor, what was sealed.
+"""What boot control remembers across boots: floors of version, time and root, and what was sealed.
 
 One JSON document in the state folder, replaced as a whole. Floors never sink. A document that
 cannot be read is an error for everything that needs it: a lost floor must not open a way down.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
+from bootloader.trust import SeenRoot
 from bootloader.version import compare_versions
 
 SCHEMA: Final = 1
@@ -41,12 +42,18 @@ class Notes:
     Attributes:
         version_floor: The highest `min_version` of any image marked good here; None for none.
         time_floor: The latest time that signed metadata have proved, UTC.
+        root: The highest root metadata that a seal has accepted; None for none.
         sealed: The last image sealed on each slot.
     """
 
     version_floor: str | None = None
     time_floor: datetime = _LONG_AGO
+    root: SeenRoot | None = None
     sealed: Mapping[str, SealNote] = field(default_factory=dict)
+
+    def with_root(self, root: SeenRoot) -> Notes:
+        """These notes after metadata were verified down from this root."""
+        return replace(self, root=root)
 
     def with_seal(self, slot: str, manifest: Manifest) -> Notes:
         """These notes after a seal."""
@@ -109,10 +116,11 @@ class NoteBook:
 
 
 def _parse(document: Mapping[str, Any]) -> Notes:
-    floor = document["version_floor"]
+    floor, root = document["version_floor"], document.get("root")
     return Notes(
         version_floor=None if floor is None else str(floor),
         time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
+        root=None if root is None else SeenRoot(int(root["version"]), str(root["sha256"])),
         sealed={
             str(slot): SealNote(str(note["image_id"]), note["min_version"])
             for slot, note in document["sealed"].items()
@@ -125,6 +133,7 @@ def _dump(notes: Notes) -> dict[str, Any]:
         "schema": SCHEMA,
         "version_floor": notes.version_floor,
         "time_floor": notes.time_floor.strftime(_TIME),
+        "root": None if notes.root is None else asdict(notes.root),
         "sealed": {
             slot: {"image_id": note.image_id, "min_version": note.min_version}
             for slot, note in notes.sealed.items()

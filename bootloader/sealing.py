@@ -3,11 +3,14 @@
 
 Rules:
 
-1. The slot is claimed before anything is looked at, and the claim is kept: what was verified is
-   what will be booted. Whoever still holds a descriptor makes it `Busy`.
-2. Signatures come first; then what the manifest says is compared with this node (profile, version
-   floor, size, partition id is left to Arm); then the bytes, read past the page cache.
-3. A refused seal leaves nothing behind: no claim, no note.
+1. Signatures come first; then what the manifest says is compared with this node (profile, version
+   floor, size; the partition id is left to Arm).
+2. Then the slot is claimed, before a byte of it is looked at, and the claim is kept: what was
+   verified is what will be booted. Whoever still holds a descriptor makes it `Busy`. With the claim
+   everything behind the signed size becomes zero: what nobody signed must not be found by anybody.
+3. Then the bytes are compared, read past the page cache.
+4. A refused seal leaves no claim and no note, but for the root that was accepted: that one counts
+   from then on.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from bootloader.notes import Notes
 from bootloader.osrelease import OsRelease
 from bootloader.readback import hash_from_medium
 from bootloader.staging import check_staged
-from bootloader.trust import MAX_ROOT_BYTES, verify_manifest
+from bootloader.trust import MAX_ROOT_BYTES, Verified, verify
 from bootloader.version import compare_versions
 
 _MAX_PATH: Final = 1024
@@ -58,54 +61,58 @@ class Node:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """A slot that was verified and is held until the reboot."""
-
-    claim: Claim
-    manifest: Manifest
-
-
-def check_metadata(chain: Chain, node: Node) -> Manifest:
-    """The signed manifest, if this node may run its image.
+def check_signatures(chain: Chain, node: Node) -> Verified:
+    """The metadata, if this node trusts who signed them.
 
     Raises:
-        BootloaderError: `SignatureInvalid`, `Expired`, `TargetUnknown`, `WrongProfile` or
-            `BelowFloor`.
+        BootloaderError: `SignatureInvalid`, or `InvalidArgument`.
     """
     if len(chain.target_path) > _MAX_PATH:
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")
     with storage_errors(node.trust_root), node.trust_root.open("rb") as file:
         trust_root = file.read(MAX_ROOT_BYTES)
-    at = max(node.now, node.notes.time_floor)
-    manifest = verify_manifest(trust_root, chain.roots, chain.targets, chain.target_path, at)
+    return verify(trust_root, chain.roots, chain.targets, node.notes.root)
+
+
+def check_fitness(verified: Verified, target_path: str, node: Node, room: int) -> Manifest:
+    """The signed manifest, if this node may run its image.
+
+    Args:
+        verified: The metadata.
+        target_path: The image's path among the targets.
+        node: What it is judged against.
+        room: The slot's size.
+
+    Raises:
+        BootloaderError: `Expired`, `TargetUnknown`, `WrongProfile`, `BelowFloor` or `SizeMismatch`.
+    """
+    manifest = verified.manifest(target_path, max(node.now, node.notes.time_floor))
     if manifest.profile != node.running.profile:
         what = f"the image is for profile {manifest.profile}, this node is {node.running.profile}"
-        raise BootloaderError(ErrorName.WRONG_PROFILE, what, on=chain.target_path)
+        raise BootloaderError(ErrorName.WRONG_PROFILE, what, on=target_path)
     floor = node.notes.version_floor
     if floor and compare_versions(manifest.version, floor) < 0:
         what = f"version {manifest.version} lies below the floor {floor}"
-        raise BootloaderError(ErrorName.BELOW_FLOOR, what, on=chain.target_path)
+        raise BootloaderError(ErrorName.BELOW_FLOOR, what, on=target_path)
+    if manifest.image_size > room:
+        what = f"the image has {manifest.image_size} bytes, the slot {room}"
+        raise BootloaderError(ErrorName.SIZE_MISMATCH, what, on=target_path)
     return manifest
 
 
-def check_bytes(claim: Claim, slot: str, room: int, manifest: Manifest, folder: Path) -> None:
+def check_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> None:
     """Compare the slot and its boot files with the manifest.
 
     Args:
         claim: The claim on the slot.
         slot: Its name.
-        room: Its size.
         manifest: What it must hold.
         folder: The folder of its boot files.
 
     Raises:
-        BootloaderError: `SizeMismatch`, `BootFileMismatch`, `ImageMismatch`, or `Busy` when the
-            claim was broken meanwhile.
+        BootloaderError: `BootFileMismatch`, `ImageMismatch`, or `Busy` when the claim was broken
+            meanwhile.
     """
-    if manifest.image_size > room:
-        what = f"the image has {manifest.image_size} bytes, the slot {room}"
-        raise BootloaderError(ErrorName.SIZE_MISMATCH, what, on=slot)
     check_staged(folder, manifest.boot_files)
     if hash_from_medium(claim.fd, manifest.image_size, slot) != manifest.image_hash:
         what = "the slot does not hold the signed image"

@@ -9,11 +9,15 @@ Rules (TUF specification 1.0, client workflow, without its network):
    may have. The reference time never lies before a time that signed metadata prove has passed.
 3. Only the top-level targets role is looked at; delegations are not followed.
 4. Nothing in a payload is used before its signatures are verified.
+5. A chain that ends below a root that was accepted before is refused, and so is another root of the
+   same version: a newer root may have revoked the keys of the older one.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -25,48 +29,100 @@ from bootloader.manifest import Manifest, parse_manifest
 
 MAX_ROOTS: Final = 256
 MAX_ROOT_BYTES: Final = 512 << 10
-MAX_TARGETS_BYTES: Final = 16 << 20
+MAX_CHAIN_BYTES: Final = 5 << 20  # of all roots together; parsing takes some thirty times as much
+MAX_TARGETS_BYTES: Final = 5 << 20
 _Role = TypeVar("_Role", Root, Targets)
 
 
-def verify_manifest(
-    trust_root: bytes,
-    roots: Sequence[bytes],
-    targets: bytes,
-    target_path: str,
-    now: datetime,
-) -> Manifest:
-    """The manifest of a target that the metadata vouch for.
+@dataclass(frozen=True, slots=True)
+class SeenRoot:
+    """A root that was accepted; none below it is ever again.
+
+    Attributes:
+        version: Its version.
+        sha256: Hash of what its keys have signed, hex.
+    """
+
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Metadata whose signatures are right; whether they are fresh is not known yet."""
+
+    root: Metadata[Root]
+    targets: Metadata[Targets]
+
+    @property
+    def seen_root(self) -> SeenRoot:
+        """What is remembered of the root."""
+        return _seen(self.root)
+
+    def manifest(self, target_path: str, now: datetime) -> Manifest:
+        """The manifest of a target that the metadata vouch for.
+
+        Args:
+            target_path: The image's path among the targets.
+            now: The time, or the time floor when the clock lies below it.
+
+        Raises:
+            BootloaderError: `Expired` or `TargetUnknown`.
+        """
+        target = self.targets.signed.targets.get(target_path)
+        if target is None:
+            what = "the signed metadata do not list this image"
+            raise BootloaderError(ErrorName.TARGET_UNKNOWN, what, on=target_path)
+        manifest = parse_manifest(target.custom)
+        # an image that was built and signed proves that its time has come, whatever the clock says
+        _check_expiry(self.root, self.targets, max(now, manifest.built_at))
+        return manifest
+
+
+def verify(
+    trust_root: bytes, roots: Sequence[bytes], targets: bytes, seen: SeenRoot | None
+) -> Verified:
+    """Check every signature from the root of trust down to the targets.
 
     Args:
         trust_root: The root metadata that are trusted as they are.
         roots: Every later root, oldest first.
         targets: The top-level targets metadata.
-        target_path: The image's path among the targets.
-        now: The time, or the time floor when the clock lies below it.
+        seen: The highest root that was accepted before; None when there was none.
 
     Raises:
-        BootloaderError: `SignatureInvalid`, `Expired` or `TargetUnknown`.
+        BootloaderError: `SignatureInvalid`, or `InvalidArgument` for too much of it.
     """
     _check_bounds(roots, targets)
     root = _follow(trust_root, roots)
+    _check_not_revoked(root, seen)
     signed = _load(targets, Targets, "the targets metadata")
     _verify(root, Targets.type, signed, "the targets metadata")
-    target = signed.signed.targets.get(target_path)
-    if target is None:
-        what = "the signed metadata do not list this image"
-        raise BootloaderError(ErrorName.TARGET_UNKNOWN, what, on=target_path)
-    manifest = parse_manifest(target.custom)
-    # an image that was built and signed proves that its time has come, whatever the clock says
-    _check_expiry(root, signed, max(now, manifest.built_at))
-    return manifest
+    return Verified(root, signed)
 
 
 def _check_bounds(roots: Sequence[bytes], targets: bytes) -> None:
-    if len(roots) > MAX_ROOTS or any(len(root) > MAX_ROOT_BYTES for root in roots):
+    too_long = any(len(root) > MAX_ROOT_BYTES for root in roots)
+    if too_long or len(roots) > MAX_ROOTS or sum(map(len, roots)) > MAX_CHAIN_BYTES:
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the root chain is too long")
     if len(targets) > MAX_TARGETS_BYTES:
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the targets metadata are too long")
+
+
+def _check_not_revoked(root: Metadata[Root], seen: SeenRoot | None) -> None:
+    if seen is None or root.signed.version > seen.version:
+        return
+    if root.signed.version < seen.version:
+        raise _unsigned(
+            f"the root chain ends at version {root.signed.version}, but version {seen.version} "
+            "was accepted before and may have revoked its keys"
+        )
+    if _seen(root) != seen:
+        raise _unsigned(f"this is another root of version {seen.version} than was accepted before")
+
+
+def _seen(root: Metadata[Root]) -> SeenRoot:
+    return SeenRoot(root.signed.version, hashlib.sha256(root.signed_bytes).hexdigest())
 
 
 def _follow(trust_root: bytes, roots: Sequence[bytes]) -> Metadata[Root]:

@@ -89,12 +89,12 @@ def test_inactive_slot_is_writable_only_between_open_and_seal(
     assert os.pwrite(fd, b"new image", 0) == 9
     os.fsync(fd)
     with pytest.raises(BootloaderError) as caught:
-        slots.claim_for_seal("b")
+        slots.claim_for_seal("b", 9)
     assert caught.value.name is ErrorName.BUSY
     os.close(fd)
-    claim = slots.claim_for_seal("b")
+    claim = slots.claim_for_seal("b", 9)
     assert is_protected(devices[2].node)
-    assert os.pread(claim.fd, 9, 0) == b"new image"
+    assert os.pread(claim.fd, 2 << 20, 0) == b"new image" + bytes((1 << 20) - 9)
     claim.release()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from gi.repository import Gio, GLib
 
+from bootloader.simulation.machine import load_machine
 from tests.integration.bootloader.conftest import (
     ALLOWED_USER,
     BUS_NAME,
@@ -74,7 +75,8 @@ def test_refusals_by_slot(client: Client) -> None:
 
 def test_refusals_while_the_booted_slot_is_not_good(node: Node, client: Client) -> None:
     (node.folder / "run/boot-complete").touch()
-    client.call("MarkBad", "(s)", "a")
+    assert client.refusal("MarkBad", "(s)", "a") == "NoFallback"
+    load_machine(node.folder / "machine.toml").boot_loader().mark_bad("a")
     assert client.slot("a")["assessment"] == "bad"
     assert client.refusal("Disarm", "(s)", "b") == "ActiveNotGood"
     assert client.refusal("OpenInactive", "(s)", "b") == "ActiveNotGood"
@@ -139,6 +141,8 @@ def test_seal_of_forged_metadata(node: Node, written: Client) -> None:
     targets = node.signed_targets(IMAGE)
     signature = "(saayays)"
     assert written.refusal("Seal", signature, "b", [], targets, TARGET) == "SignatureInvalid"
+    endless = b" " * (16 << 20)
+    assert written.refusal("Seal", signature, "b", [], endless, TARGET) == "InvalidArgument"
     garbage = [b"{}", b"\xff"]
     assert written.refusal("Seal", signature, "b", garbage, b"", "") == "SignatureInvalid"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from bootloader.access import SlotAccess
 from bootloader.claim import Claim, claim_file
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.zeroing import zero_tail
 
 SLOT_BYTES = 1 << 20
 
@@ -43,7 +44,10 @@ class PlainSlots(SlotAccess):
     def claim_for_writing(self, slot: str) -> Claim:
         return claim_file(self.path(slot), writable=True)
 
-    def claim_for_seal(self, slot: str) -> Claim:
+    def claim_for_seal(self, slot: str, used: int) -> Claim:
+        writing = self.claim_for_writing(slot)
+        zero_tail(writing.fd, used, SLOT_BYTES, self.path(slot))
+        writing.release()
         return claim_file(self.path(slot), writable=False)
 
     def root_id(self, slot: str) -> str:

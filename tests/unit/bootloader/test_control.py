@@ -3,11 +3,16 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from bootloader.durable import Files
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.notes import FILE_NAME
 from bootloader.slot import Assessment, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 from tests.unit.bootloader.conftest import Desk
@@ -135,7 +140,7 @@ def test_open_inactive_breaks_the_seal(desk: Desk) -> None:
 def test_seal_does_not_outlive_the_service(desk: Desk) -> None:
     desk.prepare()
     desk.control.seal("b", desk.chain())
-    desk.control._break_seal("b")  # the kernel closes a dead process's descriptors
+    desk.control._seals.drop("b")  # the kernel closes a dead process's descriptors
     desk.start_service()
     assert desk.refusal(desk.control.arm, "b", 3) == "NotSealed"
     assert slot(desk, "b").image_id == "13.1"
@@ -220,6 +225,77 @@ def test_floor_does_not_rise_by_an_image_that_does_not_run(desk: Desk) -> None:
     desk.machine.complete_boot()
     desk.control.mark_good("b")
     assert desk.control._notebook.read().version_floor is None
+
+
+def test_mark_bad_without_a_good_fallback_is_refused(desk: Desk) -> None:
+    desk.machine.complete_boot()
+    before = desk.machine.state_of("a")
+    assert desk.refusal(desk.control.mark_bad, "a") == "NoFallback"
+    desk.install()  # not good yet: it was never booted
+    assert desk.refusal(desk.control.mark_bad, "a") == "NoFallback"
+    assert desk.machine.state_of("a") == before
+
+
+def test_mark_bad_of_both_slots_in_turn_is_refused(desk: Desk) -> None:
+    desk.install()
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.control.mark_good("b")
+    desk.control.mark_bad("b")
+    desk.control.mark_bad("b")
+    assert desk.reboot("13.0") == "a"
+    desk.machine.complete_boot()
+    assert desk.refusal(desk.control.mark_bad, "a") == "NoFallback"
+    assert slot(desk, "a").status.assessment is Assessment.GOOD
+
+
+class FullDisk(Files):
+    """Lets everything be written but the notes."""
+
+    @contextmanager
+    def incoming(self, path: Path) -> Iterator[BinaryIO]:
+        if path.name == FILE_NAME:
+            raise BootloaderError(ErrorName.NO_SPACE, "there is no room left", on=str(path))
+        with super().incoming(path) as file:
+            yield file
+
+
+@pytest.fixture
+def good_without_floor(desk: Desk) -> Desk:
+    """Image 13.1 was marked good while its floor could not be written."""
+    desk.install(min_version="13.1")
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.start_service(FullDisk())
+    assert desk.refusal(desk.control.mark_good, "b") == "NoSpace"
+    assert slot(desk, "b").status.assessment is Assessment.GOOD
+    return desk
+
+
+def test_mark_good_can_be_repeated_until_the_floor_is_written(good_without_floor: Desk) -> None:
+    desk = good_without_floor
+    desk.start_service()
+    desk.control.mark_good("b")
+    assert desk.control._notebook.read().version_floor == "13.1"
+
+
+def test_floor_holds_when_mark_good_could_not_write_it(good_without_floor: Desk) -> None:
+    desk = good_without_floor
+    desk.start_service()
+    desk.control.disarm("a")
+    assert desk.refusal(desk.control.seal, "a", desk.chain(version="12.0")) == "BelowFloor"
+    assert desk.control._notebook.read().version_floor == "13.1"
+
+
+def test_mark_bad_loses_no_floor(good_without_floor: Desk) -> None:
+    desk = good_without_floor
+    assert desk.refusal(desk.control.mark_bad, "b") == "NoSpace"
+    assert slot(desk, "b").status.assessment is Assessment.GOOD
+    desk.start_service()
+    desk.control.mark_bad("b")
+    assert desk.reboot("13.0") == "a"
+    desk.control.disarm("b")
+    assert desk.control._notebook.read().version_floor == "13.1"
 
 
 def test_disagreement_with_the_boot_loader_stops_everything(desk: Desk) -> None:
@@ -352,5 +428,5 @@ def test_notes_that_cannot_be_read_are_no_way_below_the_floor(desk: Desk, text: 
     assert desk.refusal(desk.control.seal, "b", desk.chain()) == "StorageFailed"
     assert [slot.image_id for slot in desk.control.slots()] == ["13.0", ""]
     desk.machine.complete_boot()
-    desk.control.mark_good("a")
+    assert desk.refusal(desk.control.mark_good, "a") == "StorageFailed"
     assert (desk.folder / "state/notes.json").read_text() == text

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from bootloader.notes import Notes
 from bootloader.sealing import Chain
@@ -22,7 +23,7 @@ def assert_refused(desk: Desk, name: str, chain: Chain | None = None) -> None:
     assert not desk.control.slots()[1].sealed
     assert desk.control.slots()[1].image_id == ""
     assert desk.refusal(desk.control.arm, "b", 3) == "NotSealed"
-    desk.access.claim_for_seal("b").release()
+    desk.access.claim_for_seal("b", SLOT_BYTES).release()
 
 
 @pytest.fixture
@@ -126,11 +127,60 @@ def test_seal_of_a_flipped_bit_is_refused(ready: Desk, offset: int) -> None:
     assert_refused(ready, "ImageMismatch")
 
 
-def test_seal_looks_only_at_the_signed_length(ready: Desk) -> None:
-    fd = os.open(ready.access.path("b"), os.O_RDWR)
-    os.pwrite(fd, b"left from an older image", len(IMAGE))
+def test_seal_leaves_nothing_that_was_not_signed(ready: Desk) -> None:
+    path = ready.access.path("b")
+    fd = os.open(path, os.O_RDWR)
+    for place in (len(IMAGE), len(IMAGE) + 5000, SLOT_BYTES - 8):
+        os.pwrite(fd, b"unsigned", place)
     os.close(fd)
     ready.control.seal("b", ready.chain())
+    assert path.read_bytes() == IMAGE + bytes(SLOT_BYTES - len(IMAGE))
+
+
+def test_seal_that_is_refused_for_its_metadata_leaves_the_slot_alone(ready: Desk) -> None:
+    before = ready.access.path("b").read_bytes()
+    assert_refused(ready, "WrongProfile", ready.chain(profile="desktop", image_size=1))
+    assert_refused(ready, "SizeMismatch", ready.chain(image_size=SLOT_BYTES + 1))
+    assert ready.access.path("b").read_bytes() == before
+
+
+def with_root_2(desk: Desk) -> tuple[bytes, list[CryptoSigner]]:
+    """A root that revokes the targets keys, and the revoked ones."""
+    revoked = desk.publisher.targets_keys
+    desk.publisher.targets_keys = [CryptoSigner.generate_ed25519() for _ in range(2)]
+    return desk.publisher.root(2), revoked
+
+
+def test_seal_with_revoked_keys_is_refused_for_ever(ready: Desk) -> None:
+    second, revoked = with_root_2(ready)
+    ready.control.seal("b", ready.chain([second]))
+    ready.control.disarm("b")
+    ready.start_service()
+    ready.write()
+    ready.stage()
+    targets = ready.publisher.targets(manifest_of(IMAGE), signers=revoked)
+    assert_refused(ready, "SignatureInvalid", Chain([], targets, TARGET))
+    ready.control.seal("b", ready.chain([second]))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"profile": "desktop"}, {"version": "1"}, {"image_sha256": "0" * 64}]
+)
+def test_seal_remembers_the_root_of_an_image_that_it_refuses(
+    ready: Desk, changes: dict[str, Any]
+) -> None:
+    second, revoked = with_root_2(ready)
+    ready.control._notebook.write(Notes(version_floor="13"))
+    ready.refusal(ready.control.seal, "b", ready.chain([second], **changes))
+    targets = ready.publisher.targets(manifest_of(IMAGE), signers=revoked)
+    assert_refused(ready, "SignatureInvalid", Chain([], targets, TARGET))
+
+
+def test_seal_does_not_remember_a_root_whose_targets_are_unsigned(ready: Desk) -> None:
+    second, revoked = with_root_2(ready)
+    targets = ready.publisher.targets(manifest_of(IMAGE), signers=revoked)
+    assert_refused(ready, "SignatureInvalid", Chain([second], targets, TARGET))
+    assert ready.control._notebook.read().root is None
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from bootloader import trust
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
-from bootloader.trust import MAX_ROOTS, MAX_TARGETS_BYTES, verify_manifest
+from bootloader.trust import (
+    MAX_CHAIN_BYTES,
+    MAX_ROOT_BYTES,
+    MAX_ROOTS,
+    MAX_TARGETS_BYTES,
+    SeenRoot,
+)
+from puad.config import Limits
 from tests.unit.bootloader.signing import (
     BUILT_AT,
     NOW,
@@ -33,16 +41,26 @@ def verify(
     *roots: bytes,
     path: str = TARGET,
     now: datetime = NOW,
+    seen: SeenRoot | None = None,
 ) -> Manifest:
-    return verify_manifest(trust_root, roots, targets, path, now)
+    return trust.verify(trust_root, roots, targets, seen).manifest(path, now)
 
 
 def refusal(
-    trust_root: bytes, targets: bytes, *roots: bytes, path: str = TARGET, now: datetime = NOW
+    trust_root: bytes,
+    targets: bytes,
+    *roots: bytes,
+    path: str = TARGET,
+    now: datetime = NOW,
+    seen: SeenRoot | None = None,
 ) -> ErrorName:
     with pytest.raises(BootloaderError) as caught:
-        verify(trust_root, targets, *roots, path=path, now=now)
+        verify(trust_root, targets, *roots, path=path, now=now, seen=seen)
     return caught.value.name
+
+
+def seen_root(trust_root: bytes, targets: bytes, *roots: bytes) -> SeenRoot:
+    return trust.verify(trust_root, roots, targets, None).seen_root
 
 
 def test_verify_gives_the_signed_manifest(publisher: Publisher) -> None:
@@ -151,8 +169,46 @@ def test_verify_with_too_long_a_chain_is_refused(publisher: Publisher) -> None:
     targets = publisher.targets(manifest_of(IMAGE))
     chain = [publisher.root(2)] * (MAX_ROOTS + 1)
     assert refusal(publisher.root(1), targets, *chain) is ErrorName.INVALID_ARGUMENT
+    large = [bytes(MAX_ROOT_BYTES)] * (MAX_CHAIN_BYTES // MAX_ROOT_BYTES + 1)
+    assert refusal(publisher.root(1), targets, *large) is ErrorName.INVALID_ARGUMENT
     endless = b" " * (MAX_TARGETS_BYTES + 1)
     assert refusal(publisher.root(1), endless) is ErrorName.INVALID_ARGUMENT
+
+
+def test_bounds_are_those_of_other_clients() -> None:
+    assert MAX_TARGETS_BYTES == Limits().targets_bytes == 5 << 20
+    assert Limits().root_metadata_bytes == MAX_ROOT_BYTES
+    assert Limits().root_rotations == MAX_ROOTS
+
+
+def test_verify_with_a_chain_that_ends_below_the_seen_root_is_refused(
+    publisher: Publisher,
+) -> None:
+    first, targets = publisher.root(1), publisher.targets(manifest_of(IMAGE))
+    second = publisher.root(2)
+    seen = seen_root(first, targets, second)
+    assert seen.version == 2
+    assert verify(first, targets, second, seen=seen).version == "13.1"
+    assert verify(first, targets, second, publisher.root(3), seen=seen).version == "13.1"
+    with pytest.raises(BootloaderError, match="ends at version 1, but version 2") as caught:
+        verify(first, targets, seen=seen)
+    assert caught.value.name is ErrorName.SIGNATURE_INVALID
+
+
+def test_verify_with_another_root_of_the_seen_version_is_refused(publisher: Publisher) -> None:
+    first, targets = publisher.root(1), publisher.targets(manifest_of(IMAGE))
+    seen = seen_root(first, targets, publisher.root(2))
+    other = publisher.root(2, expires=NOW + timedelta(days=1))
+    with pytest.raises(BootloaderError, match="another root of version 2") as caught:
+        verify(first, targets, other, seen=seen)
+    assert caught.value.name is ErrorName.SIGNATURE_INVALID
+
+
+def test_verify_takes_the_seen_root_with_more_signatures(publisher: Publisher) -> None:
+    first, targets = publisher.root(1), publisher.targets(manifest_of(IMAGE))
+    seen = seen_root(first, targets, publisher.root(2))
+    again = publisher.root(2, signers=[CryptoSigner.generate_ed25519()])
+    assert verify(first, targets, again, seen=seen).version == "13.1"
 
 
 def test_verify_of_expired_targets_is_refused(publisher: Publisher) -> None:
