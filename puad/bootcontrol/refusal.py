@@ -14,22 +14,39 @@ from puad.system_bus import CallFailure, Failure
 
 PREFIX: Final = "org.puad.Bootloader1.Error."
 
-_BY_WORD: Final = {
+CODES: Final = {
     "NotAllowed": Code.NOT_ALLOWED,
-    "NoSpace": Code.DISK_FULL,
-    "RebootFailed": Code.REBOOT_FAILED,
+    "UnknownSlot": Code.BOOT_CONTROL_REFUSED,
+    "SlotBooted": Code.BOOT_CONTROL_REFUSED,
+    "ActiveNotGood": Code.BOOT_CONTROL_REFUSED,
+    "NotDisarmed": Code.BOOT_CONTROL_REFUSED,
+    "Busy": Code.BOOT_CONTROL_BUSY,
+    "NotSealed": Code.BOOT_CONTROL_BUSY,  # the seal is lost: the image is sealed again
+    "Pinned": Code.ARM_REFUSED,
+    "InvalidTries": Code.ARM_REFUSED,
+    "InvalidArgument": Code.BOOT_CONTROL_REFUSED,
     "SizeMismatch": Code.SEAL_REFUSED,
     "HashMismatch": Code.SEAL_REFUSED,
+    "NoSpace": Code.DISK_FULL,
     "SignatureInvalid": Code.SEAL_REFUSED,
-    "Expired": Code.SEAL_REFUSED,
+    "Expired": Code.METADATA_EXPIRED,  # fresh metadata let the same image in
     "TargetUnknown": Code.SEAL_REFUSED,
     "WrongProfile": Code.SEAL_REFUSED,
     "BelowFloor": Code.SEAL_REFUSED,
     "ImageMismatch": Code.SEAL_REFUSED,
     "BootFileMismatch": Code.SEAL_REFUSED,
-    "RootIdMismatch": Code.SEAL_REFUSED,
+    "RootIdTaken": Code.BOOT_CONTROL_REFUSED,
+    "RootIdMismatch": Code.ARM_REFUSED,
+    "NotBooted": Code.BOOT_CONTROL_REFUSED,
+    "NoFallback": Code.NO_FALLBACK,
+    "BootNotComplete": Code.BOOT_CONTROL_REFUSED,
+    "Disagreement": Code.BOOT_CONTROL_REFUSED,
+    "StorageFailed": Code.SLOT_WRITE_FAILED,  # a disk that fails does not mend itself
+    "RebootFailed": Code.REBOOT_FAILED,
+    "NotSupported": Code.BOOT_CONTROL_REFUSED,
+    "Internal": Code.INTERNAL,
 }
-_BY_MEMBER: Final = {"Arm": Code.ARM_REFUSED}
+"""The code of each refusal, and with it whether the same try may succeed later."""
 
 
 def refusal(member: str, failure: CallFailure) -> BootControlError:
@@ -51,7 +68,7 @@ def refusal(member: str, failure: CallFailure) -> BootControlError:
             )
         case Failure.REFUSED:
             word = failure.name.removeprefix(PREFIX)
-            code = _BY_WORD.get(word) or _BY_MEMBER.get(member, Code.BOOT_CONTROL_REFUSED)
+            code = CODES.get(word, Code.BOOT_CONTROL_REFUSED)  # a later service may know more
             return BootControlError(
                 code, f"Boot control refused {member}: {failure.message}", on=word
             )

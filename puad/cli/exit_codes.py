@@ -56,6 +56,7 @@ EXIT_CODES: Final[dict[Code, ExitCode]] = {
     Code.SLOT_WRITE_FAILED: ExitCode.IO,
     Code.BOOT_CONTROL_ABSENT: ExitCode.UNAVAILABLE,
     Code.BOOT_CONTROL_TIMEOUT: ExitCode.UNAVAILABLE,
+    Code.BOOT_CONTROL_BUSY: ExitCode.TEMPORARY,
     Code.BOOT_CONTROL_REFUSED: ExitCode.OS,
     Code.SEAL_REFUSED: ExitCode.DATA,
     Code.ARM_REFUSED: ExitCode.OS,

@@ -66,6 +66,7 @@ class Code(StrEnum):
     # boot control
     BOOT_CONTROL_ABSENT = "boot-control-absent"
     BOOT_CONTROL_TIMEOUT = "boot-control-timeout"
+    BOOT_CONTROL_BUSY = "boot-control-busy"
     BOOT_CONTROL_REFUSED = "boot-control-refused"
     SEAL_REFUSED = "seal-refused"
     ARM_REFUSED = "arm-refused"
@@ -214,6 +215,11 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     ),
     Code.BOOT_CONTROL_TIMEOUT: Explanation(
         "See `journalctl -u puad-bootloader`: the service did not answer in time.",
+        transient=True,
+        failure_reason=_BOOT,
+    ),
+    Code.BOOT_CONTROL_BUSY: Explanation(
+        "Boot control was at work, or somebody has opened the slot; puad tries again by itself.",
         transient=True,
         failure_reason=_BOOT,
     ),

@@ -86,7 +86,7 @@ def test_refusals_of_the_service_have_their_codes(real_control: BootControl, nod
     )
     assert refused(lambda: control.disarm("a")) == (Code.BOOT_CONTROL_REFUSED, "SlotBooted")
     assert refused(lambda: control.disarm("c")) == (Code.BOOT_CONTROL_REFUSED, "UnknownSlot")
-    assert refused(lambda: control.arm("b", 3)) == (Code.ARM_REFUSED, "NotSealed")
+    assert refused(lambda: control.arm("b", 3)) == (Code.BOOT_CONTROL_BUSY, "NotSealed")
     write(control, b"other bytes")
     stage(control, node)
     assert refused(lambda: control.seal("b", [], targets, TARGET)) == (
