@@ -3,6 +3,9 @@
 
 The daemon's signals tell of states and progress; the status is read again every second, so that a
 lost signal or a daemon that starts anew delays nothing. Ending the follower leaves the run alone.
+
+ARMED is where a run is when boot control is asked to arm the slot and to reboot. Either may be
+refused, so an armed run is followed until the daemon goes away with the rest of the node.
 """
 
 from __future__ import annotations
@@ -22,12 +25,15 @@ from puad.cli.narrator import Began, Changed, Ended, Narrator, News, Noted, Prog
 from puad.core.errors import Code, OperatorError, PuadError
 from puad.render import IDLE, CauseView, ProgressView, StatusView, one_line
 
+_ARMED: Final = "ARMED"
 # What a run does not leave any more while this boot lasts.
-_ENDS: Final = frozenset({IDLE, "ARMED", "ASSESSING", "DONE", "ROLLED_BACK", "FAILED"})
+_ENDS: Final = frozenset({IDLE, "ASSESSING", "DONE", "ROLLED_BACK", "FAILED"})
 _FAILURES: Final = frozenset({"ROLLED_BACK", "FAILED"})
 _LOOK_MS: Final = 1000
 # A run on an operator's word is armed as soon as it is staged; a held one is not waited for.
 _STAGED_S: Final = 120.0
+# A node goes down within seconds; one that is held up is not waited for.
+_ARMED_S: Final = 120.0
 _ABSENT_S: Final = 60.0
 
 
@@ -54,11 +60,13 @@ class Follower:
     Args:
         agent: The daemon.
         narrators: Who is told.
+        armed_s: How long an armed node may take to go down.
     """
 
-    def __init__(self, agent: Agent, *narrators: Narrator) -> None:
+    def __init__(self, agent: Agent, *narrators: Narrator, armed_s: float = _ARMED_S) -> None:
         self._agent = agent
         self._narrators = narrators
+        self._armed_s = armed_s
         self._run_id = ""
         self._state = IDLE
         self._interrupted = False
@@ -90,15 +98,18 @@ class Follower:
         """
         self._run_id = run_id
         self._tell(Began(run_id))
+        state, since, text = self._state, time.monotonic(), ""
         with self._interruptible():
-            staged_since = time.monotonic()
             while not self._interrupted:
                 view = self._look()
-                if self._state != "STAGED":
-                    staged_since = time.monotonic()
-                if view is not None and _state_of(view, run_id) == self._state:
-                    if self._is_over(view, time.monotonic() - staged_since):
-                        return self._end(view)
+                if state != self._state:
+                    state, since, text = self._state, time.monotonic(), ""
+                if view is None and state == _ARMED and not self._interrupted:
+                    return self._end(text or "ARMED: the node reboots")
+                if view is not None and _state_of(view, run_id) == state:
+                    text = one_line(view)
+                    if self._is_over(view, time.monotonic() - since):
+                        return self._end(text, view.run.cause if view.run else None)
                     self._turn(_LOOK_MS)
         return RunEnd(self._state, interrupted=True)
 
@@ -112,6 +123,7 @@ class Follower:
         return view
 
     def _ask(self) -> StatusView | None:
+        """The status; None when an armed node has gone down, or at an interrupt."""
         absent_since = time.monotonic()
         while not self._interrupted:
             try:
@@ -119,26 +131,33 @@ class Follower:
             except OperatorError as error:
                 if error.code is not Code.AGENT_ABSENT:
                     raise
+                self._turn(0)
+                if self._state == _ARMED:
+                    return None
                 if time.monotonic() - absent_since > _ABSENT_S:
                     raise
                 self._tell(Noted("puad is away; waiting for it to come back"))
                 self._turn(_LOOK_MS)
         return None
 
-    def _is_over(self, view: StatusView, staged_s: float) -> bool:
+    def _is_over(self, view: StatusView, for_s: float) -> bool:
         if self._state == "STAGED":
             held = view.run is not None and not view.run.operator
-            return held or staged_s > _STAGED_S
+            return held or for_s > _STAGED_S
+        if self._state == _ARMED:
+            if late := for_s > self._armed_s:
+                self._tell(Noted("the node has not gone down yet; `puadctl status` tells more"))
+            return late
         return self._state in _ENDS
 
-    def _end(self, view: StatusView) -> RunEnd:
+    def _end(self, text: str, cause: CauseView | None = None) -> RunEnd:
         problem = None
         if self._state in _FAILURES:
-            problem = _problem(view.run.cause if view.run else None)
+            problem = _problem(cause)
         elif self._state == IDLE:
             problem = OperatorError(Code.CANCELLED, "The run was stopped", on=self._run_id)
         self._tell(Ended(self._run_id, self._state, problem))
-        return RunEnd(self._state, one_line(view), problem)
+        return RunEnd(self._state, text, problem)
 
     def _saw(self, state: str) -> None:
         if state != self._state:

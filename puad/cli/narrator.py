@@ -22,6 +22,7 @@ from puad.render.progress_bar import progress_bar
 _TEXTS: Final = {
     "DOWNLOADING": "Fetching the image and writing it to its slot.",
     "STAGED": "The image is written and sealed.",
+    "ARMED": "Setting the boot target and rebooting.",
 }
 _CLEAR: Final = "\r\x1b[K"
 

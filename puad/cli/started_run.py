@@ -34,7 +34,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def start_run(
     agent: Agent, begin: Callable[[], str], options: argparse.Namespace, screen: Screen
 ) -> Outcome:
-    """Begin a run and follow it to its end, to ARMED, or to wherever it has to wait.
+    """Begin a run and follow it to its end, until the node goes down, or to where it has to wait.
 
     Raises:
         PuadError: It could not begin.

@@ -9,16 +9,18 @@ from puad.cli.agent import connected_agent
 from puad.cli.command import Command
 from puad.cli.outcome import Outcome
 from puad.cli.screen import Screen
-from puad.render import one_line
+from puad.cli.started_run import add_run_arguments, start_run
 
 
 class Rollback(Command, name="rollback", summary="go back to the other, good slot now"):
     """Goes back to the other slot."""
 
-    def perform(self, options: argparse.Namespace, screen: Screen) -> Outcome:  # noqa: ARG002 -- takes no options
-        """Let the daemon go back; the node reboots."""
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Take the options of a started run."""
+        add_run_arguments(parser)
+
+    def perform(self, options: argparse.Namespace, screen: Screen) -> Outcome:
+        """Let the daemon go back, and follow it until the node goes down."""
         with connected_agent() as agent:
-            run_id = agent.rollback()
-            view = agent.status()
-        document = {"changed": True, "run_id": run_id, "state": view.state}
-        return Outcome(document, f"{one_line(view)}\n")
+            return start_run(agent, agent.rollback, options, screen)

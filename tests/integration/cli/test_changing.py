@@ -31,14 +31,26 @@ def test_verb_tells_whether_something_changed(
     assert text.out.startswith("Nothing to do") != changed
 
 
-def test_rollback_tells_the_run(puadctl: Run, scripted: Start) -> None:
-    reply = [{"returns": ["(s)", ["r9"]]}]
-    scripted(AGENT, {"methods": {"Rollback": reply, "Status": [status(GOING_BACK)]}})
-    assert puadctl("rollback").out == "ARMED: going back to slot a\n"
+def test_rollback_is_followed_until_the_node_goes_down(puadctl: Run, scripted: Start) -> None:
+    assert GOING_BACK.run is not None
+    gone = {"method": "Status", "reply": [{"exit": True}]}
+    script = {
+        "methods": {
+            "Rollback": [{"returns": ["(s)", [GOING_BACK.run.id]]}],
+            "Status": [gone, status(GOING_BACK)],
+        }
+    }
+    scripted(AGENT, script)
+    assert puadctl("rollback").out.splitlines() == [
+        f"Update run {GOING_BACK.run.id}",
+        "Setting the boot target and rebooting.",
+        "ARMED: going back to slot a",
+    ]
+    scripted(AGENT, script)
     assert puadctl("rollback", "--json").document == {
         "api_version": "puad/v1",
         "changed": True,
-        "run_id": "r9",
+        "run_id": GOING_BACK.run.id,
         "state": "ARMED",
     }
 

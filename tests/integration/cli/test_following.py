@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from puad.core.errors import Code
 from puad.render import RunView, StatusView, cause_from_code
+from puad.system_bus import connected
 from tests.integration.cli.puadctl import (
     AGENT,
     Puadctl,
@@ -65,17 +67,24 @@ def script(*steps: Step, first: StatusView | None = None, verb: str = "Run") -> 
     }
 
 
+def going_down() -> list[Step]:
+    """The run is armed; when the status has been read once more, the node is gone."""
+    gone = {"method": "Status", "reply": [{"exit": True}]}
+    return [{"method": "Status", "reply": [gone, status(in_state("ARMED"))]}]
+
+
 def to_armed() -> list[Step]:
     return [
         fetched(10),
         fetched(100),
         *reach("DOWNLOADING", in_state("STAGED")),
         {"after_ms": 100},
-        *reach("STAGED", in_state("ARMED")),
+        *going_down(),
+        {"signal": "StateChanged", "values": ["(sss)", [RUN_ID, "STAGED", "ARMED"]]},
     ]
 
 
-def test_run_is_followed_until_it_is_armed(puadctl: Run, scripted: Start) -> None:
+def test_run_is_followed_until_the_node_goes_down(puadctl: Run, scripted: Start) -> None:
     scripted(AGENT, script(*to_armed()))
     answer = puadctl("run")
     assert answer.code == 0
@@ -83,9 +92,41 @@ def test_run_is_followed_until_it_is_armed(puadctl: Run, scripted: Start) -> Non
         "Update run r7",
         "Fetching the image and writing it to its slot.",
         "The image is written and sealed.",
+        "Setting the boot target and rebooting.",
         "ARMED 13.2 on slot b with 3 tries, the node reboots",
     ]
     assert answer.err == "", "a progress bar is for terminals"
+
+
+@pytest.mark.parametrize("code", [Code.ARM_REFUSED, Code.REBOOT_FAILED])
+def test_run_that_is_refused_after_it_was_armed_has_failed(
+    puadctl: Run, scripted: Start, code: Code
+) -> None:
+    armed = reach("DOWNLOADING", in_state("ARMED"))
+    refused = reach("ARMED", in_state("FAILED", code=code))
+    scripted(AGENT, script(*armed, {"after_ms": 2500}, *refused))
+    answer = puadctl("run", "--json")
+    assert answer.code == 71
+    assert (answer.document["state"], answer.document["error"]["code"]) == ("FAILED", code.value)
+
+
+def test_run_whose_bus_goes_down_with_the_node_is_armed(scripted: Start) -> None:
+    with connected() as bus:
+        bus_daemon = bus.dbus.GetConnectionUnixProcessID("org.freedesktop.DBus")
+    agent = scripted(AGENT, script(*reach("DOWNLOADING", in_state("ARMED"))))
+    with subprocess.Popen(
+        command("run", "--json"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while len(agent.calls("Status")) < 3:  # the armed run has been seen
+            time.sleep(0.02)
+        os.kill(bus_daemon, signal.SIGKILL)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["state"] == "ARMED"
 
 
 def test_run_in_json_is_one_document(puadctl: Run, scripted: Start) -> None:
@@ -207,7 +248,7 @@ def test_run_that_is_over_at_once_is_told(puadctl: Run, scripted: Start) -> None
 
 
 def test_run_is_followed_without_any_signal(puadctl: Run, scripted: Start) -> None:
-    scripted(AGENT, script({"method": "Status", "reply": [status(in_state("ARMED"))]}))
+    scripted(AGENT, script(*going_down()))
     assert puadctl("run", "--json").document["state"] == "ARMED"
 
 
@@ -249,8 +290,8 @@ def test_run_outlives_a_daemon_that_starts_anew(scripted: Start, system_bus: str
         assert process.stderr is not None
         assert "puad is away" in process.stderr.readline()
         first.process.wait()
-        armed = {"methods": {"Status": [status(in_state("ARMED"))]}}
-        scripted(AGENT, armed)
+        (armed,) = going_down()
+        scripted(AGENT, {"methods": {"Status": armed["reply"]}})
         out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert json.loads(out)["state"] == "ARMED"

@@ -42,7 +42,7 @@ def test_rollback_goes_back_and_quarantines_until_retry(
     updated_by_folder(rig, fleet, tmp_path)
     rig.wait(lambda: rig.status().get("slots"), "the slots are known")
 
-    done = rig.puadctl("rollback")
+    done = rig.puadctl("rollback", "--no-wait")
     assert done.returncode == 0, done.stderr
     rig.settle("ROLLED_BACK")
 
