@@ -82,6 +82,8 @@ class Installer:
         index = self._index(repository, release)
         self._write(goal.slot, slot.size_bytes, release, index, repository.source(release.path))
         self._stage(goal.slot, release.manifest, repository)
+        if release.manifest.root_partuuid is not None:
+            self._boot_control.set_root_id(goal.slot, release.manifest.root_partuuid)
         self._seal(goal.slot, release, repository)
         self._watch.show(Progress())
         return release.manifest
