@@ -60,7 +60,7 @@ def _play(
     sabotage = Sabotage(arguments.sabotage)
     images = _images(steps, sabotage)
     narration.title("Making images, release service, orchestrator and node")
-    with build_world(layout, narration, sabotage, images, keep=arguments.keep) as world:
+    with build_world(layout, narration, sabotage, images) as world:
         held = all(_play_step(world, step) for step in steps) and world.ledger.held
         world.ledger.show()
         world.ledger.write(layout.summary)

@@ -104,8 +104,9 @@ class Orchestrator:
     def leave_up(self) -> int:
         """Let the server go on after the demo: its process id."""
         assert self._server is not None
-        (self._layout.run / "server.pid").write_text(f"{self._server.pid}\n", encoding="ascii")
-        return self._server.pid
+        pid, self._server = self._server.pid, None
+        (self._layout.run / "server.pid").write_text(f"{pid}\n", encoding="ascii")
+        return pid
 
     def _is_healthy(self) -> bool:
         with contextlib.suppress(requests.ConnectionError):

@@ -40,14 +40,17 @@ class ReleaseService:
         """Make keys and an empty repository."""
         self._run("init")
 
-    def publish(self, version: str, image: Path, kernel: Path) -> dict[str, Any]:
-        """Add an image with its kernel, sign, publish: the answer of `add`."""
+    def add(self, version: str, image: Path, kernel: Path) -> dict[str, Any]:
+        """Compress an image and put it, with its kernel, aside for the next `publish`."""
         options = ["--profile", PROFILE, "--version", version, "--level", _LEVEL]
         options += ["--architecture", os.uname().machine]
         added = self._run("add", image, *options, "--linux", kernel, keyed=False)
-        self._run("publish")
         release: dict[str, Any] = added["release"]
         return release
+
+    def publish(self) -> None:
+        """Sign and publish what was added."""
+        self._run("publish")
 
     def target(self, path: str) -> Path:
         """The published file of a target path."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +44,30 @@ class World:
     node: Node
     watch: Watch
     ledger: Ledger
+    meanwhile: Executor
+    added: dict[Image, Future[dict[str, Any]]] = field(default_factory=dict)
+
+    def prepare(self, image: Image) -> None:
+        """Begin to add an image to the release service while something else is waited for.
+
+        Only when nothing else is published before it, because `publish` takes all that was added.
+        """
+        self.added[image] = self.meanwhile.submit(self._add, image)
 
     def publish(self, image: Image) -> dict[str, Any]:
         """Publish an image: what `puad-release` says of it."""
-        kernel = self.roots[image.recipe].kernel
-        release = self.release.publish(image.version, self.files[image.version], kernel)
-        self.tell_of(image, release)
-        return release
-
-    def tell_of(self, image: Image, release: dict[str, Any]) -> None:
-        """Say what was published."""
+        added = self.added.pop(image, None)
+        release = added.result() if added else self._add(image)
+        self.release.publish()
         self.narration.say(
             f"published: {PROFILE} {image.version}, {release['image_size'] >> 20} MiB as"
             f" {release['file_size'] >> 20} MiB, signed"
         )
+        return release
+
+    def _add(self, image: Image) -> dict[str, Any]:
+        kernel = self.roots[image.recipe].kernel
+        return self.release.add(image.version, self.files[image.version], kernel)
 
     def offer(self, image: Image) -> None:
         """Publish an image, and have the orchestrator find it."""
@@ -126,7 +136,7 @@ def named(image: Image) -> str:
 
 @contextlib.contextmanager
 def build_world(
-    layout: Layout, narration: Narration, sabotage: Sabotage, images: Sequence[Image], *, keep: bool
+    layout: Layout, narration: Narration, sabotage: Sabotage, images: Sequence[Image]
 ) -> Iterator[World]:
     """Make images and release service, start server and node; the first image is provisioned."""
     first = images[0]
@@ -135,16 +145,14 @@ def build_world(
         roots = {root.recipe: root for root in make_roots(layout, _recipes(images), say)}
         release = founded(layout)
         files = build_images(layout, images, [*roots.values()], release.root_of_trust, say)
-    kernel = roots[first.recipe].kernel
     with contextlib.ExitStack() as stack:
+        meanwhile = stack.enter_context(ThreadPoolExecutor(1))
+        kernel = roots[first.recipe].kernel
+        added = meanwhile.submit(release.add, first.version, files[first.version], kernel)
         server = Orchestrator(layout)
-        if not keep:
-            stack.callback(server.stop)
+        stack.callback(server.stop)
         server.init()
-        with ThreadPoolExecutor(1) as meanwhile:
-            started = meanwhile.submit(server.start, release.folder, release.root_of_trust)
-            published = release.publish(first.version, files[first.version], kernel)
-            started.result()
+        server.start(release.folder, release.root_of_trust)
         say(f"the orchestrator listens at {server.url}/")
         relay = Relay(f"{server.url}/release/")
         stack.callback(relay.close)
@@ -152,18 +160,25 @@ def build_world(
         token = server.enrol(node.guid, first.version)
         watch = Watch(server.look, narration)
         stack.callback(watch.close)
-        ledger = Ledger(relay.sent_bytes, narration)
         world = World(
-            layout, narration, sabotage, files, roots, release, server, relay, node, watch, ledger
+            layout=layout,
+            narration=narration,
+            sabotage=sabotage,
+            files=files,
+            roots=roots,
+            release=release,
+            server=server,
+            relay=relay,
+            node=node,
+            watch=watch,
+            ledger=Ledger(relay.sent_bytes, narration),
+            meanwhile=meanwhile,
+            added={first: added},
         )
-        world.tell_of(first, published)
-        server.find_releases()
-        node.provision(
-            files[first.version],
-            kernel,
-            Addresses(server.url, relay.url, token, node.guid),
-            counting=sabotage is not Sabotage.NO_COUNTING,
-        )
+        world.offer(first)
+        addresses = Addresses(server.url, relay.url, token, node.guid)
+        counting = sabotage is not Sabotage.NO_COUNTING
+        node.provision(files[first.version], kernel, addresses, counting=counting)
         stack.callback(node.cut_power)
         node.power_on()
         yield world

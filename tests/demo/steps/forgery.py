@@ -22,11 +22,15 @@ _LIMIT_S = 120
 
 def play(world: World) -> None:
     """Play the step."""
+    world.prepare(FLIPPED)
     world.wait_for_report("UP_TO_DATE")
     _, away = world.slots()
     before = world.running()
+    preparing = world.meanwhile.submit(_sign_with_other_keys, world)
     _flip_a_bit(world, before, away)
-    forged = _sign_with_other_keys(world, before, away)
+    forged = preparing.result()
+    _take_over(world, forged)
+    _expect_refusal(world, before, away, FORGED.version)
     _let_puad_try(world, before, away, forged)
     world.server.stop()
     world.server.start(world.release.folder, world.release.root_of_trust)
@@ -45,13 +49,18 @@ def _flip_a_bit(world: World, before: str, away: str) -> None:
     _expect_refusal(world, before, away, FLIPPED.version)
 
 
-def _sign_with_other_keys(world: World, before: str, away: str) -> ReleaseService:
+def _sign_with_other_keys(world: World) -> ReleaseService:
     folder = world.layout.run / "forged"
-    forged = ReleaseService(folder / "release", folder / "keys", world.layout.logs / "release.log")
+    forged = ReleaseService(folder / "release", folder / "keys", world.layout.logs / "forged.log")
     folder.mkdir()
     forged.init()
     kernel = world.roots[FORGED.recipe].kernel
-    forged.publish(FORGED.version, world.files[FORGED.version], kernel)
+    forged.add(FORGED.version, world.files[FORGED.version], kernel)
+    forged.publish()
+    return forged
+
+
+def _take_over(world: World, forged: ReleaseService) -> None:
     world.narration.say(
         f"orchestrator and release service fall into other hands: {FORGED.version} is offered,"
         " signed by keys of their own"
@@ -59,8 +68,6 @@ def _sign_with_other_keys(world: World, before: str, away: str) -> ReleaseServic
     world.server.stop()
     world.server.start(forged.folder, forged.root_of_trust)
     world.server.find_releases()
-    _expect_refusal(world, before, away, FORGED.version)
-    return forged
 
 
 def _expect_refusal(world: World, before: str, away: str, version: str) -> None:

@@ -20,7 +20,7 @@ BEGINS_WITH = MENDED
 IMAGES = (MENDED, RESUMED)
 TITLE = "4  Resumption: puad is killed in mid-download"
 _SECONDS_FOR_ALL = 6
-_KILLED_AT = 0.4
+_KILLED_AT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Frame:
 def play(world: World) -> None:
     """Play the step."""
     note, relay = world.ledger.note, world.relay
+    world.prepare(RESUMED)
     world.wait_for_report("UP_TO_DATE", "FAILED")
     _, away = world.slots()
     release = world.publish(RESUMED)

@@ -18,6 +18,7 @@ WINDOW_S = 3600
 def play(world: World) -> None:
     """Play the step."""
     watch, note = world.watch, world.ledger.note
+    world.prepare(UPDATE)
     world.wait_for_report("UP_TO_DATE")
     note("1 node runs", expected=f"slot a: {named(START)}", seen=world.running())
     mark = watch.mark()
