@@ -65,6 +65,7 @@ EXIT_CODES: Final[dict[Code, ExitCode]] = {
     Code.NEVER_HEALTHY: ExitCode.DATA,
     Code.NOT_TRIED: ExitCode.OS,
     Code.WRONG_IMAGE_BOOTED: ExitCode.DATA,
+    Code.NO_VERDICT: ExitCode.DATA,
     Code.BUSY: ExitCode.TEMPORARY,
     Code.CANCELLED: ExitCode.TEMPORARY,
     Code.QUARANTINED: ExitCode.TEMPORARY,
