@@ -14,9 +14,10 @@ from puad.cli.exit_codes import ExitCode
 from puad.config import add_dir_option
 
 _EPILOG: Final = """\
-exit codes: 0 done, or nothing to do; 64 wrong use; 65 the image or its signatures; 66 no such
-folder; 69 puad or boot control does not answer; 70 a bug; 71 boot loader or reboot; 73, 74 disk;
-75 try again later; 76 the server; 77 not allowed; 78 configuration; 130 interrupted.
+exit codes: 0 done, or nothing to do; 64 wrong use; 65 the image or its
+signatures; 66 no such folder; 69 puad or boot control does not answer; 70 a
+bug; 71 boot loader or reboot; 73, 74 disk; 75 try again later; 76 the server;
+77 not allowed; 78 configuration; 130 interrupted.
 """
 
 
@@ -41,7 +42,10 @@ def build_parser(commands: Mapping[str, type[Command]]) -> argparse.ArgumentPars
     choices = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for name, command in commands.items():
         sub = choices.add_parser(
-            name, help=command.summary, description=command.summary, allow_abbrev=False
+            name,
+            help=command.summary,
+            description=f"{command.summary[:1].upper()}{command.summary[1:]}.",
+            allow_abbrev=False,
         )
         output = sub.add_mutually_exclusive_group()
         output.add_argument("--json", action="store_true", help="print one JSON document")

@@ -9,10 +9,10 @@ from puad.render.document import rfc3339
 from puad.render.one_line import printable
 from puad.render.paint import Paint
 from puad.render.quantity import duration_text
-from puad.render.table import table, wrap
+from puad.render.table import table_rows, wrap
 from puad.render.view import HistoryView, PastRunView
 
-_HEADINGS: Final = ("STARTED", "TOOK", "STATE", "SLOT", "FROM", "IMAGE")
+_HEADINGS: Final = ("STARTED", "TOOK", "STATE", "SLOT", "IMAGE")
 _INDENT: Final = "  "
 
 
@@ -22,10 +22,9 @@ def history_text(view: HistoryView, *, width: int = 80, paint: Paint | None = No
     if not view.runs:
         return "No update run has ended on this node yet.\n"
     rows = [_row(run, paint) for run in view.runs]
-    heading, *lines = table(_HEADINGS, rows, width=width, paint=paint)
-    shown = [heading]
-    for run, line in zip(view.runs, lines, strict=True):
-        shown.append(line)
+    shown, *rows_lines = table_rows(_HEADINGS, rows, width=width, paint=paint)
+    for run, lines in zip(view.runs, rows_lines, strict=True):
+        shown += lines
         if run.cause is not None:
             cause = wrap(printable(run.cause.text), width - len(_INDENT))
             shown += [_INDENT + paint.faint(piece) for piece in cause]
@@ -39,9 +38,14 @@ def _row(run: PastRunView, paint: Paint) -> tuple[str, ...]:
         duration_text(took) if took is not None else "-",
         state_text(run.state, paint),
         run.slot or "-",
-        printable(run.from_image_id) or "-",
-        (printable(run.image.image_id) if run.image else "") or "-",
+        _images(printable(run.from_image_id), printable(run.image.image_id) if run.image else ""),
     )
+
+
+def _images(before: str, after: str) -> str:
+    if before and after:
+        return f"{before} -> {after}"
+    return after or (f"back from {before}" if before else "-")
 
 
 def state_text(state: str, paint: Paint) -> str:

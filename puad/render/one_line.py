@@ -10,13 +10,12 @@ from puad.render.view import IDLE, ProgressView, RunView, StatusView
 
 MOST_CHARACTERS: Final = 200
 
-DECISION_TEXTS: Final = {
-    "none": "no policy is linked to this host",
-    "install": "the offered image will be installed",
-    "already-booted": "the offered image runs already",
-    "quarantined": "the offered image is quarantined here",
-    "wrong-profile": "the offered image is of another OS profile",
-    "below-floor": "the offered image is below the version floor",
+_DECISIONS: Final = {
+    "install": "will be installed",
+    "already-booted": "runs already",
+    "quarantined": "is quarantined here",
+    "wrong-profile": "is of another OS profile",
+    "below-floor": "is below the version floor",
 }
 
 
@@ -39,31 +38,25 @@ def percent(progress: ProgressView) -> int | None:
     return min(100, 100 * progress.done_bytes // progress.total_bytes)
 
 
-def window_text(view: StatusView) -> str:
-    """When the run may go on, as a clause."""
-    if not view.clock_trusted:
-        return "the clock is not trusted, so no window opens"
-    if view.window is None:
-        return "no maintenance window is scheduled"
-    end = f" until {rfc3339(view.window.end)}" if view.window.end else ""
-    if view.window.open:
-        return f"the window is open{end}"
-    return f"the window opens at {rfc3339(view.window.start)}"
-
-
-def decision_text(word: str) -> str:
-    """A decision as a sentence."""
-    return DECISION_TEXTS.get(word, word)
+def offer_text(view: StatusView) -> str:
+    """What the orchestrator offers and what becomes of it, as a clause."""
+    if view.offer is not None and view.decision in _DECISIONS:
+        return f"{printable(view.offer.image_id)} {_DECISIONS[view.decision]}"
+    if not view.server.url:
+        return "no orchestrator is configured"
+    if view.server.last_answer_at is None:
+        return "the orchestrator has not answered yet"
+    return "no policy is linked to this host"
 
 
 def _of_idle(view: StatusView) -> str:
     if view.run is not None and view.run.cause is not None:
         return f"IDLE: {view.run.cause.text}"
-    if view.offer is None or view.decision == "none":
-        return f"IDLE: {view.node.image_id} runs, {decision_text('none')}"
-    if view.decision == "install" and view.download_at is not None:
+    if view.decision == "install" and view.offer is not None and view.download_at is not None:
         return f"IDLE: {view.offer.image_id} is offered, download at {rfc3339(view.download_at)}"
-    return f"IDLE: {view.node.image_id} runs, {decision_text(view.decision)}"
+    if view.decision == "already-booted":
+        return f"IDLE: {view.node.image_id} runs, as is offered"
+    return f"IDLE: {view.node.image_id} runs, {offer_text(view)}"
 
 
 def _of_run(run: RunView, view: StatusView) -> str:
@@ -85,7 +78,16 @@ def _of_run(run: RunView, view: StatusView) -> str:
 
 
 def _staged(run: RunView, view: StatusView) -> str:
-    return "an operator asked for it" if run.operator else window_text(view)
+    if run.operator:
+        return "an operator asked for it"
+    if not view.clock_trusted:
+        return "the clock is not trusted, so no window opens"
+    if view.window is None:
+        return "no maintenance window is scheduled"
+    end = f" until {rfc3339(view.window.end)}" if view.window.end else ""
+    if view.window.open:
+        return f"the window is open{end}"
+    return f"the window opens at {rfc3339(view.window.start)}"
 
 
 def _progress(progress: ProgressView) -> str:

@@ -10,15 +10,24 @@ from typing import Final
 
 from puad.render.document import rfc3339
 from puad.render.history_text import state_text
-from puad.render.one_line import decision_text, percent, printable, window_text
+from puad.render.one_line import offer_text, percent, printable
 from puad.render.paint import Paint
 from puad.render.quantity import bytes_text
 from puad.render.slots_text import slot_lines
 from puad.render.table import wrap
-from puad.render.view import CauseView, ServerView, StatusView
+from puad.render.view import CauseView, RunView, ServerView, StatusView, WindowView
 
 _LABEL: Final = 14
 _LEAST: Final = 20
+_STATES: Final = {
+    "DOWNLOADING": "the image is fetched and written to its slot",
+    "STAGED": "the image is sealed on its slot and boots in a maintenance window",
+    "ARMED": "the boot target is set, then the node reboots",
+    "ASSESSING": "the new slot is booted and its health is assessed",
+    "DONE": "the new slot is booted and marked good",
+    "ROLLED_BACK": "the node is on the slot that it came from",
+    "FAILED": "the update was given up",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ def _facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
         image = printable(entry.image_id) or entry.file_hash
         yield Fact("Quarantine", f"{image} ({entry.cause}){since}")
     if not view.clock_trusted:
-        yield Fact("Clock", "not trusted", paint.bad)
+        yield Fact("Clock", "not trusted, so no window opens", paint.bad)
     yield from _server_facts(view.server, paint)
     yield Fact("Reported", view.wire_status)
 
@@ -74,19 +83,31 @@ def _run_facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
     yield Fact("State", view.state, partial(state_text, paint=paint))
     if run is None:
         return
+    if meaning := _meaning(run):
+        yield Fact("State", meaning)
     if run.id:
         goal = f"{printable(run.image.image_id)} on slot" if run.image else "back to slot"
-        by = ", asked for by an operator" if run.operator else ""
-        yield Fact("Update run", f"{run.id}: {goal} {run.slot}{by}")
+        yield Fact("Update run", f"{run.id}: {goal} {run.slot}")
         if run.started_at:
-            yield Fact("Update run", f"started at {rfc3339(run.started_at)}")
+            by = ", on an operator's word" if run.operator else ""
+            yield Fact("Update run", f"started at {rfc3339(run.started_at)}{by}")
     done, progress = percent(view.progress), view.progress
     if progress.phase and done is not None:
         of = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
         yield Fact("Progress", f"{progress.phase} {done} % ({of})")
     yield from _cause_facts("Cause", run.cause, paint)
     if run.retry_at:
-        yield Fact("Next try", f"at {rfc3339(run.retry_at)}, after {run.attempts} so far")
+        after = f", after {run.attempts} downloads" if run.attempts > 1 else ""
+        yield Fact("Next try", f"at {rfc3339(run.retry_at)}{after}")
+
+
+def _meaning(run: RunView) -> str:
+    """The run's state in words."""
+    if run.state == "STAGED" and run.operator:
+        return "the image is sealed on its slot and boots at once"
+    if run.state == "DOWNLOADING" and run.retry_at:
+        return "the download waits for its next try"
+    return _STATES.get(run.state, "")
 
 
 def _cause_facts(label: str, cause: CauseView | None, paint: Paint) -> Iterator[Fact]:
@@ -96,15 +117,23 @@ def _cause_facts(label: str, cause: CauseView | None, paint: Paint) -> Iterator[
 
 
 def _plan_facts(view: StatusView) -> Iterator[Fact]:
-    offered = f"{printable(view.offer.image_id)}: " if view.offer else ""
-    yield Fact("Offer", offered + decision_text(view.decision))
+    yield Fact("Offer", offer_text(view))
     if view.download_at:
         yield Fact("Download", f"at {rfc3339(view.download_at)}")
-    yield Fact("Window", window_text(view))
+    yield Fact("Window", _window_text(view.window))
+
+
+def _window_text(window: WindowView | None) -> str:
+    if window is None:
+        return "none is scheduled"
+    end = f"until {rfc3339(window.end)}" if window.end else "without an end"
+    return f"open {end}" if window.open else f"opens at {rfc3339(window.start)}, {end}"
 
 
 def _server_facts(server: ServerView, paint: Paint) -> Iterator[Fact]:
     yield Fact("Orchestrator", printable(server.url) or "none is configured")
     if server.last_answer_at:
         yield Fact("Orchestrator", f"answered last at {rfc3339(server.last_answer_at)}")
+    elif server.url and server.error is None:
+        yield Fact("Orchestrator", "has not answered yet")
     yield from _cause_facts("Orchestrator", server.error, paint)

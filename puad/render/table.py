@@ -18,20 +18,30 @@ def table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, paint: Paint
 ) -> list[str]:
     """The lines of a table; a last cell, unpainted, that does not fit goes on below itself."""
+    rows_lines = table_rows(headings, rows, width=width, paint=paint)
+    return [line for lines in rows_lines for line in lines]
+
+
+def table_rows(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, paint: Paint
+) -> list[list[str]]:
+    """The lines of a table, the heading's and then each row's by themselves."""
     heading = [*(paint.strong(word) for word in headings[:-1]), headings[-1]]
     widths = [
         max(visible_length(row[column]) for row in (heading, *rows))
         for column in range(len(headings) - 1)
     ]
     left = sum(widths) + len(_GAP) * len(widths)
-    lines = []
+    rows_lines = []
     for row in (heading, *rows):
+        lines = []
         *cells, last = row
         wrapped = wrap(last, max(_LEAST, width - left))
         for first, text in zip_longest([cells], wrapped, fillvalue=[""] * len(cells)):
             padded = [_padded(cell, size) for cell, size in zip(first, widths, strict=True)]
             lines.append(_GAP.join([*padded, str(text)]).rstrip())
-    return lines
+        rows_lines.append(lines)
+    return rows_lines
 
 
 def wrap(text: str, width: int) -> list[str]:

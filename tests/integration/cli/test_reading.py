@@ -97,12 +97,14 @@ def test_history_shows_past_runs(puadctl: Run, scripted: Start) -> None:
         "r2",
         "r1",
         "r0",
+        "r-1",
+        "r-2",
     ]
 
 
 def test_check_shows_the_fresh_status(puadctl: Run, scripted: Start) -> None:
     agent = scripted(AGENT, {"methods": {"Check": [status(OFFERED)]}})
-    assert "13.2: the offered image will be installed" in puadctl("check").out
+    assert "13.2 will be installed" in puadctl("check").out
     assert len(agent.calls("Check")) == 1
 
 

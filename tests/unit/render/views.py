@@ -105,6 +105,19 @@ DONE = replace(
     offer=OFFER,
     decision="already-booted",
 )
+FAILED = replace(
+    OFFERED,
+    run=replace(
+        RUN,
+        state="FAILED",
+        attempts=8,
+        retry_at=NOW + HOUR,
+        cause=cause_from_code(Code.DOWNLOAD_UNREACHABLE, "The release service did not answer"),
+    ),
+    download_at=None,
+    slots=(SLOT_A, WRITTEN_B),
+    wire_status="STATUS_TYPE_FAILED",
+)
 ROLLED_BACK = replace(
     UP_TO_DATE,
     run=replace(RUN, state="ROLLED_BACK", cause=PROBE),
@@ -114,6 +127,19 @@ ROLLED_BACK = replace(
     wire_status="STATUS_TYPE_FAILED",
 )
 GOING_BACK = replace(ARMED, run=replace(RUN, state="ARMED", image=None, operator=True, slot="a"))
+NEW = replace(
+    UP_TO_DATE,
+    server=ServerView("https://orchestrator.example:8443"),
+    slots=(replace(SLOT_A, image_id=""), WRITTEN_B),
+)
+ALONE = replace(UP_TO_DATE, server=ServerView())
+LONG_NAMES = replace(
+    DOWNLOADING,
+    node=replace(UP_TO_DATE.node, profile="edge-microvisor-toolkit", image_id="3.0.20260602.2200"),
+    run=replace(RUN, image=ImageView("3.0.20260609.1000", HASH), operator=True),
+    offer=replace(OFFER, image_id="3.0.20260609.1000"),
+    slots=(replace(SLOT_A, image_id="3.0.20260602.2200"), ARMED_B),
+)
 TROUBLED = StatusView(
     node=NodeView("", "", ""),
     run=RunView(
@@ -131,6 +157,8 @@ HOSTILE = replace(
 )
 
 STATUS_VIEWS = {
+    "new": NEW,
+    "alone": ALONE,
     "up-to-date": UP_TO_DATE,
     "offered": OFFERED,
     "downloading": DOWNLOADING,
@@ -143,8 +171,10 @@ STATUS_VIEWS = {
     "armed": ARMED,
     "assessing": ASSESSING,
     "done": DONE,
+    "failed": FAILED,
     "rolled-back": ROLLED_BACK,
     "going-back": GOING_BACK,
+    "long-names": LONG_NAMES,
     "troubled": TROUBLED,
     "hostile": HOSTILE,
 }
@@ -168,5 +198,15 @@ HISTORY = HistoryView(
         ),
         PastRunView("r1", "DONE", ImageView("13.1"), "13.0", "a", NOW - 9 * HOUR, NOW - 8.9 * HOUR),
         PastRunView("r0", "FAILED"),
+        PastRunView(
+            "r-1",
+            "DONE",
+            ImageView("3.0.20260609.1000"),
+            "3.0.20260602.2200",
+            "b",
+            NOW - 50 * HOUR,
+            NOW - 49 * HOUR,
+        ),
+        PastRunView("r-2", "ROLLED_BACK", None, "13.2", "a", NOW - 60 * HOUR, NOW - 59 * HOUR),
     )
 )
