@@ -1,30 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deadline: the wall-clock bound of a whole call, however slowly the peer drips its bytes.
 
-The timeouts of requests bound one read each: a peer that sends a byte now and then, in its headers
-or its body, keeps a call alive for ever. A deadline shuts the connection down instead, which ends
-the read that is under way. The connections of `puad.client.transport` report to it.
+The timeouts of requests bound one read each: a peer that sends a byte now and then, in its headers,
+its body or what follows it, keeps a call alive for ever. So the sockets of
+`puad.client.connections` never wait for long in one go: they look up, and a deadline that has
+passed, or a call that is cancelled, ends there.
 
-Leaving a deadline that has passed always raises `requests.Timeout`: to http.client a connection
-that ends within the headers is an answer like any other.
+Everything happens in the thread of the call. No other thread is needed to end it, and what says
+whether it is cancelled may belong to that thread.
 """
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
+import time
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Self
+from typing import Final, Self, TypeVar
 
-import requests
-
+_Result = TypeVar("_Result")
+_GLANCE_S: Final = 0.25
+_SHORTEST_S: Final = 0.001  # a timeout of 0 would mean not to wait at all
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 class Deadline:
-    """Cuts the connections that the enclosed calls use, when the time is up.
+    """Ends the waits of the enclosed calls on their connections, when the time is up.
+
+    Never yield inside from a generator: the deadline holds for whatever the thread does.
 
     Example::
 
@@ -33,37 +37,32 @@ class Deadline:
             ...
 
     Args:
-        seconds: How long everything inside may take.
-
-    Raises:
-        requests.Timeout: On leaving, when the time was up before.
+        seconds: How long everything inside may take; a wait beyond it raises `TimeoutError`,
+            which requests and urllib3 wrap in their own errors.
+        look: Called again and again while waiting; what it raises ends the wait.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, look: Callable[[], None] = lambda: None) -> None:
         self._seconds = seconds
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._lock = threading.Lock()
-        self._passed = False
-        self._socket: socket.socket | None = None
+        self._look = look
+        self._end = 0.0
         self._token: Token[Deadline | None] | None = None
 
-    def watch(self, connection: socket.socket) -> None:
-        """Take the connection of the call that starts now."""
-        with self._lock:
-            self._socket = connection
-            if self._passed:
-                _shut(connection)
+    def left_s(self) -> float:
+        """How much time is left, more than 0.
 
-    def _expire(self) -> None:
-        with self._lock:
-            self._passed = True
-            if self._socket is not None:
-                _shut(self._socket)
+        Raises:
+            TimeoutError: When none is.
+        """
+        self._look()
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(f"no whole answer within {self._seconds:g} s")
+        return left_s
 
     def __enter__(self) -> Self:
+        self._end = time.monotonic() + self._seconds
         self._token = _current.set(self)
-        self._timer.start()
         return self
 
     def __exit__(
@@ -72,22 +71,33 @@ class Deadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
         if self._token is not None:
             _current.reset(self._token)
-        if self._passed and (kind is None or issubclass(kind, Exception)):
-            raise requests.Timeout(f"no whole answer within {self._seconds:g} s") from error
 
 
-def watch(connection: socket.socket | None) -> None:
-    """Put a connection under the deadline of the call that is under way, if it has one."""
+def wait(connection: socket.socket, ready: Callable[[], _Result]) -> _Result:
+    """Wait on a connection, under the deadline of the call that is under way, if it has one.
+
+    Args:
+        connection: Its timeout bounds this wait as it always does.
+        ready: Waits once, for as long as that timeout is now; can be repeated after `TimeoutError`.
+
+    Raises:
+        TimeoutError: When the connection's timeout or the deadline has passed.
+    """
     deadline = _current.get()
-    if deadline is not None and connection is not None:
-        deadline.watch(connection)
-
-
-def _shut(connection: socket.socket) -> None:
-    # The plain socket's method: a TLS socket's own one takes the TLS state away from under a
-    # reader in another thread. An OSError means that it is closed already.
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+    if deadline is None:
+        return ready()
+    timeout_s = connection.gettimeout()
+    end = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    try:
+        while True:
+            left_s = min(deadline.left_s(), end - time.monotonic(), _GLANCE_S)
+            connection.settimeout(max(left_s, _SHORTEST_S))
+            try:
+                return ready()
+            except TimeoutError:
+                if time.monotonic() >= end:
+                    raise
+    finally:
+        connection.settimeout(timeout_s)

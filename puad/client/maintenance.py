@@ -106,12 +106,10 @@ class MaintenanceClient:
     def _read(self, response: requests.Response) -> bytes:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise self._invalid("is compressed, which was not asked for")
-        answer = bytearray()
-        for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
-            answer += piece
-            if len(answer) > self._limits.answer_bytes:
-                raise self._invalid(f"is larger than {self._limits.answer_bytes} bytes")
-        return bytes(answer)
+        answer = _body(response, self._limits.answer_bytes + 1)
+        if len(answer) > self._limits.answer_bytes:
+            raise self._invalid(f"is larger than {self._limits.answer_bytes} bytes")
+        return answer
 
     def _invalid(self, how: str) -> ServerError:
         return ServerError(
@@ -168,7 +166,7 @@ def _said(response: requests.Response) -> str:
     """The status, and the message of a Connect error when the body holds one."""
     heading = f"HTTP {response.status_code}"
     try:
-        document = json.loads(response.raw.read(_MOST_ERROR_BYTES, decode_content=False))
+        document = json.loads(_body(response, _MOST_ERROR_BYTES))
     except (ValueError, RecursionError, HTTPError, OSError):
         return heading
     message = document.get("message") if isinstance(document, dict) else None
@@ -176,3 +174,18 @@ def _said(response: requests.Response) -> str:
         return heading
     shown = "".join(character if character.isprintable() else " " for character in message)
     return f"{heading}, {shown[:_MOST_MESSAGE]}"
+
+
+def _body(response: requests.Response, most_bytes: int) -> bytes:
+    """The body, cut at `most_bytes` or a little more.
+
+    Piece by piece with `read1` alone: `stream` of an older urllib3 takes a line of chunk size
+    without a bound, and `read` takes a chunk of size -1 as everything that ever comes.
+    """
+    body = bytearray()
+    while len(body) < most_bytes:
+        piece = response.raw.read1(min(_PIECE_BYTES, most_bytes - len(body)), decode_content=False)
+        if not piece:
+            break
+        body += piece
+    return bytes(body)

@@ -21,13 +21,11 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 import puad
-from puad.client import deadline
+from puad.client.connections import POOLS, TlsSocket
 from puad.core.errors import Code, ConfigError, ServerError
 
 TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -98,6 +96,7 @@ def _tls_context(tls_min: str, ca_file: str) -> ssl.SSLContext:
             Code.CONFIG_INVALID, f"The CA file cannot be used: {error}", on=ca_file
         ) from error
     context.minimum_version = TLS_VERSIONS[tls_min]
+    context.sslsocket_class = TlsSocket
     return context
 
 
@@ -158,11 +157,11 @@ class _Adapter(HTTPAdapter):
         block: bool = False,  # noqa: FBT001, FBT002 -- the signature of requests
         **options: Any,  # noqa: ANN401 -- handed through from requests to urllib3
     ) -> None:
-        """Use our TLS context, and connections that report to the deadline."""
+        """Use our TLS context, and connections that keep the deadline."""
         super().init_poolmanager(
             connections, maxsize, block=block, ssl_context=self._context, **options
         )
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ANN401, ARG002 -- the signature of requests
         """Leave the trust anchors to the TLS context; requests would add its own bundle."""
@@ -177,23 +176,3 @@ class _Adapter(HTTPAdapter):
         require_secure(request.url or "")
         options["verify"] = True
         return super().send(request, **options)
-
-
-class _PlainConnection(HTTPConnection):
-    def getresponse(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 -- differs by release of urllib3
-        deadline.watch(self.sock)
-        return super().getresponse(*args, **options)
-
-
-class _TlsConnection(HTTPSConnection):
-    def getresponse(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 -- differs by release of urllib3
-        deadline.watch(self.sock)
-        return super().getresponse(*args, **options)
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection

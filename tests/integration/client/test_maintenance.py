@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import threading
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from puad.core.model import Offer, SingleSchedule
 from puad.core.wire import StatusReport, StatusType
 from tests.integration.client.hostile_server import (
     Authority,
+    Request,
     Serve,
     answer,
     dripping,
@@ -29,6 +31,7 @@ GUID = "2f7fcf2c-0cd2-4f01-9aa5-e2c5c5b4f0a1"
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TOKEN = "header.payload.signature"
 REPORT = StatusReport(StatusType.UP_TO_DATE, profile_name="edge", os_image_id="13.1")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 EMPTY = {"updateSource": {}, "updateSchedule": {}, "osType": "OS_TYPE_IMMUTABLE"}
 WANTED = {
     **EMPTY,
@@ -216,11 +219,39 @@ def test_garbage_answer_is_a_wire_error(serve: Serve, token_file: Path, body: by
 
 
 def test_answer_without_end_is_given_up_at_its_bound(serve: Serve, token_file: Path) -> None:
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    error = failure(serve(dripping(head, chunk, pause_s=0)).url, token_file)
+    error = failure(serve(dripping(CHUNKED, chunk, pause_s=0)).url, token_file)
     assert error.code is Code.SERVER_ANSWER_INVALID
     assert "larger than 1048576 bytes" in str(error)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        CHUNKED,
+        CHUNKED + b"-1\r\n",
+        CHUNKED + b"ffffffffff\r\n",
+        CHUNKED.replace(b"200 OK", b"500 Oops"),
+        CHUNKED.replace(b"200 OK", b"500 Oops") + b"-1\r\n",
+        CHUNKED.replace(b"200 OK", b"500 Oops") + b"ffffffffff\r\n",
+    ],
+    ids=["line", "size -1", "big", "line in error", "size -1 in error", "big in error"],
+)
+def test_answer_in_chunks_without_end_is_not_taken_into_memory(
+    serve: Serve, token_file: Path, first: bytes
+) -> None:
+    sent = 0
+
+    def flood(connection: socket.socket, _: Request) -> None:
+        nonlocal sent
+        connection.sendall(first)
+        while True:
+            connection.sendall(b"0" * 0x10000)
+            sent += 0x10000
+
+    error = failure(serve(flood).url, token_file, timeout_s=5)
+    assert error.code in {Code.SERVER_UNREACHABLE, Code.SERVER_ANSWER_INVALID}
+    assert sent < 64 << 20
 
 
 def test_compressed_answer_is_refused_unread(serve: Serve, token_file: Path) -> None:
@@ -231,8 +262,13 @@ def test_compressed_answer_is_refused_unread(serve: Serve, token_file: Path) -> 
 
 @pytest.mark.parametrize(
     "first",
-    [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"],
-    ids=["headers", "body"],
+    [
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n",
+        CHUNKED,
+        CHUNKED + b"0\r\nX-Slow: ",
+    ],
+    ids=["headers", "body", "chunk size", "trailer"],
 )
 def test_server_that_drips_is_given_up_after_the_timeout(
     serve: Serve, token_file: Path, first: bytes

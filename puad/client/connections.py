@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connections of our sessions: urllib3's, on sockets that keep the deadline of the call.
+
+The sockets look up from waiting for the peer (`puad.client.deadline`): for bytes, and for the TLS
+handshake, which is many round trips in one call.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any, Final
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+
+from puad.client import deadline
+
+
+class TlsSocket(ssl.SSLSocket):
+    """A TLS socket that keeps the deadline; an `SSLContext` makes it by its `sslsocket_class`."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 -- the signature of ssl
+        """Agree on keys with the peer."""
+        handshake = super().do_handshake
+        deadline.wait(self, lambda: handshake(block))
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 -- any writable buffer
+        """Receive what is there, or wait for it."""
+        receive = super().recv_into
+        return deadline.wait(self, lambda: receive(buffer, nbytes, flags))
+
+
+class _PlainSocket(socket.socket):
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401 -- any writable buffer
+        receive = super().recv_into
+        return deadline.wait(self, lambda: receive(buffer, nbytes, flags))
+
+
+class _PlainConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        timeout_s = connected.gettimeout()
+        own = _PlainSocket(fileno=connected.detach())
+        own.settimeout(timeout_s)
+        return own
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+POOLS: Final = {"http": _PlainPool, "https": HTTPSConnectionPool}
