@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HTTP answer of the release service: a GET whose headers and body cannot run away.
 
-1. The headers have a deadline as a whole, the body a minimum rate; each wait on the socket has a
-   limit of its own. So a peer that drips bytes is cut like one that is silent.
+1. The headers have a deadline as a whole, the body a minimum rate, and each piece of the body a
+   deadline as well: what a peer sends around the body counts for nothing. So a body lasts no longer
+   than its length at the minimum rate and two windows, and a peer that drips bytes is cut like one
+   that is silent.
 2. Bytes are taken as they come (`read1`): waiting for a full buffer would defeat rule 1.
 3. No transfer is decoded: `Accept-Encoding: identity` is asked for, anything else is refused.
 4. The time that the caller spends between two pieces is its own and does not count as slowness.
+5. A transfer that is cancelled ends soon, whatever the peer does or leaves undone.
 """
 
 from __future__ import annotations
@@ -34,25 +37,34 @@ _FIRST_REFUSAL: Final = 400
 
 @contextlib.contextmanager
 def http_get(
-    session: requests.Session, url: str, headers: Mapping[str, str], limits: Limits
+    session: requests.Session,
+    url: str,
+    headers: Mapping[str, str],
+    limits: Limits,
+    cancelled: Callable[[], bool],
 ) -> Iterator[requests.Response]:
     """An answer whose headers have arrived and whose body has not been read.
 
+    A connection whose answer was read to its stated end is kept; any other is closed on leaving.
+
     Raises:
+        OperatorError: `CANCELLED`.
         BrokenTransferError: When there was no answer in time.
         DownloadError: `INSECURE_TRANSPORT`, when the URL or a redirect is not safe to follow.
     """
-    with contextlib.ExitStack() as opened:
-        # within the deadline: also an answer that came too late is closed
-        with _http_errors(url), Deadline(limits.min_rate_window_s):
-            answer = session.get(
-                url,
-                headers={"Accept-Encoding": "identity", **headers},
-                stream=True,
-                timeout=limits.socket_timeout_s,
-            )
-            response = opened.enter_context(contextlib.closing(answer))
+    with _http_errors(url), Deadline(limits.min_rate_window_s, _stop_when(cancelled)):
+        answer = session.get(
+            url,
+            headers={"Accept-Encoding": "identity", **headers},
+            stream=True,
+            timeout=limits.socket_timeout_s,
+        )
+    with contextlib.closing(answer) as response:
         yield response
+
+
+def _stop_when(cancelled: Callable[[], bool]) -> Callable[[], None]:
+    return lambda: require_going_on(cancelled)
 
 
 @contextlib.contextmanager
@@ -103,7 +115,7 @@ def body_pieces(
         response: The answer, of which nothing has been read.
         most_bytes: Where to cut.
         rate: Counts what arrives, over all answers that one transfer takes.
-        cancelled: Asked before each piece.
+        cancelled: Asked before each piece and while waiting for it.
 
     Raises:
         BrokenTransferError: When it breaks off.
@@ -115,7 +127,8 @@ def body_pieces(
         require_going_on(cancelled)
         started = time.monotonic()
         try:
-            piece = response.raw.read1(min(left, PIECE_BYTES), decode_content=False)
+            with Deadline(rate.window_s, _stop_when(cancelled)):
+                piece = response.raw.read1(min(left, PIECE_BYTES), decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             rate.count(0, time.monotonic() - started)
             address = urlsplit(response.url)._replace(query="").geturl()  # a query may hold secrets

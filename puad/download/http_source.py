@@ -2,9 +2,9 @@
 """A source over HTTP: exact byte ranges of one file, over a connection that is kept alive.
 
 The size of the file is signed, so the whole answer is known before it comes: status 206, the
-Content-Range to the byte, the length. Anything else is a server, proxy or cache that gives other
-bytes than were asked for, and is refused before a byte of it is used. A transfer that breaks goes
-on where it stopped; no byte is asked for twice.
+Content-Range to the byte, the length, sent as it is. Anything else is a server, proxy or cache that
+gives other bytes than were asked for, or more, and is refused before a byte of it is used. A
+transfer that breaks goes on where it stopped; no byte is asked for twice.
 """
 
 from __future__ import annotations
@@ -57,12 +57,10 @@ class HttpSource:
         self, offset: int, length: int, rate: MinimumRate, cancelled: Callable[[], bool]
     ) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
-        with http_get(self._session, self._url, headers, self._limits) as response:
+        with http_get(self._session, self._url, headers, self._limits, cancelled) as response:
             require_usable(response, self._url, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.OK)
             self._require_range(response, offset, length)
             yield from body_pieces(response, length, rate, cancelled)
-            if response.headers.get("Content-Length") == str(length):
-                response.raw.drain_conn()  # nothing is left: the connection can be used again
 
     def _require_range(self, response: requests.Response, offset: int, length: int) -> None:
         expected = length
@@ -74,6 +72,9 @@ class HttpSource:
             given = response.headers.get("Content-Range", "")
             if given != f"bytes {offset}-{offset + length - 1}/{self._file_size}":
                 raise self._mismatch(f"The answer is for another range, {given[:80]!r}")
+        transfer = response.headers.get("Transfer-Encoding")
+        if transfer is not None:  # it would make the stated length mean nothing
+            raise self._mismatch(f"The answer is transferred as {transfer[:40]!r}")
         stated = response.headers.get("Content-Length", str(expected))
         if stated != str(expected):
             raise self._mismatch(f"The answer has {stated[:20]} bytes in place of {expected}")

@@ -52,7 +52,7 @@ class HttpOrigin:
         base_url: Where it lies.
         session: From `puad.client.transport.make_session`.
         limits: Bounds on time and tries.
-        cancelled: Ends waits between two tries of a small file.
+        cancelled: Ends the transfer of a small file and the waits between two tries.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class _HttpFetcher(FetcherInterface):
             raise exceptions.DownloadError(str(error)) from error
 
     def _body(self, url: str, most_bytes: int) -> Iterator[bytes]:
-        with http_get(self._session, url, {}, self._limits) as response:
+        with http_get(self._session, url, {}, self._limits, self._cancelled) as response:
             if response.status_code in _ABSENT:
                 raise exceptions.DownloadHTTPError(f"{url} is not there", HTTPStatus.NOT_FOUND)
             require_usable(response, url, HTTPStatus.OK)

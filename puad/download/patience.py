@@ -84,6 +84,11 @@ class MinimumRate:
         self._bytes = 0
         self._seconds = 0.0
 
+    @property
+    def window_s(self) -> float:
+        """No piece may take longer to come: a window without one is too slow by itself."""
+        return self._limits.min_rate_window_s
+
     def count(self, size_bytes: int, seconds: float) -> None:
         """Take note of bytes and of the time that was spent waiting for them.
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from puad.download import HttpOrigin, ReleaseRepository
 from tests.integration.download.conftest import Serve
 from tests.integration.download.range_server import (
     Asked,
+    Fault,
     RangeServer,
     reply,
     send_head,
@@ -117,6 +120,40 @@ def test_metadata_that_never_end_are_cut(open_node: Open) -> None:
     assert sent < 64 << 20
 
 
+def endless_trailer(server: Callable[[], RangeServer]) -> Fault:
+    def send(connection: socket.socket, _: Asked) -> None:
+        send_head(connection, "200 OK", "Transfer-Encoding: chunked")
+        connection.sendall(b"0\r\n")
+        while True:
+            connection.sendall(b"a: b\r\n")
+            server().wait(0.05)
+
+    return send
+
+
+def test_small_file_with_endless_trailer_is_given_up(
+    serve: Serve, session: requests.Session, impatient: Limits
+) -> None:
+    server = serve(endless_trailer(lambda: server), for_ever=True, small=b"content")
+    fetcher = HttpOrigin(server.url, session, impatient).fetcher()
+    with pytest.raises(exceptions.DownloadError, match="bytes a second"):
+        fetcher.download_bytes(f"{server.url}/small", 100)
+    assert len(server.asked) == 1
+
+
+def test_small_file_with_endless_trailer_when_cancelled_is_given_up(
+    serve: Serve, session: requests.Session, limits: Limits
+) -> None:
+    server = serve(endless_trailer(lambda: server), for_ever=True, small=b"content")
+    patient = replace(limits, socket_timeout_s=300, min_rate_window_s=300)
+    fetcher = HttpOrigin(server.url, session, patient, lambda: bool(server.asked)).fetcher()
+    started = time.monotonic()
+    with pytest.raises(exceptions.DownloadError) as caught:
+        fetcher.download_bytes(f"{server.url}/small", 100)
+    assert isinstance(caught.value.__cause__, OperatorError)
+    assert time.monotonic() - started < 60
+
+
 @pytest.mark.parametrize("status", ["500 Oops", "503 Busy"])
 def test_metadata_with_server_errors_for_ever_are_given_up(open_node: Open, status: str) -> None:
     node, server = open_node(reply(status), for_ever=True)
@@ -178,7 +215,7 @@ def test_repository_of_insecure_address_is_refused(
 
 
 def test_repository_when_cancelled_stops_waiting(open_node: Open) -> None:
-    node, server = open_node(reply("500 Oops"), for_ever=True, cancelled=lambda: True)
+    node, server = open_node(reply("500 Oops"), for_ever=True, cancelled=lambda: bool(server.asked))
     error = error_of(node)
     assert isinstance(error, OperatorError)
     assert error.code is Code.CANCELLED

@@ -18,8 +18,8 @@ from puad.download import HttpSource
 from tests.integration.download.conftest import FILE, PATH, Serve
 from tests.integration.download.range_server import (
     Asked,
+    Fault,
     RangeServer,
-    honest,
     part,
     reply,
     send_head,
@@ -409,23 +409,76 @@ def test_source_with_redirect_to_nowhere_refuses_it(
     assert isinstance(error, DownloadError)
 
 
-def test_source_with_answer_in_chunks_of_transfer_takes_it(
-    serve: Serve, session: requests.Session, limits: Limits
+@pytest.mark.parametrize("stated", [False, True], ids=["alone", "with length"])
+@pytest.mark.parametrize("transfer", ["chunked", "identity", "gzip, chunked", "x"])
+@pytest.mark.parametrize("status", ["206 Partial Content", "200 OK"])
+def test_source_with_coded_transfer_refuses_it_unread(
+    serve: Serve,
+    session: requests.Session,
+    limits: Limits,
+    status: str,
+    transfer: str,
+    stated: bool,
 ) -> None:
-    def chunked(connection: socket.socket, asked: Asked) -> None:
-        send_head(
-            connection,
-            "206 Partial Content",
-            f"Content-Range: {asked.content_range}",
-            "Transfer-Encoding: chunked",
-        )
-        for start in range(0, len(asked.body), 1000):
-            piece = asked.body[start : start + 1000]
-            connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
-        connection.sendall(b"0\r\n\r\n")
+    sent = 0
 
-    server = serve(chunked, honest)
-    assert read(source(server, session, limits)) == FILE[1000:201_000]
+    def endless(connection: socket.socket, asked: Asked) -> None:
+        nonlocal sent
+        range_line = f"Content-Range: {asked.content_range}"
+        if stated:
+            range_line += f"\r\nContent-Length: {100 if status.startswith('206') else len(FILE)}"
+        send_head(connection, status, range_line, f"Transfer-Encoding: {transfer}")
+        connection.sendall(b"64\r\n%s\r\n" % asked.body[:100])
+        while True:
+            connection.sendall(b"100000\r\n%s\r\n" % bytes(0x100000))
+            sent += 0x100000
+
+    server = serve(endless, for_ever=True)
+    error = error_of(source(server, session, limits), 0, 100)
+    assert error.code is Code.DOWNLOAD_MISMATCH
+    assert len(server.asked) == 1
+    assert sent < 64 << 20
+
+
+def _silent_from_the_start(_: socket.socket, __: Asked) -> None:
+    """Say nothing at all."""
+
+
+def _silent_in_the_headers(connection: socket.socket, _: Asked) -> None:
+    connection.sendall(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [_silent_from_the_start, _silent_in_the_headers, truncated(0), truncated(5000)],
+    ids=["start", "headers", "body", "later"],
+)
+@pytest.mark.parametrize("drip", [b"", b"a"], ids=["silent", "dripping"])
+def test_source_when_cancelled_stops_waiting_for_the_server(
+    serve: Serve, session: requests.Session, limits: Limits, begin: Fault, drip: bytes
+) -> None:
+    def hang(connection: socket.socket, asked: Asked) -> None:
+        begin(connection, asked)
+        waits.set()
+        while True:
+            connection.sendall(drip)
+            server.wait(0.2)
+
+    waits = threading.Event()
+    asked_in: set[int] = set()
+
+    def cancelled() -> bool:
+        asked_in.add(threading.get_ident())
+        return waits.is_set()
+
+    server = serve(hang, for_ever=True)
+    patient = replace(limits, socket_timeout_s=300, min_rate_window_s=300)
+    started = time.monotonic()
+    with pytest.raises(OperatorError) as caught:
+        list(source(server, session, patient).read(0, 200_000, cancelled))
+    assert caught.value.code is Code.CANCELLED
+    assert time.monotonic() - started < SOON_S
+    assert asked_in == {threading.get_ident()}, "it may belong to the thread of the transfer"
 
 
 def test_source_error_shows_no_query_of_a_redirect(
