@@ -17,29 +17,10 @@ from typing import Any
 import pytest
 
 from puad.system_bus import connected
+from tests.integration.open_bus import open_bus
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60
-BUS_CONFIG = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:dir={folder}</listen>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-  </policy>
-</busconfig>
-"""
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -67,7 +48,7 @@ def stopped_at_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Pope
 def system_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a private system bus that everything in this test uses."""
     config = tmp_path / "bus.conf"
-    config.write_text(BUS_CONFIG.format(folder=tmp_path))
+    config.write_text(open_bus(f"unix:dir={tmp_path}"))
     command = ["/usr/bin/dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1"]
     with stopped_at_end(subprocess.Popen(command, stdout=subprocess.PIPE)) as daemon:
         assert daemon.stdout is not None

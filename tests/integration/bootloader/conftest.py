@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from gi.repository import Gio, GLib
 
+from tests.integration.open_bus import open_bus
 from tests.unit.bootloader.signing import TARGET, Publisher, manifest_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -31,27 +32,6 @@ ALLOWED_USER = "daemon"
 HOST_UUID = "4c4c4544-0042-3510-8053-b7c04f4e3232"
 LINUX = b"kernel" * 1000
 
-OPEN_BUS = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={folder}/bus</listen>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-  </policy>
-  {more}
-</busconfig>
-"""
 CLOSED = """\
 <policy context="default">
     <deny own="*"/>
@@ -109,7 +89,7 @@ def private_bus(folder: Path, policy: Path | None = None) -> Iterator[str]:
     """A system bus of our own; open to all, or closed but for what a policy file allows."""
     config = folder / "bus.conf"
     more = CLOSED.format(policy=policy) if policy else ""
-    config.write_text(OPEN_BUS.format(folder=folder, more=more))
+    config.write_text(open_bus(f"unix:path={folder}/bus", more))
     argv = ("/usr/bin/dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1")
     with running(*argv, stdout=subprocess.PIPE) as daemon:
         assert daemon.stdout is not None

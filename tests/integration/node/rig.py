@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 from bootloader.simulation.machine import Machine
+from tests.integration.open_bus import open_bus
 from tests.integration.orchestrator_stub.running import Node, Orchestrator
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -38,26 +39,6 @@ _STATES = "IDLE|DOWNLOADING|STAGED|ARMED|ASSESSING|DONE|ROLLED_BACK|FAILED"
 _STARTED = re.compile(rf" INFO DAEMON_STARTED: .*; ({_STATES})$")
 _CHANGED = re.compile(rf" (?:NOTICE|ERROR) ({_STATES}): ")
 
-BUS = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:abstract={bus}</listen>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-  </policy>
-</busconfig>
-"""
 BOOT_CONTROL = """\
 backend = "simulated"
 user = "root"
@@ -232,7 +213,7 @@ class Rig:
         boot_files.mkdir(parents=True)
         (boot_files / "linux").write_bytes(KERNEL)
         (self.folder / "host-uuid").write_text(self.server.guid + "\n")
-        (self.folder / "bus.conf").write_text(BUS.format(bus=self.bus_name))
+        (self.folder / "bus.conf").write_text(open_bus(f"unix:abstract={self.bus_name}"))
         (self.persist / "token").write_text(self.server.token + "\n")
         places = {
             "folder": self.folder,
