@@ -51,6 +51,7 @@ class ReleaseFetcher(FetcherInterface):
         self._cutter = _Cutter(deadline_s)
         self._pools = PoolManager(ssl_context=context)
         self._pools.pool_classes_by_scheme = _pools_under(self._cutter)
+        self._response: BaseHTTPResponse | None = None
 
     def __enter__(self) -> Self:
         self._cutter.start()
@@ -63,6 +64,8 @@ class ReleaseFetcher(FetcherInterface):
         trace: TracebackType | None,
     ) -> None:
         self._cutter.stop()
+        if self._response is not None:  # TUF leaves a body that is too long half read
+            self._response.close()
         self._pools.clear()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
@@ -82,7 +85,8 @@ class ReleaseFetcher(FetcherInterface):
     def _read_http(self, url: str) -> Iterator[bytes]:
         try:
             # A connection whose answer was read to its end is kept; any other is closed.
-            with contextlib.closing(self._follow(url)) as response:
+            self._response = self._follow(url)
+            with contextlib.closing(self._response) as response:
                 _require_usable(response, url)
                 while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
                     self._check_time(url)

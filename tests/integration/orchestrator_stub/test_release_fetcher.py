@@ -150,6 +150,17 @@ def test_fetcher_cuts_an_endless_body(serve: Serve) -> None:
     assert sum(sent) < 64 << 20
 
 
+def test_fetcher_closes_what_was_left_half_read(serve: Serve) -> None:
+    server = serve(flood([], "200 OK"))
+    with ReleaseFetcher() as fetcher:
+        pieces = fetcher.fetch(server.url + PATH)
+        next(pieces)
+    (serving,) = server._threads
+    serving.join(SOON_S)
+    assert not serving.is_alive(), "the connection is still open"
+    pieces.close()
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_fetcher_refuses_an_encoded_body(serve: Serve, encoding: str) -> None:
     server = serve(reply("200 OK", f"Content-Encoding: {encoding}", body=b"bomb"))
