@@ -23,6 +23,8 @@ def _init(answer: Answer) -> Iterator[str]:
     yield f"  {answer['root_json']}"
     yield "Private keys, to be backed up and kept from others:"
     yield f"  {answer['keys']}"
+    for role, plan in answer["roles"].items():
+        yield f"  {role}: {plan['threshold']} of {plan['keys']} must sign"
     yield "Only `rotate` needs the root-*.pem files: take them off this machine."
 
 

@@ -67,7 +67,7 @@ def _add_init(commands: _Subcommands) -> None:
     init = commands.add("init", "make keys and an empty repository")
     for option, text in (
         ("--key-count", "number of keys of a role (default: root=3, others 1)"),
-        ("--threshold", "how many keys of a role must sign (default: root=2, others 1)"),
+        ("--threshold", "how many of them must sign, at most all (default: root=2, others 1)"),
         ("--expires", f"how long a role's metadata hold (default: {_DEFAULT_EXPIRES})"),
     ):
         init.add_argument(

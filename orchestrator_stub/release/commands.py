@@ -46,7 +46,15 @@ def init(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Answer:
     publisher.disk.make_folder(publisher.layout.folder)
     with publisher_lock(publisher.layout.lock):
         root = found_repository(publisher, plans)
-    return {"changed": True, "root_json": str(root), "keys": str(publisher.keys.folder)}
+    return {
+        "changed": True,
+        "root_json": str(root),
+        "keys": str(publisher.keys.folder),
+        "roles": {
+            role.value: {"keys": plan.key_count, "threshold": plan.threshold}
+            for role, plan in plans.items()
+        },
+    }
 
 
 def add(

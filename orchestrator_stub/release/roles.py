@@ -58,23 +58,26 @@ def plan_roles(
 ) -> dict[Role, RolePlan]:
     """The set-up of each role from `role=value` words, with defaults for the rest.
 
-    A role whose threshold alone is given gets at least that many keys.
+    Neither number is ever changed to fit the other one.
 
     Raises:
-        UsageError: When a word cannot be read or asks for more signatures than keys.
+        UsageError: When a word cannot be read, asks for more signatures than keys, or lets one
+            root key alone sign without naming both numbers.
     """
     counts = {role: _number(role, value) for role, value in _pairs(key_counts).items()}
     needed = {role: _number(role, value) for role, value in _pairs(thresholds).items()}
     valid = {role: parse_duration(value) for role, value in _pairs(validities).items()}
     plans = {}
     for role, default in DEFAULT_PLANS.items():
-        threshold = needed.get(role, min(default.threshold, counts.get(role, MAX_KEYS)))
-        count = counts.get(role, max(default.key_count, threshold))
+        threshold = needed.get(role, default.threshold)
+        count = counts.get(role, default.key_count)
         if threshold > count:
+            raise _too_few_keys(role, count, threshold, threshold_given=role in needed)
+        if role is Role.ROOT and threshold == 1 and role not in counts:
             raise UsageError(
-                f"role {role} would need {threshold} signatures but have {count} keys",
-                on=f"--threshold {role}={threshold}",
-                hint=f"Ask for more keys with --key-count {role}={threshold}.",
+                "one root key alone could replace every key of the repository",
+                on=f"--threshold {role}=1",
+                hint=f"If that is meant, say with how many keys: --key-count {role}={count}.",
             )
         plans[role] = RolePlan(count, threshold, valid.get(role, default.validity))
     return plans
@@ -100,6 +103,17 @@ def parse_duration(text: str) -> timedelta:
 def is_near(expires: datetime, validity: timedelta, now: datetime, *, part: int) -> bool:
     """Whether less than the `part`-th part of a validity is left."""
     return expires - now < validity / part
+
+
+def _too_few_keys(role: Role, count: int, threshold: int, *, threshold_given: bool) -> UsageError:
+    if threshold_given:
+        on = f"--threshold {role}={threshold}"
+        hint = f"Make more keys with --key-count {role}={threshold}, or lower the threshold."
+    else:
+        on = f"--key-count {role}={count}"
+        hint = f"Say how many must sign with --threshold {role}={count}, or make more keys."
+    what = f"{threshold} keys of role {role} must sign, but it would have {count}"
+    return UsageError(what, on=on, hint=hint)
 
 
 def _pairs(words: Iterable[str]) -> dict[Role, str]:

@@ -233,7 +233,9 @@ def test_add_memory_does_not_grow_with_the_image(site: Any) -> None:
 def test_program_says_what_comes_next_at_each_step(bare_site: Any) -> None:
     keys = ["--keys", bare_site.keys]
     image = bare_site.image(size=5000)
-    assert "1.root.json" in program(bare_site, "init", *keys).stdout
+    made = program(bare_site, "init", *keys).stdout
+    assert "1.root.json" in made
+    assert "root: 2 of 3 must sign" in made
     assert "puad-release publish" in program(bare_site, "add", image, *RELEASE).stdout
     assert "Nothing to do" in program(bare_site, "add", image, *RELEASE).stdout
     assert "Published edge 1" in program(bare_site, "publish", *keys).stdout

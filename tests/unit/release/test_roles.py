@@ -34,14 +34,32 @@ def test_plan_roles_each_word_changes_its_role_alone() -> None:
     assert plans[Role.SNAPSHOT] == DEFAULT_PLANS[Role.SNAPSHOT]
 
 
-def test_plan_roles_threshold_alone_brings_as_many_keys() -> None:
-    plans = plan_roles([], ["targets=4", "root=3"], [])
-    assert plans[Role.TARGETS].key_count == 4
-    assert plans[Role.ROOT].key_count == 3
+def test_plan_roles_threshold_up_to_the_default_keys_is_taken() -> None:
+    plan = plan_roles([], ["root=3"], [])[Role.ROOT]
+    assert (plan.key_count, plan.threshold) == (3, 3)
 
 
-def test_plan_roles_single_root_key_lowers_the_default_threshold() -> None:
-    assert plan_roles(["root=1"], [], [])[Role.ROOT].threshold == 1
+@pytest.mark.parametrize(
+    ("counts", "thresholds", "other"),
+    [
+        ([], ["root=5"], "--key-count root=5"),
+        (["root=4"], ["root=5"], "--key-count root=5"),
+        ([], ["targets=2"], "--key-count targets=2"),
+        (["root=1"], [], "--threshold root=1"),
+        ([], ["root=1"], "--key-count root=3"),
+    ],
+)
+def test_plan_roles_half_given_numbers_are_refused_naming_the_other_option(
+    counts: list[str], thresholds: list[str], other: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        plan_roles(counts, thresholds, [])
+    assert other in refused.value.hint
+
+
+def test_plan_roles_single_root_signature_is_taken_when_both_are_given() -> None:
+    plan = plan_roles(["root=1"], ["root=1"], [])[Role.ROOT]
+    assert (plan.key_count, plan.threshold) == (1, 1)
 
 
 @pytest.mark.parametrize(
