@@ -95,14 +95,15 @@ class BootControl:
         for name in self._access.names:
             note = sealed.get(name)
             is_booted = name == self.booted
-            noted = note.image_id if note else ""
+            # what was promised goes before what runs, so that the health process can compare
+            noted = note.image_id if note else self._running.image_id if is_booted else ""
             found.append(
                 Slot(
                     name=name,
                     state=SlotState.BOOTED if is_booted else SlotState.INACTIVE,
                     status=self.backend.status(name),
                     size_bytes=self._access.size(name),
-                    image_id=self._running.image_id if is_booted else noted,
+                    image_id=noted,
                     sealed=self._seals.manifest(name) is not None,
                 )
             )

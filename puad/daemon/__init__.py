@@ -89,7 +89,7 @@ def _require_folders(settings: config.Settings) -> None:
     for folder in (settings.paths.persist, settings.paths.run):
         if not os.access(folder, os.W_OK | os.X_OK):
             what = "The folder is missing, or this user may not write to it"
-            raise ConfigError(Code.CONFIG_INVALID, what, on=str(folder))
+            raise ConfigError(Code.STATE_UNWRITABLE, what, on=str(folder))
 
 
 def _post(job: Callable[[], None]) -> None:

@@ -197,7 +197,7 @@ class Daemon:
 
     def _perform(self, action: Action, run: Run) -> Event | None:
         """Perform an action, in a worker."""
-        if isinstance(action, Ask) and self._poller.is_quiet:
+        if isinstance(action, Ask) and (self._poller.is_quiet or not self._parts.guid()):
             return NotAnswered(self._parts.clock.moment())
         event = self._parts.effects.perform(action, run)
         if self._started:
@@ -237,6 +237,7 @@ class Daemon:
         self._watch.boot_control = None
         text = f"puad runs image {facts.image_id} from slot {facts.booted_slot}; {run.state}"
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
+        self._engine.do(Ask())
 
     def _lose_boot_control(self, error: BootControlError) -> None:
         if self._watch.boot_control is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from puad.core.model import Assessment, Slot
+from puad.core.model import Assessment, Slot, SlotState
 from puad.render.one_line import printable
 from puad.render.paint import Paint
 from puad.render.quantity import bytes_text
@@ -45,7 +45,7 @@ def _row(slot: Slot, paint: Paint) -> tuple[str, ...]:
         slot.state.value,
         painted(slot.assessment.value),
         "-" if slot.tries_left is None else str(slot.tries_left),
-        "yes" if slot.sealed else "no",
+        "-" if slot.state is SlotState.BOOTED else "yes" if slot.sealed else "no",
         bytes_text(slot.size_bytes) if slot.size_bytes else "-",
         printable(slot.image_id) or "-",
     )

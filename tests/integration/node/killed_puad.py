@@ -26,6 +26,8 @@ def arm(point: str, mark: Path) -> None:
     def die() -> None:
         if not mark.exists():
             mark.touch()
+            sys.stderr.write(f"killed NOTICE {point}: by the test, persisted but not performed\n")
+            sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
     def keep_and_die(memory: Memory, run: Run) -> None:

@@ -49,3 +49,21 @@ def test_update_to_an_unhealthy_image_ends_in_the_old_slot(
     refused = rig.puadctl("run")
     assert refused.returncode != 0
     assert "retry" in refused.stderr
+
+
+def test_update_to_an_image_that_is_not_the_promised_one_is_rolled_back(
+    rig: Rig, fleet: Fleet, window: Window
+) -> None:
+    if "5.0" not in fleet.images:
+        fleet.images["5.0"] = fleet.images["2.0"]
+        fleet.releases.publish("5.0", fleet.images["2.0"])
+        fleet.refresh()
+    rig.server.link(fleet.target("5.0"))
+    window(rig)
+    rig.power_on()
+
+    rig.settle("ROLLED_BACK")
+
+    assert rig.booted == "a"
+    (entry,) = json.loads(rig.server.runs()[0]["statusDetails"])["update_log"]
+    assert "image 2.0 has booted, but 5.0 was sealed" in entry["failure_log"]
