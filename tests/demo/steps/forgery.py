@@ -86,7 +86,7 @@ def _expect_refusal(world: World, before: str, away: str, version: str) -> None:
         expected="not bootable, not sealed",
         seen=_away(world, away),
     )
-    note("3 node still runs", expected=before, seen=world.running())
+    note(f"3 node runs after {version}", expected=before, seen=world.running())
 
 
 def _away(world: World, away: str) -> str:
