@@ -66,7 +66,7 @@ def enrol(
     with _database(directory) as database, database.writing() as session:
         project = _project(session)
         if renew:
-            host = enrolment.renew(session, project, candidate.guid)
+            host = enrolment.renew(session, project, candidate)
         else:
             host = enrolment.enrol(session, project, candidate)
         result = enrolment.token_for(host, key, int(time.time()), lifetime_s)
@@ -74,6 +74,7 @@ def enrol(
     expires_at = datetime.fromtimestamp(result.expires_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "name": name,
+        "renewed": renew,
         "guid": result.guid,
         "host_id": result.host_id,
         "instance_id": result.instance_id,

@@ -91,21 +91,39 @@ def enrol(session: Session, project: Project, candidate: Candidate) -> Host:
     return host
 
 
-def renew(session: Session, project: Project, guid: str) -> Host:
+def renew(session: Session, project: Project, candidate: Candidate) -> Host:
     """An enrolled host, trusted again if it had been invalidated; its old tokens stay refused.
 
     Raises:
-        OrchestratorError: `NOT_FOUND`, when that GUID is not enrolled.
+        OrchestratorError: `NOT_FOUND`, when that GUID is not enrolled; `INVALID_ARGUMENT`, when
+            something else is recorded of it, because a renewal changes no record.
     """
+    guid = candidate.guid.lower()
     host = session.scalars(
-        select(Host).where(Host.project_uuid == project.uuid, Host.uuid == guid.lower())
+        select(Host).where(Host.project_uuid == project.uuid, Host.uuid == guid)
     ).first()
     if host is None or host.instance is None:
         raise OrchestratorError(
             Code.NOT_FOUND, f"no host {guid} is enrolled", hint="Leave out --renew."
         )
+    _refuse_other_facts(host, host.instance, candidate)
     host.state = HostState.ONBOARDED
     return host
+
+
+def _refuse_other_facts(host: Host, instance: Instance, candidate: Candidate) -> None:
+    facts = (
+        ("name", host.name, candidate.name),
+        ("profile", instance.profile_name, candidate.profile),
+        ("image id", instance.image_id, candidate.image_id or instance.image_id),
+    )
+    other = [f"{what} {known or 'none yet'}" for what, known, given in facts if known != given]
+    if other:
+        raise OrchestratorError(
+            Code.INVALID_ARGUMENT,
+            f"host {host.uuid} is recorded with {', '.join(other)}",
+            hint="`enrol --renew` changes only the token: repeat what is recorded.",
+        )
 
 
 def token_for(host: Host, key: str, now_s: int, lifetime_s: int) -> Enrolment:

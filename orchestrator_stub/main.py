@@ -64,7 +64,9 @@ def _enrol(arguments: argparse.Namespace, directory: DataDirectory) -> int:
     _tell(
         arguments,
         facts,
-        f"{facts['name']} is enrolled.",
+        f"{facts['name']} has a renewed token."
+        if facts["renewed"]
+        else f"{facts['name']} is enrolled.",
         f"  GUID         {facts['guid']}",
         f"  host         {facts['host_id']}",
         f"  instance     {facts['instance_id']}",

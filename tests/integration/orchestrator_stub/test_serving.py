@@ -72,6 +72,33 @@ def test_enrol_prints_readable_lines_and_a_token(directory: DataDirectory) -> No
     assert "--renew" in again.stderr
     renewed = facts(*arguments, "--renew", "--expires", "1h", "--data-dir", str(directory.path))
     assert renewed["guid"] == GUID
+    assert renewed["renewed"] is True
+    spoken = run(*arguments, "--renew", "--data-dir", str(directory.path))
+    assert "edge-1 has a renewed token" in spoken.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["edge-2", "--profile", "edge", "--image-id", "1"], "with name edge-1\n"),
+        (["edge-1", "--profile", "other"], "with profile edge\n"),
+        (["edge-1", "--profile", "edge", "--image-id", "2"], "with image id 1\n"),
+        (["edge-2", "--profile", "other"], "with name edge-1, profile edge\n"),
+    ],
+)
+def test_renew_with_other_facts_is_refused_with_what_is_recorded(
+    directory: DataDirectory,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    base = ["--guid", GUID, "--data-dir", str(directory.path)]
+    assert main(["enrol", "edge-1", *base, "--profile", "edge", "--image-id", "1"]) == 0
+    capsys.readouterr()
+    assert main(["enrol", *arguments, *base, "--renew"]) == os.EX_USAGE
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == ""
 
 
 @pytest.mark.parametrize(
