@@ -22,6 +22,7 @@ from orchestrator_stub.data_directory import DataDirectory, Settings
 from orchestrator_stub.database import Database
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
+from orchestrator_stub.release_fetcher import is_safe
 from orchestrator_stub.release_service import ReleaseService
 from orchestrator_stub.resource_manager import Refresh, ResourceManager
 from orchestrator_stub.server import Endpoint, Server
@@ -40,6 +41,29 @@ class ReleaseOptions:
     root: Path | None = None
     ca_file: str = ""
     period_s: int = 0
+
+    def check(self, configured_root: str) -> None:
+        """Refuse options that do not fit together.
+
+        Raises:
+            OrchestratorError: `INVALID_ARGUMENT`, naming the options.
+        """
+        if self.folder is not None and self.url:
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT, "--release-dir and --release-url exclude each other"
+            )
+        option = "--release-dir" if self.folder is not None else "--release-url" * bool(self.url)
+        if option and self.root is None and not configured_root:
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT,
+                f"{option} needs --release-root",
+                hint="It is the 1.root.json that `puad-release init` has made.",
+            )
+        if self.url and not is_safe(self.url):
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT,
+                f"--release-url {self.url} is not https://, nor http:// to the loopback address",
+            )
 
 
 def init(directory: DataDirectory, project_name: str) -> dict[str, Any]:
@@ -139,15 +163,20 @@ def _resource_manager(
 ) -> ResourceManager | None:
     settings: Settings = directory.settings()
     release = settings.release
+    options.check(release.root)
     url = options.folder.absolute().as_uri() if options.folder else options.url or release.url
     root = options.root or (Path(release.root) if release.root else None)
-    if not url or root is None:
-        if url and options.folder is None:
-            raise SettingsError(
-                f"nothing vouches for the release service at {url}",
-                hint="Give its root.json with --release-root.",
-            )
+    if not url:
         return None
+    if root is None:
+        raise SettingsError(
+            f"nothing vouches for the release service at {url}",
+            hint="Give its root.json with --release-root.",
+        )
+    if not is_safe(url):
+        raise SettingsError(
+            f"release.url {url} is not https://, file:///, nor http:// to the loopback address"
+        )
     service = ReleaseService(
         url=url,
         trust_root=root,

@@ -196,6 +196,20 @@ def _require_secure(url: str, source: str) -> None:
         raise DownloadError(f"{url} would be fetched without TLS, which only loopback may be")
 
 
+def is_safe(url: str) -> bool:
+    """Whether a release service may be read at this address: HTTPS, a folder, or loopback."""
+    if url.startswith("file:///"):
+        return True
+    try:
+        parts = parse_url(url)
+    except HTTPError:
+        return False
+    host = (parts.host or "").strip("[]")
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    )
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address stays on this machine."""
     if host == "localhost":

@@ -131,6 +131,7 @@ def test_enrol_with_wrong_facts_says_which(
         ("release = 1", "release is not a table"),
         ("database_url = 5", "database_url is not a text"),
         ("database_url = 'nonsense'", "database_url cannot be used"),
+        ("[release]\nurl = 'http://r.example.org'\nroot = 'r'", "release.url http://r.example.org"),
         ("= broken", "cannot be read"),
         ("#" * 70_000, "too large"),
     ],
@@ -162,6 +163,34 @@ def test_serve_without_init_says_what_to_do(
 ) -> None:
     assert main(["serve", "--data-dir", str(tmp_path)]) == os.EX_CONFIG
     assert "`init`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["serve", "refresh"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--release-dir", "."], "--release-dir needs --release-root"),
+        (["--release-url", "https://r.example.org/"], "--release-url needs --release-root"),
+        (
+            ["--release-dir", ".", "--release-url", "https://r.example.org/"],
+            "--release-dir and --release-url exclude each other",
+        ),
+        (["--release-url", "http://r.example.org/", "--release-root", "r"], "is not https://"),
+        (["--release-url", "r.example.org", "--release-root", "r"], "is not https://"),
+        (["--release-url", "https://", "--release-root", "r"], "is not https://"),
+        (["--release-url", "ftp://127.0.0.1/", "--release-root", "r"], "is not https://"),
+        (["--release-url", "http://[::1/", "--release-root", "r"], "is not https://"),
+    ],
+)
+def test_release_options_that_do_not_fit_are_wrong_usage(
+    directory: DataDirectory,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    arguments: list[str],
+    words: str,
+) -> None:
+    assert main([command, "--data-dir", str(directory.path), *arguments]) == os.EX_USAGE
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -316,7 +345,8 @@ def release_url(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Any
     (base / "files-secret").write_text("secret")
     (base / "files" / "targets" / "link").symlink_to(base / "files-secret")
     directory = new_directory(base / "data")
-    with serving(directory, "--release-dir", str(base / "files")) as orchestrator:
+    trust = ("--release-root", str(base / "absent.json"))
+    with serving(directory, "--release-dir", str(base / "files"), *trust) as orchestrator:
         yield orchestrator.url + "release/"
 
 
