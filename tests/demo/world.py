@@ -22,11 +22,12 @@ from tests.demo.releases import ReleaseService, founded
 from tests.demo.roots import Recipe, Root, make_roots
 from tests.demo.sabotage import Sabotage
 from tests.demo.slots import SLOTS
-from tests.demo.waiting import wait_for
+from tests.demo.waiting import NotSeenError, wait_for
 from tests.demo.watch import Watch
 
 IMAGE_ENDING = ".raw.zst"
 _UPDATE_S = 120
+_MOST_BOOTS = 5  # two tries and the fallback are three
 
 
 @dataclass(slots=True)
@@ -109,9 +110,16 @@ class World:
         return f"{first.slot} {state}, first"
 
     def wait_for_end(self, mark: int, good: str = "UP_TO_DATE") -> None:
-        """Wait until the update that began after `mark` is over, well or badly, at the server."""
+        """Wait until the update that began after `mark` is over, well or badly, at the server.
+
+        Raises:
+            NotSeenError: when that takes too long, or the node boots again and again.
+        """
+        boots = self.node.boots
 
         def is_over() -> bool:
+            if self.node.boots - boots > _MOST_BOOTS:
+                raise NotSeenError(f"the node has booted {_MOST_BOOTS} times without an end")
             types = self.watch.since(mark)
             return len(types) > 1 and types[-1] in {good, "FAILED"}
 
