@@ -7,6 +7,7 @@ An operator's client presents the API token as a bearer token; it is the same fo
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Query, Request
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
 
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
@@ -25,6 +27,7 @@ from orchestrator_stub.tables import Base, Project
 DEFAULT_PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
 MAX_OFFSET: Final = 1_000_000
+_JSON: Final = re.compile(r"application/([a-z0-9.-]+\+)?json")
 
 Row = TypeVar("Row", bound=Base)
 
@@ -89,7 +92,21 @@ class Context:
         return row
 
 
-def _context(project: str, services: Annotated[Services, Depends(authorise)]) -> Context:
+def _require_json(request: Request) -> None:
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not _JSON.fullmatch(media_type):
+        raise HTTPException(
+            415, "send Content-Type: application/json", {"Accept-Post": "application/json"}
+        )
+
+
+def _context(
+    request: Request, project: str, services: Annotated[Services, Depends(authorise)]
+) -> Context:
+    _require_json(request)
     with services.database.reading() as session:
         found = session.scalars(
             select(Project).where(or_(Project.uuid == project.lower(), Project.name == project))

@@ -280,6 +280,33 @@ def test_hostile_bytes_at_rest_are_a_problem_400(orchestrator: Orchestrator, dat
     assert len(response.content) < 2000
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/x-www-form-urlencoded", 415),
+        ("text/plain", 415),
+        ("application/jsonx", 415),
+        (None, 415),
+        ("application/json; charset=utf-8", 200),
+        ("application/merge-patch+json", 200),
+    ],
+)
+def test_rest_body_of_another_content_type_is_a_problem_415(
+    orchestrator: Orchestrator, content_type: str | None, status: int
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    response = orchestrator.session.post(
+        f"{orchestrator.url}v1/projects/default/os_update_policy",
+        data=b'{"name": "p", "updatePolicy": "UPDATE_POLICY_LATEST"}',
+        headers={"Authorization": f"Bearer {orchestrator.api_token}", **headers},
+        timeout=60,
+    )
+    assert response.status_code == status, response.text
+    if status == 415:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["detail"] == "send Content-Type: application/json"
+
+
 def test_unknown_project_and_wrong_method_are_problems(orchestrator: Orchestrator) -> None:
     response = orchestrator.rest("GET", "compute/hosts", project="nobody")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
