@@ -73,7 +73,7 @@ min_window_left_s = 1
 health_deadline_s = 60
 reboot_limit_s = 60
 retry_first_s = 1
-retry_most_s = 2
+retry_most_s = {retry_most_s}
 synchronised_clock = false
 [health]
 required = ["agent", "disk", "memory", "image"]
@@ -223,6 +223,7 @@ class Rig:
             "persist": self.persist,
             "server": self.orchestrator.url,
             "release": self.release_url,
+            "retry_most_s": "2",
             **changes,
         }
         (self.folder / "control.toml").write_text(BOOT_CONTROL.format(**places))

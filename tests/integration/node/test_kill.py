@@ -74,6 +74,6 @@ def test_killed_in_failed_the_run_is_tried_again(
     again = ["IDLE", "DOWNLOADING", "FAILED", "DOWNLOADING", "FAILED"]
 
     rig.wait(lambda: rig.killed and rig.story()[:5] == again, "it was tried again")
+    rig.wait(lambda: rig.cause() == "download-unreachable", "it has failed again")
 
-    assert rig.cause() == "download-unreachable"
     assert rig.booted == "a"
