@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -111,10 +112,25 @@ def _small_files(draft: Draft, folder: Path) -> tuple[ReleaseFile, ...]:
         for path, kind in draft.boot_paths.items()
     ]
     documents = [
-        _take(source, folder, draft.path(DOCUMENTS[key]), _MAX_DOCUMENT_BYTES)
+        _take_document(source, folder, draft.path(DOCUMENTS[key]))
         for key, source in sorted(draft.documents.items())
     ]
     return (*boot, *documents)
+
+
+def _take_document(source: Path, folder: Path, path: str) -> ReleaseFile:
+    """Copy a document into the release, and refuse it there when no reader could parse it."""
+    document = _take(source, folder, path, _MAX_DOCUMENT_BYTES)
+    copy = folder / path.rpartition("/")[2]
+    with translated(copy):
+        data = copy.read_bytes()
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "the document is not JSON", on=str(source), hint=f"Correct it: {error}."
+        ) from error
+    return document
 
 
 def _take(source: Path, folder: Path, path: str, most: int) -> ReleaseFile:

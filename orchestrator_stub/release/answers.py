@@ -36,6 +36,7 @@ def _add(answer: Answer) -> Iterator[str]:
         return
     sizes = f"{size_text(release['file_size'])} for {size_text(release['image_size'])}"
     yield f"Staged {name}: {sizes} of image. `puad-release publish` makes it public."
+    yield from (f"WARNING: {warning}" for warning in answer["warnings"])
 
 
 def _publish(answer: Answer) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orchestrator_stub.release.adding import Work, add_release
 from orchestrator_stub.release.disk import Disk
@@ -38,6 +38,10 @@ from orchestrator_stub.release.withdrawal import Request
 from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
 
 Answer = dict[str, Any]
+_NO_BOOT_FILE: Final = (
+    "the release has no boot file (--uki, or --linux and --initrd): "
+    "a node whose boot loader starts the kernel cannot boot it"
+)
 
 
 def init(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Answer:
@@ -63,7 +67,8 @@ def add(
     """Stage an image as a release."""
     load_state(layout)
     release, changed = add_release(layout, disk, _anchor(keys), image, draft, work)
-    return {"changed": changed, "release": describe_release(release)}
+    told = [] if release.manifest.boot_files else [_NO_BOOT_FILE]
+    return {"changed": changed, "release": describe_release(release), "warnings": told}
 
 
 def publish(publisher: Publisher, *, refresh: bool) -> Answer:

@@ -83,6 +83,12 @@ class Draft:
         """
         self.manifest(Encoded(1, _NO_HASH, 1, _NO_HASH), ())
         self.profile_manifest(_NO_HASH)
+        if BootFileKind.INITRD in self.boot_files and BootFileKind.LINUX not in self.boot_files:
+            raise UsageError(
+                "an initrd is nothing without its kernel",
+                on="--initrd",
+                hint="Give the kernel with --linux as well; a --uki has its initrd inside.",
+            )
         if self.built_at > now + _CLOCK_TOLERANCE:
             raise UsageError(
                 "the image would have been built in the future, and nodes would not trust clocks",

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from tuf.ngclient import Updater
 
+from orchestrator_stub.release.answers import answer_text
 from puad.core.chunks import CHUNK_BYTES, parse_index
 from puad.core.manifest import BootFileKind, parse_manifest
 from puad.core.profile import parse_profile
@@ -117,9 +118,10 @@ def test_add_raw_format_publishes_the_image_itself_with_an_index(site: Any) -> N
 
 
 def test_add_boot_files_and_documents_are_signed_and_named(site: Any, tmp_path: Path) -> None:
-    for name in ("linux", "initrd", "packages"):
+    for name in ("linux", "initrd"):
         (tmp_path / name).write_bytes(name.encode() * 1000)
-    site.add(
+    (tmp_path / "packages").write_text('[{"name": "linux"}]')
+    answer = site.add(
         "13.2",
         *("--linux", tmp_path / "linux", "--initrd", tmp_path / "initrd"),
         *("--package-manifest", tmp_path / "packages", "--min-version", "13.1"),
@@ -141,7 +143,8 @@ def test_add_boot_files_and_documents_are_signed_and_named(site: Any, tmp_path: 
     profile = parse_profile(yaml.safe_load(client.fetch(site.repo, "edge/13.2/profile.yaml")))
     assert profile.description == "Zwei Tüten\nMilch"
     assert profile.security_feature.value.endswith("FULL_DISK_ENCRYPTION")
-    assert client.fetch(site.repo, profile.package_manifest_url) == b"packages" * 1000
+    assert client.fetch(site.repo, profile.package_manifest_url) == b'[{"name": "linux"}]'
+    assert answer["warnings"] == []
 
 
 def test_add_is_not_public_before_publish(site: Any) -> None:
@@ -233,6 +236,35 @@ def test_add_file_that_is_empty_or_too_large_is_refused(
     words = [site.image(size=5000), "--profile", "edge", "--version", "1", option, path]
     assert what in site.run("add", *words, expect=65)["error"]["what"]
     assert site.run("status")["staged"] == []
+
+
+@pytest.mark.parametrize("content", [b"linux 6.1", b"[" * 100_000, b"\xff", b'["linux"'])
+def test_add_document_that_is_not_json_is_refused(
+    site: Any, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "cves"
+    path.write_bytes(content)
+    error = site.run(
+        *("add", site.image(size=5000), "--profile", "edge", "--version", "1"),
+        *("--existing-cves", path),
+        expect=65,
+    )["error"]
+    assert (error["what"], error["on"]) == ("the document is not JSON", str(path))
+    assert len(error["hint"]) < 200
+    assert site.run("status")["staged"] == []
+
+
+def test_add_initrd_without_its_kernel_is_refused_before_the_work(site: Any) -> None:
+    words = ["add", site.image(size=5000), "--profile", "edge", "--version", "1"]
+    error = site.run(*words, "--initrd", "/nowhere", expect=64)["error"]
+    assert error["on"] == "--initrd"
+    assert "--linux" in error["hint"]
+
+
+def test_add_without_a_boot_file_warns(site: Any) -> None:
+    answer = site.add("1")
+    assert "no boot file" in answer["warnings"][0]
+    assert "WARNING: the release has no boot file" in answer_text("add", answer)
 
 
 def test_add_image_of_another_size_to_a_published_version_is_refused_unread(site: Any) -> None:
