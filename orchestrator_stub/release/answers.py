@@ -57,7 +57,7 @@ def _withdraw(answer: Answer) -> Iterator[str]:
     if answer["deleted"]:
         yield "Deleted its files."
     if not answer["changed"]:
-        yield f"Nothing to do: {name} was withdrawn before."
+        yield f"Nothing to do: {name} was withdrawn before: {answer['reason']}"
         return
     yield from _signed(answer)
 

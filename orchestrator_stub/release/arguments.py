@@ -139,7 +139,7 @@ def _add_withdraw(commands: _Subcommands) -> None:
 
 def _add_rotate(commands: _Subcommands) -> None:
     rotate = commands.add("rotate", "give a role new keys")
-    rotate.add_argument("role", type=Role, choices=list(Role), metavar="ROLE")
+    rotate.add_argument("role", choices=[role.value for role in Role])
     rotate.add_argument(
         "--old-key",
         action="append",

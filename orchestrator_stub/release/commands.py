@@ -100,6 +100,7 @@ def withdraw(publisher: Publisher, request: Request) -> Answer:
         "changed": done.was_published or done.was_staged or done.deleted,
         "profile": done.profile,
         "version": request.version,
+        "reason": done.reason,
         "was_published": done.was_published,
         "was_staged": done.was_staged,
         "deleted": done.deleted,

@@ -139,8 +139,14 @@ class KeyFolder:
             )
 
 
-def read_private(path: Path) -> bytes:
+def read_private(
+    path: Path, hint: str = "Bring the file here, or name the right folder with --keys."
+) -> bytes:
     """The content of a file that holds a secret.
+
+    Args:
+        path: The file.
+        hint: What to do when it cannot be opened.
 
     Raises:
         KeyAccessError: When it is absent, not a plain file, too large, or open to others.
@@ -151,7 +157,7 @@ def read_private(path: Path) -> bytes:
         raise KeyAccessError(
             f"the secret cannot be read: {error.strerror}",
             on=str(path),
-            hint="Bring the file here, or name the right folder with --keys.",
+            hint=hint,
         ) from error
     try:
         status = os.fstat(descriptor)

@@ -30,7 +30,7 @@ from orchestrator_stub.release.image import RawImage, open_image
 from orchestrator_stub.release.keys import KeyFolder, read_private
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.publication import Publisher
-from orchestrator_stub.release.roles import parse_duration, plan_roles
+from orchestrator_stub.release.roles import Role, parse_duration, plan_roles
 from orchestrator_stub.release.withdrawal import Request
 from puad.core.manifest import BootFileKind
 from puad.core.profile import OSProfile, SecurityFeature
@@ -82,7 +82,7 @@ def _withdraw(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rotate(options: argparse.Namespace) -> dict[str, Any]:
-    return commands.rotate(_publisher(options), options.role, options.old_key)
+    return commands.rotate(_publisher(options), Role(options.role), options.old_key)
 
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
@@ -98,7 +98,8 @@ def _status(options: argparse.Namespace) -> dict[str, Any]:
 def _publisher(options: argparse.Namespace) -> Publisher:
     passphrase = None
     if options.passphrase_file is not None:
-        passphrase = read_private(options.passphrase_file).rstrip(b"\r\n")
+        hint = "Name the right file with --passphrase-file, or leave that out for unlocked keys."
+        passphrase = read_private(options.passphrase_file, hint).rstrip(b"\r\n")
         if not passphrase:
             raise KeyAccessError("the passphrase is empty", on=str(options.passphrase_file))
     keys = KeyFolder(options.keys, passphrase)

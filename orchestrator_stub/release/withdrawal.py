@@ -34,6 +34,7 @@ class Withdrawn:
 
     Attributes:
         profile: The release's profile.
+        reason: The reason that is on record; empty when it was only staged.
         was_published: False when it was only staged, or withdrawn before.
         was_staged: Whether it waited for `publish`.
         deleted: Whether files were deleted.
@@ -41,6 +42,7 @@ class Withdrawn:
     """
 
     profile: str
+    reason: str
     was_published: bool
     was_staged: bool
     deleted: bool
@@ -60,6 +62,8 @@ def withdraw(session: Session, ask: Request) -> Withdrawn:
     profile = _find_profile(publisher, published, ask)
     key = (profile, ask.version)
     outcome = Outcome()
+    before = published.catalogue.withdrawal(*key)
+    recorded = before.reason if before else ""
     release = next((r for r in published.releases if r.key == key), None)
     if release is not None:
         at = publisher.now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -68,6 +72,7 @@ def withdraw(session: Session, ask: Request) -> Withdrawn:
         if len(content.withdrawn) > MAX_WITHDRAWN:
             raise UsageError(f"a repository keeps at most {MAX_WITHDRAWN} withdrawals")
         outcome = publish(session, content)
+        recorded = reason
     staged = publisher.layout.staged.joinpath(*key)
     was_staged = staged.exists()
     if was_staged:
@@ -76,7 +81,7 @@ def withdraw(session: Session, ask: Request) -> Withdrawn:
     deleted = ask.delete and files.exists()
     if deleted:
         publisher.disk.remove(files)
-    return Withdrawn(profile, release is not None, was_staged, deleted, outcome)
+    return Withdrawn(profile, recorded, release is not None, was_staged, deleted, outcome)
 
 
 def _find_profile(publisher: Publisher, published: Published, ask: Request) -> str:

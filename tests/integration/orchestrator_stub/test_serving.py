@@ -58,6 +58,28 @@ def test_init_twice_changes_nothing(
     assert {path.name: path.read_bytes() for path in directory.path.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sign"],
+        ["enrol", "edge-1"],
+        ["serve", "--port", "x"],
+        ["serve", "--refresh-period", "1w"],
+    ],
+)
+def test_wrong_usage_is_exit_code_64(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(arguments) == os.EX_USAGE
+    assert "usage: puad-orchestrator" in capsys.readouterr().err
+
+
+def test_help_is_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--help"]) == 0
+    assert "--release-root" in capsys.readouterr().out
+
+
 def test_enrol_prints_readable_lines_and_a_token(directory: DataDirectory) -> None:
     arguments = ["enrol", "edge-1", "--guid", GUID.upper(), "--profile", "edge"]
     result = run(*arguments, "--data-dir", str(directory.path))

@@ -22,7 +22,7 @@ from orchestrator_stub.release.answers import answer_text
 from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.main import main
 from orchestrator_stub.release.report import render_report
-from orchestrator_stub.release.roles import plan_roles
+from orchestrator_stub.release.roles import Role, plan_roles
 
 MIB = 1 << 20
 PATIENCE_S = 60
@@ -254,9 +254,9 @@ def test_withdraw_texts_of_staged_and_withdrawn_before(site: Any) -> None:
     site.add("1")
     assert "staged" in answer_text("withdraw", site.run("withdraw", "1", "--reason", "x"))
     site.release("2")
-    site.run("withdraw", "2", "--reason", "x")
-    text = answer_text("withdraw", site.run("withdraw", "2", "--reason", "x"))
-    assert text == "Nothing to do: edge 2 was withdrawn before."
+    assert site.run("withdraw", "2", "--reason", "it broke")["reason"] == "it broke"
+    text = answer_text("withdraw", site.run("withdraw", "2", "--reason", "another"))
+    assert text == "Nothing to do: edge 2 was withdrawn before: it broke"
 
 
 def test_add_progress_is_shown_when_asked_and_quiet_off_a_terminal(site: Any) -> None:
@@ -337,6 +337,19 @@ def test_status_names_keys_that_are_not_here(site: Any) -> None:
 def test_main_wrong_usage_is_exit_code_64(words: list[str], capsys: Any) -> None:
     assert main(words) == os.EX_USAGE
     assert "usage: puad-release" in capsys.readouterr().err
+
+
+def test_rotate_of_no_role_lists_the_roles(capsys: Any) -> None:
+    assert main(["rotate", "mirror", "--repo", "r", "--keys", "k"]) == os.EX_USAGE
+    told = capsys.readouterr().err
+    assert all(role.value in told.split("choose from")[1] for role in Role)
+    assert "Role." not in told
+
+
+def test_passphrase_file_that_is_not_there_is_named_with_its_option(site: Any) -> None:
+    error = site.run("publish", "--passphrase-file", site.folder / "absent", expect=77)["error"]
+    assert error["on"] == str(site.folder / "absent")
+    assert "--passphrase-file" in error["hint"]
 
 
 def test_main_help_of_every_command_is_success(capsys: Any) -> None:
