@@ -167,7 +167,8 @@ def _row(host: Host, resources: OSResources, now_s: int) -> HostRow:
         progress=instance.update_progress_percent,
         cause=_cause(instance),
         policy=instance.policy.name if instance.policy else "",
-        last_seen=_moment(host.last_seen_s, now_s),
+        # polls in quick succession write down only what they changed
+        last_seen=_moment(max(host.last_seen_s or 0, instance.update_status_s or 0), now_s),
     )
 
 

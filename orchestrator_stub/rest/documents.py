@@ -141,7 +141,11 @@ def _host_reference(row: Host) -> dict[str, Any]:
 
 def _instance(row: Instance, resources: OSResources) -> dict[str, Any]:
     available = resources.available(row)
-    running = row.state is InstanceState.RUNNING and row.host.state is HostState.ONBOARDED
+    running = (
+        row.state is InstanceState.RUNNING
+        and row.host.state is HostState.ONBOARDED
+        and row.host.last_seen_s is not None  # enrolled only, its node may not even be installed
+    )
     return {
         "resourceId": row.id,
         "instanceID": row.id,

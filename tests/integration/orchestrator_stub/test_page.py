@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from orchestrator_stub.data_directory import DataDirectory
-from orchestrator_stub.tables import Host, OSResource
+from orchestrator_stub.tables import Host, Instance, OSResource
 from tests.integration.orchestrator_stub.running import Node, Orchestrator, serving
 from tests.integration.orchestrator_stub.test_polls import failure
 
@@ -122,12 +122,21 @@ def test_names_are_escaped(orchestrator: Orchestrator, node: Node) -> None:
 def test_silent_and_invalidated_hosts_stand_out(orchestrator: Orchestrator, node: Node) -> None:
     node.poll("UP_TO_DATE")
     with orchestrator.database.writing() as session:
-        session.get_one(Host, node.host_id).last_seen_s = int(time.time()) - 3 * 3600 - 5
+        long_ago_s = int(time.time()) - 3 * 3600 - 5
+        session.get_one(Host, node.host_id).last_seen_s = long_ago_s
+        session.get_one(Instance, node.instance_id).update_status_s = long_ago_s
     seen = row(orchestrator, node)
     assert "No Connection" in seen
     assert "3 h ago" in seen
     orchestrator.rest("PUT", f"compute/hosts/{node.host_id}/invalidate")
     assert "Invalidated" in row(orchestrator, node)
+
+
+def test_last_seen_is_never_before_the_last_status(orchestrator: Orchestrator, node: Node) -> None:
+    node.poll("UP_TO_DATE")
+    with orchestrator.database.writing() as session:
+        session.get_one(Host, node.host_id).last_seen_s = int(time.time()) - 3 * 60
+    assert "3 min ago" not in row(orchestrator, node)
 
 
 @pytest.mark.parametrize(("query", "refreshes"), [("", False), ("?refresh=1", True)])

@@ -231,8 +231,10 @@ def test_host_is_running_after_a_poll_and_unknown_before(
 ) -> None:
     path = f"compute/hosts/{node.host_id}"
     assert orchestrator.get(path)["hostStatus"] == "Unknown"
+    assert node.instance()["instanceStatus"] == "Unknown"
     node.poll("UP_TO_DATE")
     assert orchestrator.get(path)["hostStatus"] == "Running"
+    assert node.instance()["instanceStatus"] == "Running"
 
 
 def test_host_silent_for_long_has_no_connection(orchestrator: Orchestrator, node: Node) -> None:
