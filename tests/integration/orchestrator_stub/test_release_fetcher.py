@@ -216,3 +216,8 @@ def test_fetcher_reads_a_folder(tmp_path: Path) -> None:
     assert fetch((tmp_path / "a b").as_uri()) == CONTENT
     with pytest.raises(DownloadHTTPError):
         fetch((tmp_path / "absent").as_uri())
+
+
+def test_plain_http_to_another_machine_is_refused_unasked() -> None:
+    with pytest.raises(DownloadError, match="without TLS"):
+        fetch("http://192.0.2.1" + PATH)

@@ -224,18 +224,16 @@ def test_server_that_does_not_give_the_files_is_refused(
         refused(directory, options(published, url + path))
 
 
-def test_plain_http_elsewhere_is_refused(directory: DataDirectory, published: Published) -> None:
-    assert "loopback" in refused(directory, options(published, "http://192.0.2.1/"))
-
-
 def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Published) -> None:
     published.root_json.unlink()
     assert "root of trust" in refused(directory, options(published))
 
 
-def test_release_url_without_root_is_refused(directory: DataDirectory) -> None:
+def test_configured_url_without_root_is_refused(directory: DataDirectory) -> None:
+    config = directory.path / "orchestrator.toml"
+    config.write_text('[release]\nurl = "https://releases.example.org/"\n')
     with pytest.raises(OrchestratorError, match="nothing vouches"):
-        commands.refresh(directory, ReleaseOptions(url="https://releases.example.org/"))
+        commands.refresh(directory, ReleaseOptions())
 
 
 def test_server_looks_by_itself_and_on_request(
