@@ -25,7 +25,7 @@ from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.release.catalogue import Catalogue, Withdrawal
 from orchestrator_stub.release_service import ProfileEntry, Publication
 from orchestrator_stub.resource_manager import Refresh, take
-from orchestrator_stub.tables import OSResource
+from orchestrator_stub.tables import OSResource, Project
 from puad.core.profile import OSProfile
 from puad.core.wire import Answer, StatusReport, StatusType, decode_response, encode_request
 
@@ -145,8 +145,15 @@ class Orchestrator:
             return take(session, Publication(tuple(entries), catalogue), "")
 
     def os_id(self, profile: str, version: str) -> str:
-        wanted = select(OSResource.id).where(
-            OSResource.profile_name == profile, OSResource.image_id == version
+        # a test may have made a second project, which finds the same releases
+        wanted = (
+            select(OSResource.id)
+            .join(Project, Project.uuid == OSResource.project_uuid)
+            .where(
+                Project.name == "default",
+                OSResource.profile_name == profile,
+                OSResource.image_id == version,
+            )
         )
         with self.database.reading() as session:
             return session.scalars(wanted).one()
