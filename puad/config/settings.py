@@ -126,6 +126,7 @@ class PathSettings:
 
     Attributes:
         persist: The store, on the persistent partition.
+        verdict: The folder of the verdict there, the health process's own.
         trust_root: The root of trust of the release service, in the image.
         os_release: The booted root's os-release, in the image.
         probes: The integrator's probes, in the image.
@@ -133,6 +134,7 @@ class PathSettings:
     """
 
     persist: Annotated[Path, PATH] = Path("/var/lib/puad")
+    verdict: Annotated[Path, PATH] = Path("/var/lib/puad-health")
     trust_root: Annotated[Path, PATH] = Path("/usr/lib/puad/root.json")
     os_release: Annotated[Path, PATH] = Path("/usr/lib/os-release")
     probes: Annotated[Path, PATH] = Path("/usr/lib/puad/probes.d")

@@ -52,7 +52,8 @@ class Parts:
         self.boot_control = BootControl(
             timeout_s=limits.dbus_timeout_s, long_timeout_s=limits.seal_timeout_s
         )
-        facts = FactReader(self.boot_control, self.store, paths.os_release, paths.run)
+        verdicts = Store(paths.verdict, limits)
+        facts = FactReader(self.boot_control, verdicts, paths.os_release, paths.run)
         self.installer = Installer(self.boot_control, paths.persist, limits, watch)
         self.supplier = Supplier(settings, self.store, self.clock, watch)
         self.desk = MaintenanceDesk(

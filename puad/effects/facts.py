@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
 from puad.core.errors import StorageError
 from puad.core.model import Facts, Verdict
@@ -17,7 +18,6 @@ from puad.store import Store
 
 LONGEST_BOOT_S: Final = 900.0
 
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _PROCESS_1: Final = Path("/proc/1/stat")
 _START_TIME: Final = 19  # proc(5), /proc/pid/stat field 22, counted from behind the command name
 
@@ -55,7 +55,7 @@ class FactReader:
 
     Args:
         boot_control: The boot-control service.
-        store: Where the health process leaves its verdict.
+        verdicts: The store of the health process, which leaves its verdict there.
         os_release: os-release of the booted root.
         run: The folder of files that live for one boot.
     """
@@ -63,14 +63,14 @@ class FactReader:
     def __init__(
         self,
         boot_control: BootControl,
-        store: Store,
+        verdicts: Store,
         os_release: Path,
         run: Path,
     ) -> None:
         self._boot_control = boot_control
-        self._store = store
+        self._verdicts = verdicts
         self._os_release = read_os_release(os_release)
-        self._boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+        self._boot_id = boot_id(run / "boot-id")
         self._boot_duration_s = boot_duration_s(run / "boot-duration")
 
     def read(self) -> Facts:
@@ -92,6 +92,6 @@ class FactReader:
 
     def _verdict(self) -> Verdict | None:
         try:
-            return self._store.read_verdict()
+            return self._verdicts.read_verdict()
         except StorageError:
             return None

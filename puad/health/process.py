@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from puad import journal
+from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
 from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
 from puad.core.errors import BootControlError, ConfigError, PuadError, StorageError
@@ -32,7 +33,7 @@ from puad.store import Store
 
 GOOD: Final = 0
 BAD: Final = 1
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_UMASK: Final = 0o022  # puad, another user, reads the verdict
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_dir_option(parser)
     folders = parser.parse_args(argv).config_dir or STANDARD_DIRS
     journal.setup_logging()
+    os.umask(_UMASK)
     try:
         return Health(load(folders).settings).run()
     except ConfigError as error:
@@ -99,7 +101,7 @@ class Health:
         about = {"PUAD_SLOT": slot, "PUAD_IMAGE_ID": image_id}
         results = (*unknown, *self._probe(boot, about))
         return Verdict(
-            boot_id=_BOOT_ID.read_text(encoding="ascii").strip(),
+            boot_id=boot_id(),
             slot=slot,
             image_id=image_id,
             good=is_good(results),
@@ -120,7 +122,7 @@ class Health:
 
     def _store(self, verdict: Verdict) -> Verdict:
         """Write the verdict; without the probes' output when there is no room for that."""
-        store = Store(self._settings.paths.persist, self._settings.limits)
+        store = Store(self._settings.paths.verdict, self._settings.limits)
         try:
             try:
                 store.write_verdict(verdict)

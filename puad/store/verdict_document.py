@@ -3,17 +3,24 @@
 
 The health process of one release writes it and puad of another may read it after a fallback, so
 reading takes no more than it needs: unknown keys are ignored, and of a probe only its name must be
-there.
+there. It is another user's file, too: text is cut and cleaned of what a document, the bus or a
+terminal could not carry, and a time that UTC does not have makes it unreadable.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from puad.core.model import ProbeResult, Verdict
 
 SCHEMA: Final = 1
+_MOST_NAME: Final = 128
+_MOST_REASON: Final = 512
+_MOST_TAIL: Final = 64 << 10
+_MOST_PROBES: Final = 512
+_KEPT: Final = frozenset("\n\t")
 
 
 def dump_verdict(verdict: Verdict) -> dict[str, Any]:
@@ -48,12 +55,19 @@ def parse_verdict(document: dict[str, Any]) -> Verdict:
     finished_at = datetime.fromisoformat(_take(document, "finished_at", str))
     if finished_at.tzinfo is None:
         raise ValueError("finished_at has no time zone")
+    try:
+        finished_at = finished_at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("finished_at is no time of UTC") from error
+    rows = _take(document, "probes", list)
+    if len(rows) > _MOST_PROBES:
+        raise ValueError(f"it names more than {_MOST_PROBES} probes")
     return Verdict(
-        boot_id=_take(document, "boot_id", str),
-        slot=_take(document, "slot", str),
-        image_id=_take(document, "image_id", str),
+        boot_id=_text(document, "boot_id", _MOST_NAME),
+        slot=_text(document, "slot", _MOST_NAME),
+        image_id=_text(document, "image_id", _MOST_NAME),
         good=_take(document, "good", bool),
-        probes=tuple(_parse_probe(row) for row in _take(document, "probes", list)),
+        probes=tuple(_parse_probe(row) for row in rows),
         finished_at=finished_at,
     )
 
@@ -62,12 +76,29 @@ def _parse_probe(row: object) -> ProbeResult:
     if not isinstance(row, dict):
         raise ValueError("a probe is not an object")  # noqa: TRY004 - data, not a wrong call
     return ProbeResult(
-        name=_take(row, "name", str),
+        name=_text(row, "name", _MOST_NAME),
         required=_take(row, "required", bool, default=False),
         passed=_take(row, "passed", bool, default=False),
-        reason=_take(row, "reason", str, default=""),
-        log_tail=_take(row, "log_tail", str, default=""),
-        seconds=float(_take(row, "seconds", (int, float), default=0.0)),
+        reason=_text(row, "reason", _MOST_REASON, default=""),
+        log_tail=_text(row, "log_tail", _MOST_TAIL, default=""),
+        seconds=_seconds(row),
+    )
+
+
+def _seconds(row: dict[str, Any]) -> float:
+    try:
+        seconds = float(_take(row, "seconds", (int, float), default=0.0))
+    except OverflowError as error:
+        raise ValueError("seconds is no number of seconds") from error
+    if not math.isfinite(seconds):
+        raise ValueError("seconds is no number of seconds")
+    return seconds
+
+
+def _text(document: dict[str, Any], key: str, most: int, *, default: str | None = None) -> str:
+    text: str = _take(document, key, str, default=default)
+    return "".join(
+        c if c.isprintable() or c in _KEPT else "\N{REPLACEMENT CHARACTER}" for c in text[:most]
     )
 
 

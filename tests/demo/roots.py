@@ -20,6 +20,7 @@ from tests.demo.tool import run_tool
 MIRROR = os.environ.get("PUAD_DEMO_MIRROR", "http://deb.debian.org/debian")
 SUITE = "trixie"
 PUAD_UID = 970
+HEALTH_UID = 971
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _NODE_PACKAGES = (
     "ca-certificates",
@@ -50,9 +51,9 @@ _COMPILE = (
     " /usr/lib/python3 /usr/lib/python3.13"
 )
 _USER = (
-    'chroot "$1" groupadd --system --gid {uid} puad && '
+    'chroot "$1" groupadd --system --gid {uid} {name} && '
     'chroot "$1" useradd --system --uid {uid} --gid {uid} --no-create-home'
-    " --home-dir /var/lib/puad --shell /usr/sbin/nologin puad"
+    " --home-dir /var/lib/{name} --shell /usr/sbin/nologin {name}"
 )
 _MOUNT_POINTS = (
     'mkdir -p "$1/disk" && rm -f "$1/etc/machine-id" && '
@@ -140,7 +141,8 @@ def _hooks(folder: Path, archives: Path) -> tuple[list[str], list[str]]:
     setup = [_TAKE_ARCHIVES.format(archives)]
     customize = [
         _KEEP_ARCHIVES.format(archives),
-        _USER.format(uid=PUAD_UID),
+        _USER.format(uid=PUAD_UID, name="puad"),
+        _USER.format(uid=HEALTH_UID, name="puad-health"),
         _MOUNT_POINTS,
         _COMPILE,
         _KERNEL.format(folder, folder, folder),

@@ -28,6 +28,7 @@ min_free_disk_mib = 0
 dbus_timeout_s = 5
 [paths]
 persist = "{folder}/persist"
+verdict = "{folder}/verdict"
 os_release = "{folder}/os-release"
 probes = "{folder}/probes.d"
 """
@@ -42,7 +43,7 @@ class Node:
     boot_control: Any = field(default=None)
 
     def __post_init__(self) -> None:
-        for name in ("persist", "config.d", "probes.d/required", "probes.d/wanted"):
+        for name in ("persist", "verdict", "config.d", "probes.d/required", "probes.d/wanted"):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.2\n")
         self.configure(_CONFIG.format(folder=self.folder), "10.toml")
@@ -81,7 +82,7 @@ class Node:
 
     @property
     def verdict(self) -> Verdict | None:
-        return Store(self.folder / "persist").read_verdict()
+        return Store(self.folder / "verdict").read_verdict()
 
     def failed(self) -> dict[str, str]:
         """Probes that failed and their reasons."""

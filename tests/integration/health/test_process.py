@@ -162,13 +162,14 @@ def test_health_broken_configuration_is_bad_but_not_on_a_good_slot(
 ) -> None:
     node.slots("good", booted)
     node.configure("[health]\nrequird = ['disk']\n")
-    (node.folder / "persist" / "puad").mkdir()
-    # without a configuration the store is in its standard place, /var/lib/puad
+    for name in ("puad", "puad-health"):
+        (node.folder / "persist" / name).mkdir()
+    # without a configuration the verdict is in its standard place, /var/lib/puad-health
     namespace = [_UNSHARE, "--mount", "--map-root-user", "sh", "-c", _OVER_THE_STORE]
     code, printed = node.run_health(*namespace, str(node.folder / "persist"))
     assert code == expected, printed
     assert len(node.reboots) == expected
-    verdict = node.folder / "persist" / "puad" / "verdict.json"
+    verdict = node.folder / "persist" / "puad-health" / "verdict.json"
     if expected:
         (probe,) = json.loads(verdict.read_text())["probes"]
         assert "did you mean required?" in probe["reason"]
@@ -232,8 +233,8 @@ def test_health_booted_slot_that_boot_control_does_not_list_is_bad_without_reboo
 
 def test_health_verdict_that_cannot_be_stored_is_bad_and_still_reboots(node: Any) -> None:
     node.slots("good", "indeterminate")
-    # the folder is there, so the probe `disk` passes, but nothing can be written
-    (node.folder / "persist" / ".verdict.json.new").mkdir()
+    # the folder is there, but nothing can be written
+    (node.folder / "verdict" / ".verdict.json.new").mkdir()
     code, printed = node.run_health()
     assert code == 1
     assert "store: the document verdict cannot be written" in printed

@@ -83,6 +83,7 @@ probe_deadline_s = 20
 min_free_disk_mib = 0
 [paths]
 persist = "{persist}"
+verdict = "{folder}/verdict"
 trust_root = "{root}/usr/lib/puad/root.json"
 os_release = "{root}/usr/lib/os-release"
 probes = "{root}/usr/lib/puad/probes.d"
@@ -202,7 +203,7 @@ class Rig:
 
     def provision(self, image: Path, **changes: str) -> None:
         """Image into slot a, firmware, configuration, token."""
-        for name in ("disk", "persist", "root", "config", "control"):
+        for name in ("disk", "persist", "verdict", "root", "config", "control"):
             (self.folder / name).mkdir()
         for slot in "ab":
             with self.machine.slot_file(slot).open("wb") as file:

@@ -59,6 +59,12 @@ def test_verdict_of_a_newer_puad_is_read_for_what_is_known(tmp_path: Path) -> No
         {"probes": [{"required": True}]},
         {"probes": [{"name": "x", "passed": "yes"}]},
         {"probes": [{"name": "x", "seconds": "7"}]},
+        {"probes": [{"name": "x", "seconds": float("inf")}]},
+        {"probes": [{"name": "x", "seconds": float("nan")}]},
+        {"probes": [{"name": "x", "seconds": 10**400}]},
+        {"probes": [{"name": "x"}] * 513},
+        {"finished_at": "0001-01-01T00:00:00+14:00"},
+        {"boot_id": ["b1"]},
     ],
 )
 def test_verdict_of_wrong_form_is_unreadable(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -66,3 +72,33 @@ def test_verdict_of_wrong_form_is_unreadable(tmp_path: Path, change: dict[str, A
     with pytest.raises(StorageError) as caught:
         Store(tmp_path).read_verdict()
     assert caught.value.code is Code.STATE_UNREADABLE
+
+
+def test_verdict_that_is_forged_cannot_flood_or_break_who_reads_it(tmp_path: Path) -> None:
+    """Whoever takes the health process over may write what it likes, but no more than this."""
+    probe = {"name": "n" * 999, "required": True, "reason": "\ud800\x1b[2J" + "r" * 9999}
+    forged = dump_verdict(_VERDICT) | {"slot": "b\x00", "image_id": "2" * 9999, "probes": [probe]}
+    (tmp_path / "verdict.json").write_text(json.dumps(forged))
+    verdict = Store(tmp_path).read_verdict()
+    assert verdict is not None
+    (read,) = verdict.probes
+    assert (len(verdict.image_id), len(read.name), len(read.reason)) == (128, 128, 512)
+    for text in (verdict.slot, verdict.image_id, read.name, read.reason):
+        assert text.isprintable()
+        assert text.encode()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\0" * 512, b"\xff\xfe{}", b"[" * 9999]
+)
+def test_verdict_that_is_torn_is_unreadable(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "verdict.json").write_bytes(content)
+    with pytest.raises(StorageError):
+        Store(tmp_path).read_verdict()
+
+
+def test_verdict_that_is_no_file_of_its_own_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(json.dumps(dump_verdict(_VERDICT)))
+    (tmp_path / "verdict.json").symlink_to("elsewhere")
+    with pytest.raises(StorageError):
+        Store(tmp_path).read_verdict()
