@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a parser takes, as plain data: its verbs, and the options and choices of each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from orchestrator_stub import main as orchestrator_main
+from orchestrator_stub.release.arguments import make_parser
+from puad.cli.command import known
+from puad.cli.parser import build_parser
+
+_HELP: Final = frozenset({"-h", "--help"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb, or the program itself.
+
+    Attributes:
+        options: Every option word, without help.
+        valued: The option words that take a value.
+        choices: The words that an option accepts, by its option words.
+        operands: The choices of each operand, in their order; none for free text.
+    """
+
+    options: frozenset[str]
+    valued: frozenset[str]
+    choices: dict[str, tuple[str, ...]]
+    operands: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A program's own options, and its verbs."""
+
+    own: Verb
+    verbs: dict[str, Verb] = field(default_factory=dict)
+
+    @property
+    def common(self) -> frozenset[str]:
+        """The options that every verb has."""
+        return frozenset.intersection(*(verb.options for verb in self.verbs.values()))
+
+
+def command_line(parser: argparse.ArgumentParser) -> CommandLine:
+    """What a parser takes, two-word verbs as `firmware init`."""
+    verbs: dict[str, Verb] = {}
+    for name, sub in _subparsers(parser).items():
+        nested = _subparsers(sub)
+        if nested:
+            verbs |= {f"{name} {word}": _verb(each) for word, each in nested.items()}
+        else:
+            verbs[name] = _verb(sub)
+    return CommandLine(_verb(parser), verbs)
+
+
+def puadctl() -> argparse.ArgumentParser:
+    return build_parser(known())
+
+
+def puad_orchestrator() -> argparse.ArgumentParser:
+    return orchestrator_main._parser()
+
+
+PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
+    "puadctl": puadctl,
+    "puad-release": make_parser,
+    "puad-orchestrator": puad_orchestrator,
+}
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _verb(parser: argparse.ArgumentParser) -> Verb:
+    options: set[str] = set()
+    valued: set[str] = set()
+    choices: dict[str, tuple[str, ...]] = {}
+    operands: list[tuple[str, ...]] = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            continue
+        words = frozenset(action.option_strings) - _HELP
+        allowed = tuple(str(word) for word in action.choices or ())
+        if not action.option_strings:
+            operands.append(allowed)
+        options |= words
+        if action.nargs != 0:
+            valued |= words
+        if allowed:
+            choices |= dict.fromkeys(words, allowed)
+    return Verb(frozenset(options), frozenset(valued), choices, tuple(operands))
