@@ -65,6 +65,11 @@ coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
 bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke
 
+.PHONY: deb
+deb: export PUAD_SETUP_PACKAGING := 1
+deb: setup ## the Debian packages for nodes and server, in dist/
+	@packaging/deb/build
+
 .PHONY: clean
 clean: ## forget everything that was made, caches and .venv too
 	$(AS_ROOT) rm -rf build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
