@@ -51,6 +51,9 @@ class MessageId(StrEnum):
     STATE_REBUILT = "c82c06a153014307b8742eb5d1579b7c"
     VERDICT_GOOD = "6f87dcf356474d60ab702d110cab6d60"
     VERDICT_BAD = "920b66d0583744d584437483c208b522"
+    REBOOT_HELD = "cca35b28d6d84c1997d4b97bec485e58"
+    HOLD_OVERRIDDEN = "793bc843e0a043a48ee23938f4803781"
+    BOOT_FAILED = "f6ded17e8d4549f4b168c845ac01c71a"  # logged by puad-boot-failed; puad reads it
 
 
 _LEVELS: Final = {
@@ -59,6 +62,9 @@ _LEVELS: Final = {
     MessageId.VERDICT_BAD: systemd.journal.LOG_ERR,
     MessageId.QUARANTINED: systemd.journal.LOG_WARNING,
     MessageId.WINDOW_TOO_SHORT: systemd.journal.LOG_WARNING,
+    MessageId.REBOOT_HELD: systemd.journal.LOG_WARNING,
+    MessageId.HOLD_OVERRIDDEN: systemd.journal.LOG_WARNING,
+    MessageId.BOOT_FAILED: systemd.journal.LOG_ERR,
     MessageId.SERVER_LOST: systemd.journal.LOG_WARNING,
     MessageId.CLOCK_NOT_TRUSTED: systemd.journal.LOG_WARNING,
     MessageId.STATE_REBUILT: systemd.journal.LOG_WARNING,
