@@ -48,7 +48,12 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be booted from a slot: the staged kinds and the kernel command line."""
+    """What is to be booted from a slot.
+
+    Attributes:
+        kinds: The staged kinds.
+        command_line: The kernel command line; empty when a UKI keeps the one that it brings.
+    """
 
     kinds: frozenset[BootFileKind]
     command_line: str
@@ -121,6 +126,29 @@ class Backend(ABC):
     @abstractmethod
     def mark_bad(self, slot: str) -> None:
         """Take the booted slot's tries away; it stays as the last resort."""
+
+    def check(self) -> None:
+        """Whether the boot loader's state can be changed at all.
+
+        Raises:
+            BootloaderError: `StorageFailed`, saying what is missing or read-only.
+        """
+        return
+
+    def clear_pinned(self) -> None:
+        """Clear what an operator pinned, if the configuration wants that; called before an arm.
+
+        Raises:
+            BootloaderError: `StorageFailed`.
+        """
+        return
+
+    def partition(self) -> Path | None:
+        """Where the partition is mounted that holds its state; None when that is always there.
+
+        `puad-boot-failed` mounts the ESP there for itself when nothing is mounted.
+        """
+        return None
 
     def request_reboot(self, reason: str) -> None:
         """Ask for a reboot with notice; returns before it happens.

@@ -29,7 +29,7 @@ from bootloader.notes import NoteBook
 from bootloader.osrelease import OsRelease, read_os_release
 from bootloader.sealing import Chain, Node, check_bytes, check_fitness, check_signatures
 from bootloader.seals import Seal, Seals
-from bootloader.slot import Assessment, Slot, SlotState
+from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 
 MAX_TRIES: Final = 9
@@ -182,15 +182,14 @@ class BootControl:
         manifest = self._seals.manifest(slot)
         if manifest is None:
             raise BootloaderError(ErrorName.NOT_SEALED, "the slot is not sealed", on=slot)
-        pinned = self.backend.pinned()
-        if pinned:
-            what = f"the boot loader is pinned to {pinned}: clear that default first"
-            raise BootloaderError(ErrorName.PINNED, what, on=slot)
         root_id = access.root_id(slot)
         if manifest.root_partuuid not in {None, root_id}:
             what = f"the image expects the partition id {manifest.root_partuuid}, not {root_id!r}"
             raise BootloaderError(ErrorName.ROOT_ID_MISMATCH, what, on=slot)
-        line = self._general.command_line.format(slot=slot, root_id=root_id)
+        self._require_unpinned(slot)
+        # the line in a UKI that fixes its root would lose against one in the entry
+        has_own = manifest.root_partuuid is not None and BootFileKind.UKI in manifest.boot_files
+        line = "" if has_own else self._general.command_line.format(slot=slot, root_id=root_id)
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
         self._armed = slot
         _log.info("slot %s is armed with %d tries", slot, tries)
@@ -249,6 +248,7 @@ class BootControl:
             raise BootloaderError(ErrorName.UNKNOWN_SLOT, "there is no such slot", on=slot[:64])
         if slot == access.booted:
             raise BootloaderError(ErrorName.SLOT_BOOTED, "the slot is booted", on=slot)
+        self.backend.check()
         if self.backend.status(access.booted).assessment is not Assessment.GOOD:
             what = "the booted slot is not good, so this slot is the fallback"
             raise BootloaderError(ErrorName.ACTIVE_NOT_GOOD, what, on=slot)
@@ -257,6 +257,13 @@ class BootControl:
     def _require_no_entry(self, slot: str) -> None:
         if self.backend.status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
+
+    def _require_unpinned(self, slot: str) -> None:
+        self.backend.clear_pinned()
+        pinned = self.backend.pinned()
+        if pinned:
+            what = f"the boot loader is pinned to {pinned}: clear that default first"
+            raise BootloaderError(ErrorName.PINNED, what, on=slot)
 
     def _require_markable(self, slot: str) -> SlotAccess:
         access = self._require_access()

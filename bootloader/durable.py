@@ -3,6 +3,9 @@
 
 Everything that must survive a power cut goes through `Files`; a test takes its place and cuts the
 power at any of these calls. Foreign OSErrors become BootloaderError here.
+
+On FAT a renamed file has a directory entry of zero bytes until its inode is written, and syncing
+the folder does not write it: so the file is synced after a rename as well, before the folder.
 """
 
 from __future__ import annotations
@@ -44,17 +47,37 @@ class Files:
         """A file that takes the place of `path` when the block ends well, and vanishes if not."""
         partial = path.with_name(f".{path.name}.new")
         with storage_errors(path):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.make_folder(path.parent)
             try:
                 with partial.open("wb") as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
-                partial.replace(path)
+                    partial.replace(path)
+                    os.fsync(file.fileno())
                 _sync_folder(path.parent)
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Give a file another name in its folder; there is no file of that name."""
+        with storage_errors(path):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                path.rename(target)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            _sync_folder(target.parent)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it; nothing happens when it is there."""
+        with storage_errors(folder):
+            for missing in reversed([folder, *folder.parents]):
+                if not missing.is_dir():
+                    missing.mkdir(mode=0o700, exist_ok=True)
+                    _sync_folder(missing.parent)
 
     def remove(self, path: Path) -> None:
         """Remove a file; nothing happens when there is none."""

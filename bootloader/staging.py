@@ -64,8 +64,7 @@ def stage(incoming: Incoming, folder: Path, others: Iterable[Path], files: Files
     Raises:
         BootloaderError: `NoSpace`, `SizeMismatch`, `HashMismatch` or `StorageFailed`.
     """
-    with storage_errors(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(folder)
     missing = sum(not (other / incoming.kind).exists() for other in others)
     _check_room(folder, incoming.size * (1 + missing))
     with files.incoming(folder / incoming.kind) as target:

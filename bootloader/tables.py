@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TOML tables read into frozen dataclasses: every key is known, of its type and in its range.
 
-A field's type is `str`, `int` or `Path`; a Path must be absolute. A field without a default must
-be given. Ranges stand in the field's metadata, `bounds(low, high)`.
+A field's type is `str`, `int`, `bool` or `Path`; a Path must be absolute. A field without a default
+must be given. Ranges stand in the field's metadata, `bounds(low, high)`.
 """
 
 from __future__ import annotations
@@ -93,6 +93,10 @@ def _value(item: Field[Any], value: object, where: str) -> object:
         low, high = item.metadata["low"], item.metadata["high"]
         if not low <= value <= high:
             raise ConfigError(f"{where}: {item.name} must be {low} to {high}")
+        return value
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise ConfigError(f"{where}: {item.name} must be true or false")
         return value
     if not isinstance(value, str) or "\0" in value:
         raise ConfigError(f"{where}: {item.name} must be a string")

@@ -13,8 +13,12 @@ from typing import BinaryIO
 
 from bootloader.backend import Backend, Setup
 from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated, SimulatedOptions
+from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
+from bootloader.boot_entry import format_text
 from bootloader.durable import Files
 from bootloader.firmware import BLOCK_BYTES, Header, encode_header
+from bootloader.slot import BootFileKind
+from tests.unit.bootloader import loader_model
 
 SLOTS = ("a", "b")
 
@@ -49,6 +53,16 @@ class CutFiles(Files):
         written = {Cut.OLD: b"", Cut.NEW: data, Cut.TORN: data[:40]}[self.how]
         super().write_at(path, offset, written)
         raise PowerCut
+
+    def rename(self, path: Path, target: Path) -> None:
+        hits = self._hits()
+        if hits and self.how is Cut.TORN:  # FAT: the new name stands before an empty file
+            target.touch()
+            path.unlink()
+        elif not hits or self.how is Cut.NEW:
+            super().rename(path, target)
+        if hits:
+            raise PowerCut
 
     @contextmanager
     def incoming(self, path: Path) -> Iterator[BinaryIO]:
@@ -87,9 +101,14 @@ class LoaderMachine(ABC):
     def power_on(self) -> str | None:
         """Boot; the slot that came up."""
 
-    @abstractmethod
     def complete_boot(self) -> None:
         """Reach boot-complete."""
+        (self.run / BOOT_COMPLETE).touch()
+
+    def stand_in_for_systemd(self, backend: Backend) -> None:
+        """Let a back end of a real boot loader hear of boot-complete where no systemd runs."""
+        told = self.run / BOOT_COMPLETE
+        backend.is_boot_complete = told.exists  # type: ignore[method-assign] # on this one only
 
     @abstractmethod
     def ruin(self) -> None:
@@ -128,9 +147,6 @@ class SimulatedMachine(LoaderMachine):
         (self.run / SELECTED).write_text(json.dumps(word))
         return start.slot
 
-    def complete_boot(self) -> None:
-        (self.run / BOOT_COMPLETE).touch()
-
     def ruin(self) -> None:
         self.firmware.write_bytes(b"\xff" * 3 * BLOCK_BYTES)
 
@@ -145,4 +161,54 @@ class SimulatedMachine(LoaderMachine):
         return b"".join([block, *(path.read_bytes() for path in files)])
 
 
-MACHINES: dict[str, type[LoaderMachine]] = {"simulated": SimulatedMachine}
+class SystemdBootMachine(LoaderMachine):
+    """An ESP and EFI variables, under a model of systemd-boot."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.esp = folder / "esp"
+        self.efivars = folder / "efivars"
+        self.efivars.mkdir()
+        self.entries = self.esp / "loader/entries"
+        self.entries.mkdir(parents=True)
+        boot_folder = self.backend().boot_folder("a")
+        boot_folder.mkdir(parents=True)
+        (boot_folder / "linux").write_bytes(b"kernel a")
+        text = format_text("a", [BootFileKind.LINUX], "slot=a", 1)
+        (self.entries / "puad-a.conf").write_bytes(text)
+        self.power_on()
+
+    def backend(self, files: Files | None = None) -> SystemdBoot:
+        options = SystemdBootOptions(esp=self.esp, efivars=self.efivars)
+        backend = SystemdBoot(Setup(SLOTS, self.run, files or Files()), options)
+        self.stand_in_for_systemd(backend)
+        return backend
+
+    def power_on(self) -> str | None:
+        (self.run / BOOT_COMPLETE).unlink(missing_ok=True)
+        chosen = loader_model.boot(self.esp, self.efivars)
+        return chosen and Path(chosen.loader).parent.name
+
+    def ruin(self) -> None:
+        for path in self.entries.iterdir():
+            path.rename(path.with_name(f"{path.name.partition('.')[0].partition('+')[0]}+x.conf"))
+        (self.esp / "loader/loader.conf").write_bytes(b"\xff\0 default")
+        for path in self.efivars.iterdir():
+            path.write_bytes(b"\xff")
+
+    def pin(self, slot: str) -> None:
+        loader_model.write_variable(self.efivars, "LoaderEntryDefault", f"puad-{slot}.conf")
+
+    def state_of(self, slot: str) -> bytes:
+        folder = self.backend().boot_folder(slot)
+        files = [
+            *self.entries.glob(f"puad-{slot}*"),
+            *(folder.iterdir() if folder.is_dir() else ()),
+        ]
+        return b"".join(path.name.encode() + path.read_bytes() for path in sorted(files))
+
+
+MACHINES: dict[str, type[LoaderMachine]] = {
+    "simulated": SimulatedMachine,
+    "systemd-boot": SystemdBootMachine,
+}

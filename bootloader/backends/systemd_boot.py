@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""systemd-boot: one boot entry for each slot on the ESP, counted in its file name.
+
+The ESP is FAT, where a power cut can tear a rename: the name is lost, stands there twice, or stands
+before an empty file. Rules:
+
+1. Nothing is ever done to the files of another slot than the named one, so whatever happens to a
+   name, the fallback's is whole.
+2. An entry counts only when its text names something to boot. Of several entries of one slot the
+   best one speaks for it: good, then tries left. The others are left until the slot is disarmed:
+   they may share their blocks with the best one, and removing them would free these.
+3. What cannot be read is an unknown slot, never an exception; what cannot be written is.
+4. Files of other names, and other people's entries, are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PureWindowsPath
+from typing import Final
+
+from bootloader import boot_entry, loader_variables
+from bootloader.backend import Backend, Entry, Setup
+from bootloader.boot_entry import EntryName, EntryText, format_text, parse_name, parse_text
+from bootloader.durable import storage_errors
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.loader_variables import LoaderVariables
+from bootloader.slot import Assessment, BootFileKind, BootStatus
+
+COMMAND_LINE: Final = Path("/proc/cmdline")
+_LOADER_CONF: Final = "loader/loader.conf"
+_COUNTERS: Final = ("", "+9", "+1", "+2-1", "+0-3")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdBootOptions:
+    """The section `[systemd-boot]`.
+
+    Attributes:
+        esp: Where the ESP is mounted.
+        clear_pinned: Whether Arm clears a default that was pinned in the EFI variables.
+        efivars: Where efivarfs is mounted.
+    """
+
+    esp: Path = Path("/efi")
+    clear_pinned: bool = False
+    efivars: Path = loader_variables.STANDARD_FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An entry file of one of our slots."""
+
+    path: Path
+    name: EntryName
+    text: EntryText
+
+
+class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
+    """systemd-boot on the ESP."""
+
+    def __init__(self, setup: Setup, options: SystemdBootOptions) -> None:
+        super().__init__(setup, options)
+        self._esp = options.esp
+        self._folder = options.esp / boot_entry.FOLDER
+        self._clear_pinned = options.clear_pinned
+        self._variables = LoaderVariables(options.efivars)
+
+    def status(self, slot: str) -> BootStatus:
+        """See `Backend`."""
+        entries = [entry for entry in self._seen() if entry.name.slot == slot]
+        best = _best(entries)
+        if best is None or not best.name.readable:
+            return BootStatus(has_entry=bool(entries))
+        if best.name.is_good:
+            return BootStatus(True, Assessment.GOOD)  # noqa: FBT003 -- has_entry
+        left, done = best.name.tries_left, best.name.tries_done
+        assessment = Assessment.INDETERMINATE if left else Assessment.BAD
+        return BootStatus(True, assessment, left, done)  # noqa: FBT003 -- has_entry
+
+    def primary(self) -> str:
+        """See `Backend`."""
+        return next((entry.name.slot for entry in self._order()), "")
+
+    def fallback(self) -> str:
+        """See `Backend`."""
+        primary = self.primary()
+        left = (entry.name for entry in self._order() if entry.name.tries_left != 0)
+        return next((name.slot for name in left if name.slot != primary), "")
+
+    def booted(self) -> str | None:
+        """See `Backend`."""
+        for variable in (loader_variables.SELECTED, loader_variables.BOOT_COUNT_PATH):
+            name = parse_name(PureWindowsPath(self._variables.read(variable)).name)
+            if name and name.slot in self.setup.slots:
+                return name.slot
+        return None
+
+    def pinned(self) -> str:
+        """See `Backend`; a pattern that fits every entry of every slot leaves the order alone."""
+        for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
+            pattern = self._variables.read(variable)
+            if pattern and not self._fits_all(pattern):
+                return f"{pattern} ({variable})"
+        pattern = self._configured_default()
+        if pattern and not self._fits_all(pattern) and self._fits_any(pattern):
+            return f"{pattern} (default in loader.conf)"
+        return ""
+
+    def clear_pinned(self) -> None:
+        """See `Backend`."""
+        if not self._clear_pinned:
+            return
+        for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
+            pattern = self._variables.read(variable)
+            if pattern and not self._fits_all(pattern):
+                _log.warning("%s was pinned to %s and is cleared", variable, pattern)
+                self._variables.clear(variable)
+
+    def partition(self) -> Path:
+        """See `Backend`."""
+        return self._esp
+
+    def check(self) -> None:
+        """See `Backend`."""
+        if not self._folder.is_dir():
+            what = f"there is no folder {boot_entry.FOLDER} on the ESP: is it mounted?"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._esp))
+        if not os.access(self._folder, os.W_OK):
+            what = "the ESP is mounted read-only, or went read-only after an error"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._esp))
+
+    def boot_folder(self, slot: str) -> Path:
+        """See `Backend`."""
+        return self._esp / boot_entry.FILES_FOLDER / slot
+
+    def disarm(self, slot: str) -> None:
+        """See `Backend`."""
+        self._remove_entries(slot)
+        folder = self.boot_folder(slot)
+        with storage_errors(folder):
+            files = sorted(folder.iterdir()) if folder.is_dir() else []
+        for path in files:
+            self.setup.files.remove(path)
+
+    def arm(self, slot: str, tries: int, entry: Entry) -> None:
+        """See `Backend`."""
+        generation = self._next_generation()
+        self._remove_entries(slot)
+        text = format_text(slot, entry.kinds, entry.command_line, generation)
+        self.setup.files.replace(self._folder / str(EntryName(slot, tries)), text)
+
+    def mark_good(self, slot: str) -> None:
+        """See `Backend`; systemd-bless-boot may have been here before."""
+        best = _best(self._of(slot))
+        if best is None:
+            self._write_anew(slot)
+        elif not best.name.is_good:
+            self._rename(best, EntryName(slot))
+
+    def mark_bad(self, slot: str) -> None:
+        """See `Backend`."""
+        listed = self._of(slot)
+        taken = {entry.name.tries_done for entry in listed if entry.name.tries_left == 0}
+        for entry in listed:
+            if entry.name.tries_left == 0:
+                continue
+            done = entry.name.tries_done
+            while done in taken:
+                done += 1
+            taken.add(done)
+            self._rename(entry, EntryName(slot, 0, done))
+
+    def _rename(self, entry: _Listed, name: EntryName) -> None:
+        target = self._folder / str(name)
+        self.setup.files.remove(target)  # torn, or it would have been the best one
+        self.setup.files.rename(entry.path, target)
+
+    def _write_anew(self, slot: str) -> None:
+        """Write the entry of the booted slot whose name or text was lost while it runs."""
+        with storage_errors(COMMAND_LINE):
+            words = COMMAND_LINE.read_text("utf-8", "replace").split()
+        # systemd-boot adds these for the initrd that the entry names
+        line = " ".join(word for word in words if not word.startswith("initrd="))
+        folder = self.boot_folder(slot)
+        kinds = {kind for kind in BootFileKind if (folder / kind).is_file()}
+        if not kinds - {BootFileKind.INITRD}:
+            what = "neither an entry nor boot files are left of the slot"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(folder))
+        text = format_text(slot, kinds, line, self._next_generation())
+        target = self._folder / str(EntryName(slot))
+        self.setup.files.remove(target)
+        self.setup.files.replace(target, text)
+
+    def _remove_entries(self, slot: str) -> None:
+        for path in self._paths():
+            # what a power cut left of an arm is called .<name>.new
+            name = parse_name(path.name.removeprefix(".").removesuffix(".new"))
+            if name and name.slot == slot:
+                self.setup.files.remove(path)
+
+    def _next_generation(self) -> int:
+        return max((entry.text.generation for entry in self._listed()), default=0) + 1
+
+    def _order(self) -> list[_Listed]:
+        """The entries that systemd-boot would show, the one that it boots first in front."""
+        shown = [
+            entry
+            for entry in self._seen()
+            if entry.text.loader
+            and (self.boot_folder(entry.name.slot) / entry.text.loader).exists()
+        ]
+        return sorted(shown, key=lambda entry: (entry.name.tries_left == 0, -entry.text.generation))
+
+    def _of(self, slot: str) -> list[_Listed]:
+        return [entry for entry in self._listed() if entry.name.slot == slot]
+
+    def _seen(self) -> list[_Listed]:
+        """The entries; none when they cannot be listed, for what only shows them."""
+        try:
+            return self._listed()
+        except BootloaderError as error:
+            _log.warning("the boot entries cannot be listed: %s", error)
+            return []
+
+    def _listed(self) -> list[_Listed]:
+        found = []
+        for path in self._paths():
+            name = parse_name(path.name)
+            if name and name.slot in self.setup.slots:
+                found.append(_Listed(path, name, parse_text(_read(path))))
+        return found
+
+    def _paths(self) -> list[Path]:
+        with storage_errors(self._folder):
+            return sorted(self._folder.iterdir())
+
+    def _configured_default(self) -> str:
+        default = ""
+        for line in _read(self._esp / _LOADER_CONF).decode("utf-8", "replace").splitlines():
+            key, _, value = line.strip().partition(" ")
+            default = value.strip() if key == "default" else default
+        return default
+
+    def _fits_all(self, pattern: str) -> bool:
+        return all(fnmatchcase(name, pattern.lower()) for name in self._possible_names())
+
+    def _fits_any(self, pattern: str) -> bool:
+        if pattern.startswith("@"):
+            return True
+        try:
+            there = [path.name.lower() for path in self._paths()]
+        except BootloaderError:
+            there = []
+        names = [*self._possible_names(), *there]
+        return any(fnmatchcase(name, pattern.lower()) for name in names)
+
+    def _possible_names(self) -> list[str]:
+        return [f"puad-{slot}{counter}.conf" for slot in self.setup.slots for counter in _COUNTERS]
+
+
+def _best(entries: list[_Listed]) -> _Listed | None:
+    """The entry that speaks for its slot; None when none of them names anything to boot."""
+    whole = [entry for entry in entries if entry.text.loader]
+    return max(
+        whole,
+        key=lambda entry: (entry.name.is_good, entry.name.tries_left or 0, entry.name.readable),
+        default=None,
+    )
+
+
+def _read(path: Path) -> bytes:
+    """The begin of a file; empty when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(boot_entry.MAX_BYTES)
+    except OSError:
+        return b""
