@@ -14,17 +14,19 @@ from bootloader.durable import Files
 from bootloader.errors import ConfigError
 from bootloader.slot import Assessment, BootFileKind
 from bootloader.tables import Section
+from tests.unit.bootloader.machine_grub import GrubMachine
 from tests.unit.bootloader.machines import MACHINES, SLOTS, Cut, CutFiles, LoaderMachine, PowerCut
 
 ENTRY = Entry(frozenset({BootFileKind.LINUX}), "slot=b")
 NEW_KERNEL = b"kernel b"
 POWER_ONS = 12
 MOST_WRITES = 40
+ALL_MACHINES = MACHINES | {"grub": GrubMachine}
 
 
 @pytest.fixture(params=sorted(backends.known()))
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> LoaderMachine:
-    return MACHINES[request.param](tmp_path)
+    return ALL_MACHINES[request.param](tmp_path)
 
 
 def stage(backend: Backend, slot: str = "b") -> None:

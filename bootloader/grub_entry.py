@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boot entry of a slot for GRUB: a file that is there or not, and what stands in it.
+
+It is an environment block, so that GRUB takes the values as text and never as script, and larger
+than one, for the kernel command line. That the slot is good is one byte at a fixed place, which is
+changed in place: no directory is written when a slot is confirmed, so a power cut cannot lose it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from bootloader import grubenv
+from bootloader.backend import Entry
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.slot import BootFileKind
+
+FILE_BYTES: Final = 4096
+_MAX_LINE: Final = 2047  # what Linux takes on x86
+_GOOD: Final = "puad_good"
+GOOD_OFFSET: Final = len(grubenv.SIGNATURE) + len(f"{_GOOD}=")
+# GRUB parts the line at spaces, expands * and ?, and changes quotes and backslashes
+_LINE: Final = re.compile(r"[ -~]*")
+_UNFIT: Final = frozenset("\"'\\*?")
+
+
+@dataclass(frozen=True, slots=True)
+class GrubEntry:
+    """What GRUB is told of a slot.
+
+    Attributes:
+        order: Rises with each arm.
+        kinds: The boot files that it needs.
+        command_line: The kernel command line; a UKI has its own.
+        is_good: Whether it is good; None when that byte cannot be read.
+    """
+
+    order: int
+    kinds: frozenset[BootFileKind]
+    command_line: str
+    is_good: bool | None = False
+
+    def encode(self) -> bytes:
+        """The file.
+
+        Raises:
+            BootloaderError: `InvalidArgument`, when the command line is too long.
+        """
+        data = grubenv.encode(
+            {
+                _GOOD: "1" if self.is_good else "0",
+                "puad_order": str(self.order),
+                "puad_kernel": "uki" if BootFileKind.UKI in self.kinds else "linux",
+                "puad_initrd": "1" if BootFileKind.INITRD in self.kinds else "0",
+                "puad_options": self.command_line,
+            },
+            FILE_BYTES,
+        )
+        if data is None or len(self.command_line) > _MAX_LINE:
+            what = f"the kernel command line has more than {_MAX_LINE} characters"
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
+        return data
+
+
+def new_entry(order: int, entry: Entry) -> GrubEntry:
+    """The entry of a slot that is armed.
+
+    Raises:
+        BootloaderError: `InvalidArgument`, for what GRUB cannot boot or would change.
+    """
+    _check_kinds(entry.kinds)
+    unfit = _UNFIT & set(entry.command_line)
+    if unfit or not _LINE.fullmatch(entry.command_line):
+        shown = " ".join(sorted(unfit)) or "other than printable ASCII"
+        what = f"GRUB cannot pass characters {shown} in the kernel command line"
+        raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
+    return GrubEntry(order, entry.kinds, entry.command_line)
+
+
+def decode(data: bytes) -> GrubEntry | None:
+    """The entry that a file holds; None when GRUB cannot boot by it."""
+    values = grubenv.decode(data) or {}
+    kernel = values.get("puad_kernel")
+    if kernel not in {"linux", "uki"}:
+        return None
+    kinds = {BootFileKind(kernel)}
+    if kernel == "linux" and values.get("puad_initrd") == "1":
+        kinds.add(BootFileKind.INITRD)
+    order = values.get("puad_order", "")
+    return GrubEntry(
+        order=int(order) if re.fullmatch(r"[0-9]{1,9}", order) else 0,
+        kinds=frozenset(kinds),
+        command_line=values.get("puad_options", ""),
+        is_good={"1": True, "0": False}.get(values.get(_GOOD, "")),
+    )
+
+
+def _check_kinds(kinds: AbstractSet[BootFileKind]) -> None:
+    linux = kinds - {BootFileKind.INITRD} == {BootFileKind.LINUX}
+    if not linux and kinds != {BootFileKind.UKI}:
+        what = f"GRUB boots a uki, or linux with or without initrd, not {', '.join(sorted(kinds))}"
+        raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
