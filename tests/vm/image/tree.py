@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tree: a node's root file system as a folder, from the base and the deb, without a version.
+
+It is kept by the base's, the deb's and the parts' contents; versions and faults are laid over a
+copy of hard links, so that another image costs seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.demo.layout import key, tree_key
+from tests.demo.tool import run_tool
+from tests.vm.image.layout import CACHE, LOG, PARTS
+from tests.vm.image.roots import BASE, make_root
+
+PROFILE = "edge"
+_ENABLED = ("systemd-networkd.service", "var.mount", "ssh.socket")
+# Timers and one-time work that an immutable root has no use for, and what is slow without KVM.
+_MASKED = (
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "grub-common.service",
+    "ldconfig.service",
+    "sshd-keygen.service",
+    "serial-getty@ttyS0.service",
+    "systemd-hwdb-update.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-update-done.service",
+)
+_DROPPED = (
+    "boot/*",
+    "etc/ssh/ssh_host_*",
+    "initrd.img*",
+    "usr/lib/grub",
+    "usr/lib/python3.13/test",
+    "usr/lib/udev/hwdb.*",
+    "usr/share/grub",
+    "var/cache/*",
+    "var/lib/apt",
+    "var/lib/dpkg",
+    "var/log/*",
+    "vmlinuz*",
+)
+
+
+def make_tree(deb: Path | None) -> Path:
+    """The folder of the node's root; `deb` is the package puad, none for a node without it."""
+    base = make_root(BASE)
+    program = deb.read_bytes() if deb else b""
+    own = tree_key(PARTS / "node", Path(__file__))
+    made = CACHE / f"node-{key(base.name, program, own)}"
+    if not made.exists():
+        half = made.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        run_tool(["cp", "-a", base, half], LOG)
+        if deb:
+            _install(half, deb)
+        run_tool(["cp", "-rT", PARTS / "node", half], LOG)
+        _settle(half)
+        half.rename(made)
+    return made
+
+
+def _install(root: Path, deb: Path) -> None:
+    inside = root / "tmp" / deb.name
+    shutil.copyfile(deb, inside)
+    command = ["chroot", root, "dpkg", "--install", f"/tmp/{deb.name}"]
+    run_tool(command, LOG, env={"DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH})
+    inside.unlink()
+
+
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _settle(root: Path) -> None:
+    chroot = ["chroot", root, "systemctl"]
+    run_tool([*chroot, "disable", "--quiet", "ssh.service"], LOG)
+    run_tool([*chroot, "enable", "--quiet", *_ENABLED], LOG)
+    run_tool([*chroot, "mask", "--quiet", *_MASKED], LOG)
+    for pattern in _DROPPED:
+        for path in root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for folder in ("efi", "persist"):
+        (root / folder).mkdir(exist_ok=True)
+    (root / "etc/hostname").write_text("edge\n", encoding="ascii")
+    (root / "etc/machine-id").write_bytes(b"")
+    resolv = root / "etc/resolv.conf"
+    resolv.unlink(missing_ok=True)
+    resolv.symlink_to("../run/systemd/resolve/resolv.conf")
