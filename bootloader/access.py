@@ -50,6 +50,14 @@ class SlotAccess(ABC):
         """The partition id of a slot; empty when it has none."""
 
     @abstractmethod
+    def partition_id(self, label: str) -> str:
+        """The partition id behind a label, on the disk of the slots only.
+
+        Raises:
+            BootloaderError: `Disagreement`, when there is not exactly one that has an id.
+        """
+
+    @abstractmethod
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """Give a slot another partition id.
 

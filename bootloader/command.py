@@ -9,7 +9,9 @@ from typing import Final
 from bootloader.errors import BootloaderError, ErrorName
 
 _LIMIT_S: Final = 60
+_KILLED_S: Final = 1.0
 _SHOWN: Final = 400
+_ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def run(*argv: str) -> None:
@@ -23,7 +25,7 @@ def run(*argv: str) -> None:
             argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            env=_ENVIRONMENT,
             timeout=_LIMIT_S,
             check=False,
         )
@@ -32,3 +34,28 @@ def run(*argv: str) -> None:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()[:_SHOWN]
         raise BootloaderError(ErrorName.STORAGE_FAILED, said or "it failed", on=argv[0])
+
+
+def try_within(limit_s: float, *argv: str) -> int | None:
+    """Run a program that may hang; its exit code, or None when it did not end well in time.
+
+    Nothing is waited for beyond the limit, not even the end of a program that cannot be killed.
+    """
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+        )
+    except OSError:
+        return None
+    for patience_s in (limit_s, _KILLED_S):
+        try:
+            code = process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        else:
+            return None if code < 0 else code
+    return None

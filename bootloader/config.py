@@ -62,10 +62,17 @@ _KEYS: Final = frozenset(field.name for field in fields(General))
 
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
-    """Slots that are partitions, by PARTLABEL."""
+    """Partitions by their PARTLABEL: the slots, and those that a kernel command line may name."""
 
     a: str = "rootfs_a"
     b: str = "rootfs_b"
+    esp: str = "esp"
+    persist: str = "persist"
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """The label of each slot."""
+        return {"a": self.a, "b": self.b}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import logging
 import os
 from collections.abc import Mapping
@@ -16,13 +15,13 @@ import pyudev
 from bootloader import command
 from bootloader.access import SlotAccess
 from bootloader.claim import Claim, claim_device
-from bootloader.devices import BlockDevice, Found, find_slots
+from bootloader.devices import BlockDevice, Found, find_partition, find_slots
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import read_mounts
+from bootloader.write_protection import set_write_protection
 from bootloader.zeroing import zero_tail
 
-_BLKROSET: Final = 0x125D
 _SECTOR_BYTES: Final = 512
 _DMI_UUID: Final = Path("/sys/class/dmi/id/product_uuid")
 _SFDISK: Final = "/usr/sbin/sfdisk"
@@ -43,7 +42,7 @@ class DeviceSlots(SlotAccess):
         for device in found.ignored:
             _log.warning("%s has a slot's label on another disk and is ignored", device.node)
         for device in found.slots.values():
-            _write_protect(device.node, protect=True)
+            set_write_protection(device.node, protect=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,9 +66,14 @@ class DeviceSlots(SlotAccess):
 
     def claim_for_writing(self, slot: str) -> Claim:
         """See `SlotAccess`."""
-        node = self._found.slots[slot].node
-        _write_protect(node, protect=False)
-        return claim_device(node, writable=True)
+        device = self._found.slots[slot]
+        _require_unmounted(device)
+        set_write_protection(device.node, protect=False)
+        try:
+            return claim_device(device.node, writable=True)
+        except BootloaderError:
+            set_write_protection(device.node, protect=True)
+            raise
 
     def claim_for_seal(self, slot: str, used: int) -> Claim:
         """See `SlotAccess`."""
@@ -79,12 +83,20 @@ class DeviceSlots(SlotAccess):
             zero_tail(writing.fd, used, self.size(slot), node)
         finally:
             writing.release()
-            _write_protect(node, protect=True)
+            set_write_protection(node, protect=True)
         return claim_device(node, writable=False)
 
     def root_id(self, slot: str) -> str:
         """See `SlotAccess`."""
         return self._found.slots[slot].partuuid
+
+    def partition_id(self, label: str) -> str:
+        """See `SlotAccess`."""
+        device = find_partition(self._devices, self._found, label)
+        if not device.partuuid:
+            what = f"the partition with the label {label} has no id"
+            raise BootloaderError(ErrorName.DISAGREEMENT, what, on=str(device.node))
+        return device.partuuid
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """See `SlotAccess`."""
@@ -139,17 +151,15 @@ def _describe(device: pyudev.Device) -> BlockDevice:
     )
 
 
+def _require_unmounted(device: BlockDevice) -> None:
+    for mount in read_mounts():
+        if device.number == mount.device or str(device.node) == mount.source:
+            what = f"the slot is mounted at {mount.point}: unmount it first"
+            raise BootloaderError(ErrorName.BUSY, what, on=str(device.node))
+
+
 def _number(device: pyudev.Device) -> str:
     return f"{os.major(device.device_number)}:{os.minor(device.device_number)}"
-
-
-def _write_protect(node: Path, *, protect: bool) -> None:
-    with storage_errors(node):
-        fd = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(fd, _BLKROSET, int(protect).to_bytes(4, "little"))
-        finally:
-            os.close(fd)
 
 
 def _with_root_id(

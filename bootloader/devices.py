@@ -79,19 +79,37 @@ def find_slots(
     by_number = {device.number: device for device in devices}
     under_root = _leaves(_root_device(devices, mounts), by_number)
     disks = {device.disk for device in under_root}
+    here = [device for device in devices if device.disk in disks]
+    elsewhere = [device for device in devices if device.disk not in disks]
     slots, ignored = {}, []
     for slot, label in labels.items():
-        labelled = [device for device in devices if device.label == label]
-        here = [device for device in labelled if device.disk in disks]
-        ignored += [device for device in labelled if device.disk not in disks]
-        if len(here) != 1:
-            many = "no partition" if not here else f"{len(here)} partitions"
-            raise _unclear(f"{many} with the label {label} on the disk of the booted root")
-        slots[slot] = here[0]
+        ignored += [device for device in elsewhere if device.label == label]
+        slots[slot] = _only(here, label)
     booted = [slot for slot, device in slots.items() if device in under_root]
     if len(booted) != 1:
         raise _unclear("the booted root does not come from exactly one slot")
     return Found(slots, booted[0], tuple(ignored))
+
+
+def find_partition(devices: Sequence[BlockDevice], found: Found, label: str) -> BlockDevice:
+    """The partition with a label on the disk of the slots.
+
+    Raises:
+        BootloaderError: `Disagreement`, when there is not exactly one.
+    """
+    disks = {slot.disk for slot in found.slots.values()}
+    return _only([device for device in devices if device.disk in disks], label)
+
+
+def _only(devices: Sequence[BlockDevice], label: str) -> BlockDevice:
+    labelled = [device for device in devices if device.label == label]
+    if not labelled:
+        raise _unclear(f"no partition with the label {label} on the disk of the booted root")
+    if len(labelled) > 1:
+        nodes = ", ".join(str(device.node) for device in labelled)
+        what = f"{len(labelled)} partitions with the label {label} on the disk of the booted root"
+        raise _unclear(f"{what} ({nodes}): only one of them may have it")
+    return labelled[0]
 
 
 def _root_device(devices: Sequence[BlockDevice], mounts: Sequence[Mount]) -> BlockDevice:

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from bootloader import command
+from bootloader import command, namespaces
 from bootloader.backends.simulated import SELECTED, Start, pid_namespace
 from bootloader.errors import BootloaderError
-from bootloader.simulation import namespaces
 from bootloader.simulation.machine import Machine
 
 MOUNT_POINT: Final = ".root"  # in the disk folder; only seen in the keeper's namespace

@@ -53,6 +53,9 @@ class PlainSlots(SlotAccess):
     def root_id(self, slot: str) -> str:
         return self.root_ids[slot]
 
+    def partition_id(self, label: str) -> str:
+        return f"id-of-{label}"
+
     def set_root_id(self, slot: str, partuuid: str) -> None:
         if partuuid in self.root_ids.values():
             raise BootloaderError(ErrorName.ROOT_ID_TAKEN, "taken", on=slot)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system calls behind the simulated machine that Python 3.11 does not offer."""
+"""System calls for namespaces and mounts, which Python 3.11 does not offer."""
 
 from __future__ import annotations
 

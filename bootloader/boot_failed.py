@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program `puad-boot-failed`: leads a boot that has failed back to the other slot.
+
+It runs where nothing else may: in emergency and rescue mode, and when the boot is not complete in
+time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP for itself when nobody
+has, and gives every step a limit. Rules:
+
+1. The node reboots if the booted slot is not good and another one is. How many tries are left does
+   not matter: on the last one the counter says 0 already.
+2. On a good slot, with none to go to, or when that cannot be told, the node stays and says why.
+3. What happened is told to the kernel's log first and then to the journal, which is made to write
+   it down before the reboot.
+
+    puad-boot-failed [REASON]       REASON is a word for the journal, like `emergency`
+    puad-boot-failed --deadline     does nothing when boot-complete.target is active
+
+Exit codes: 0 nothing to do, or the reboot was asked for; 1 it could not be told what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from bootloader import backend, command, config, last_words, namespaces
+from bootloader.backend import Backend, Setup
+from bootloader.config import SLOT_NAMES, Settings
+from bootloader.device_slots import describe_devices
+from bootloader.devices import BlockDevice, Found, find_partition, find_slots
+from bootloader.durable import Files
+from bootloader.errors import BootloaderError, ConfigError
+from bootloader.file_slots import FileSlots
+from bootloader.mounts import mount_at, read_mounts
+from bootloader.reboot import force_reboot
+from bootloader.slot import Assessment, BootStatus
+
+# together less than the 90 s that systemd gives a service to start
+_ASK_SYSTEMD_S: Final = 5.0
+_FIND_OUT_S: Final = 25
+_SYSTEMCTL: Final = "/usr/bin/systemctl"
+_MAX_REASON: Final = 200
+_FAILED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to reboot, and why."""
+
+    reboots: bool
+    why: str
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit code, if it returns."""
+    given = _parser().parse_args(argv)
+    if given.deadline and _is_boot_complete():
+        return os.EX_OK
+    reason = "deadline" if given.deadline else given.reason[:_MAX_REASON]
+    signal.alarm(_FIND_OUT_S)  # a disk that does not answer must not hold us for ever
+    try:
+        booted, statuses = _look(config.load(given.config))
+    except (BootloaderError, ConfigError, OSError) as error:
+        signal.alarm(0)
+        last_words.tell("?", reason, f"the node stays as it is: {error}")
+        return _FAILED
+    signal.alarm(0)
+    decision = decide(booted, statuses)
+    consequence = "the node reboots" if decision.reboots else "the node stays as it is"
+    last_words.tell(booted, reason, f"{consequence}: {decision.why}")
+    if decision.reboots:
+        last_words.keep()
+        force_reboot()
+    return os.EX_OK
+
+
+def decide(booted: str, statuses: Mapping[str, BootStatus]) -> Decision:
+    """The rule.
+
+    Args:
+        booted: The booted slot.
+        statuses: What the boot loader knows of each slot.
+    """
+    if statuses[booted].assessment is Assessment.GOOD:
+        return Decision(reboots=False, why=f"slot {booted} is good, so a reboot leads here again")
+    for slot, status in statuses.items():
+        if slot != booted and status.assessment is Assessment.GOOD:
+            return Decision(reboots=True, why=f"slot {booted} is not good and slot {slot} is")
+    why = f"slot {booted} is not good, and neither is another one that a reboot could lead to"
+    return Decision(reboots=False, why=why)
+
+
+def _is_boot_complete() -> bool:
+    # as root systemctl talks to systemd over its own socket
+    question = ("is-active", "--quiet", "boot-complete.target")
+    return command.try_within(_ASK_SYSTEMD_S, _SYSTEMCTL, *question) == 0
+
+
+def _look(settings: Settings) -> tuple[str, dict[str, BootStatus]]:
+    """The booted slot, and what the boot loader knows of each slot."""
+    general = settings.general
+    setup = Setup(SLOT_NAMES, general.run, Files())
+    boot_loader = backend.create(general.backend, setup, settings.backend)
+    if settings.files:
+        booted = FileSlots(settings.files, Files()).booted
+    else:
+        devices = describe_devices()
+        found = find_slots(devices, read_mounts(), settings.devices.slots)
+        booted = found.booted
+        _mount_partition(boot_loader, devices, found, settings.devices.esp)
+    return booted, {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
+
+
+def _mount_partition(
+    boot_loader: Backend, devices: Sequence[BlockDevice], found: Found, label: str
+) -> None:
+    """Mount the ESP where only this process sees it, unless it is mounted."""
+    place = boot_loader.partition()
+    if place is None or mount_at(read_mounts(), PurePosixPath(place)):
+        return
+    esp = find_partition(devices, found, label)
+    namespaces.unshare(namespaces.NEW_MOUNTS)
+    namespaces.mount("none", Path("/"), "none", namespaces.PRIVATE)
+    namespaces.mount(str(esp.node), place, "vfat", namespaces.READ_ONLY)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="puad-boot-failed", description="Lead a boot that has failed back to the other slot."
+    )
+    parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON")
+    parser.add_argument(
+        "--deadline", action="store_true", help="do nothing when the boot is complete"
+    )
+    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
