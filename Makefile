@@ -70,6 +70,11 @@ deb: export PUAD_SETUP_PACKAGING := 1
 deb: setup ## the Debian packages for nodes and server, in dist/
 	@packaging/deb/build
 
+.PHONY: rpm
+rpm: export PUAD_SETUP_PACKAGING := 1
+rpm: setup ## the same packages for Fedora and its kin, in dist/
+	@packaging/rpm/build
+
 .PHONY: clean
 clean: ## forget everything that was made, caches and .venv too
 	$(AS_ROOT) rm -rf build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
