@@ -42,12 +42,15 @@ class Enrolled:
 class Orchestrator:
     """The server and its client."""
 
+    profile = PROFILE
+
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._data = layout.run / "orchestrator"
         self._log = layout.logs / "orchestrator.log"
         self._server: subprocess.Popen[str] | None = None
         self._port = 0
+        self.options: list[str] = []
         self._session = requests.Session()
         self._session.trust_env = False
         self._enrolled: Enrolled | None = None
@@ -58,20 +61,24 @@ class Orchestrator:
     def init(self) -> None:
         """Make its data directory."""
         self._tool("init", "--project", _PROJECT)
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Take the operator's token from its data directory."""
         self.token_file = self._data / "api.token"
         token = self.token_file.read_text(encoding="ascii").strip()
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def enrol(self, guid: str, image_id: str) -> str:
         """Enrol the node: its token."""
-        options = ["--guid", guid, "--profile", PROFILE, "--image-id", image_id]
+        options = ["--guid", guid, "--profile", self.profile, "--image-id", image_id]
         facts = self._tool("enrol", _HOST_NAME, *options)
         self._enrolled = Enrolled(facts["host_id"], facts["instance_id"], facts["token"])
         return self._enrolled.token
 
     def start(self, release: Path, root_of_trust: Path) -> None:
         """Serve nodes, operators, and a release service's files."""
-        options = ["--port", str(self._port), "--release-dir", str(release)]
+        options = ["--port", str(self._port), "--release-dir", str(release), *self.options]
         command = [sys.executable, "-m", "orchestrator_stub", "serve", "--json"]
         command += ["--data-dir", str(self._data), "--release-root", str(root_of_trust), *options]
         with self._log.open("a", encoding="utf-8") as log:

@@ -30,6 +30,7 @@ class ReleaseService:
     folder: Path
     keys: Path
     log: Path
+    profile: str = PROFILE
 
     @property
     def root_of_trust(self) -> Path:
@@ -40,11 +41,21 @@ class ReleaseService:
         """Make keys and an empty repository."""
         self._run("init")
 
-    def add(self, version: str, image: Path, kernel: Path) -> dict[str, Any]:
-        """Compress an image and put it, with its kernel, aside for the next `publish`."""
-        options = ["--profile", PROFILE, "--version", version, "--level", _LEVEL]
-        options += ["--architecture", os.uname().machine]
-        added = self._run("add", image, *options, "--linux", kernel, keyed=False)
+    def add(
+        self, version: str, image: Path, kernel: Path, initrd: Path | None = None
+    ) -> dict[str, Any]:
+        """Compress an image and put it, with its boot files, aside for the next `publish`."""
+        options: list[str | Path] = [
+            "--profile",
+            self.profile,
+            "--version",
+            version,
+            "--level",
+            _LEVEL,
+        ]
+        options += ["--architecture", os.uname().machine, "--linux", kernel]
+        options += ["--initrd", initrd] if initrd else []
+        added = self._run("add", image, *options, keyed=False)
         release: dict[str, Any] = added["release"]
         return release
 

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Machine: one virtual machine under QEMU, with firmware, disk, watchdog, console and network.
+
+Rules:
+
+1. The disk is an overlay: what it stands on is never written, so that many tests share it.
+2. The network ends at one relay to the orchestrator on the host's loopback (`restrict=on`).
+3. A power cut ends QEMU at once; what the guest has not flushed stays in the host's page cache.
+4. The machine can be saved while it runs, memory and all, and any number of machines can go on
+   from there. So every machine has the same devices in the same order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.demo.waiting import wait_for
+from tests.vm.harness.guest import Guest, GuestAwayError
+from tests.vm.harness.qmp import Qmp, QmpError
+
+ADDRESS: Final = "10.0.2.100"
+PORT: Final = 8443
+GUID: Final = "6f9b3c52-4f0e-4c53-9a57-2f8f6c1d7a10"
+_FIRMWARE: Final = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+_VARIABLES: Final = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+_LIMIT_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A machine at rest: its disk and firmware variables, and its memory when it was running."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        """The disk, which other disks stand on."""
+        return self.folder / "disk.qcow2"
+
+    @property
+    def variables(self) -> Path:
+        """What the firmware remembers."""
+        return self.folder / "variables.fd"
+
+    @property
+    def memory(self) -> Path:
+        """The memory; not there for a machine that is off."""
+        return self.folder / "memory.zst"
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the machines of one test cost."""
+
+    boots: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Machine:
+    """The machine; `folder` is its own.
+
+    Attributes:
+        folder: Disk, firmware variables, console log; made anew for each machine.
+        relay_port: The orchestrator's port on the host's loopback; 0 for no network.
+        rtc: What the clock says at power-on, as QEMU takes it.
+        extra: More words for QEMU's command line; only for machines that are never saved.
+    """
+
+    folder: Path
+    relay_port: int = 0
+    rtc: str = "utc"
+    extra: tuple[str, ...] = ()
+    counters: Counters = field(default_factory=Counters)
+    qmp: Qmp = field(init=False)
+    guest: Guest = field(init=False)
+    _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    _sockets: Path = field(init=False)
+    _on_since: float = field(init=False, default=0.0)
+
+    @property
+    def disk(self) -> Path:
+        """The machine's own layer of the disk."""
+        return self.folder / "disk.qcow2"
+
+    @property
+    def console(self) -> Path:
+        """What came over the serial port, of all boots."""
+        return self.folder / "console.log"
+
+    # ---- the disk ----
+
+    def insert(self, disk: Path, disk_format: str = "raw", variables: Path = _VARIABLES) -> None:
+        """Give it a disk to stand on, and firmware variables."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.disk.unlink(missing_ok=True)
+        backing = ["-b", str(disk.resolve()), "-F", disk_format]
+        image_tool("create", "-q", "-f", "qcow2", *backing, str(self.disk))
+        shutil.copyfile(variables, self.folder / "variables.fd")
+
+    # ---- the power button ----
+
+    def power_on(self, memory: Path | None = None) -> None:
+        """Switch it on, or let it go on from saved memory."""
+        self._sockets = Path(tempfile.mkdtemp(prefix="puad-vm-"))
+        incoming = ["-incoming", f"exec:zstd -dcq {memory}"] if memory else []
+        with (self.folder / "qemu.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command(), *incoming, *self.extra],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._on_since = time.monotonic()
+        self.qmp = Qmp(self._sockets / "qmp")
+        self.guest = Guest(self._sockets / "guest")
+        if memory:
+            wait_for("the memory", self._goes_on, _LIMIT_S)
+            self.set_clock(time.time())
+        else:
+            self.counters.boots += 1
+
+    def _goes_on(self) -> bool:
+        return bool(self.qmp.execute("query-status")["status"] == "running")
+
+    def cut_power(self) -> None:
+        """Switch it off, without notice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(QmpError):
+            self.qmp.execute("quit")
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self.counters.boots += self.qmp.count("RESET")
+        self.counters.seconds += time.monotonic() - self._on_since
+        self.guest.close()
+        self.qmp.close()
+        shutil.rmtree(self._sockets)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is switched on."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def resets(self) -> int:
+        """How often it was reset since it was switched on."""
+        return self.qmp.count("RESET")
+
+    def wait_off(self, limit_s: float) -> None:
+        """Wait until the guest has switched itself off."""
+        wait_for("the machine to be off", lambda: not self.is_on, limit_s)
+        self.cut_power()
+
+    def set_clock(self, at_s: float) -> None:
+        """Set the guest's clock."""
+        with contextlib.suppress(GuestAwayError):
+            self.guest.run(["date", "--utc", f"--set=@{at_s:.3f}"])
+
+    def save(self, folder: Path) -> Saved:
+        """Save the running machine, memory and all, and switch it off."""
+        folder.mkdir(parents=True)
+        saved = Saved(folder)
+        self.qmp.execute("stop")
+        self.qmp.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self.qmp.execute("migrate", uri=f"exec:zstd -1qf -o {saved.memory}")
+        wait_for("the memory to be saved", self._is_saved, _LIMIT_S)
+        self.cut_power()
+        self.disk.rename(saved.disk)
+        (self.folder / "variables.fd").rename(saved.variables)
+        return saved
+
+    def _is_saved(self) -> bool:
+        status = self.qmp.execute("query-migrate").get("status")
+        if status == "failed":
+            raise QmpError(f"the memory was not saved: {self.qmp.execute('query-migrate')}")
+        return bool(status == "completed")
+
+    def resume(self, saved: Saved) -> None:
+        """Go on from a saved machine, which stays as it is."""
+        self.insert(saved.disk, "qcow2", saved.variables)
+        self.power_on(saved.memory if saved.memory.exists() else None)
+
+    # ---- QEMU's command line ----
+
+    def _command(self) -> list[str]:
+        sockets = self._sockets
+        forward = f",guestfwd=tcp:{ADDRESS}:{PORT}-cmd:busybox nc 127.0.0.1 {self.relay_port}"
+        words = f"""
+            qemu-system-x86_64 -nodefaults -no-user-config -display none -uuid {GUID}
+            -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -rtc base={self.rtc}
+            -action watchdog=reset,panic=none -device i6300esb -device virtio-rng-pci
+            -drive if=pflash,unit=0,format=raw,readonly=on,file={_FIRMWARE}
+            -drive if=pflash,unit=1,format=raw,file={self.folder / "variables.fd"}
+            -drive if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file={self.disk}
+            -device virtio-blk-pci,drive=disk,serial=node,write-cache=on,bootindex=1
+            -device pcie-root-port,id=socket0,chassis=1
+            -device virtio-serial-pci
+            -chardev socket,id=guest,path={sockets / "guest"},server=on,wait=off
+            -device virtserialport,chardev=guest,name=org.qemu.guest_agent.0
+            -chardev file,id=console,path={self.console},append=on -serial chardev:console
+            -qmp unix:{sockets / "qmp"},server=on,wait=off
+            -device virtio-net-pci,netdev=net,romfile=
+        """.split()
+        return [*words, "-netdev", f"user,id=net,restrict=on{forward if self.relay_port else ''}"]
+
+
+def image_tool(*words: str) -> None:
+    """Run qemu-img."""
+    subprocess.run(["qemu-img", *words], check=True, stdin=subprocess.DEVNULL)

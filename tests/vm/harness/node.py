@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Node: one virtual node with its orchestrator and its release service, as a scenario sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tests.demo.layout import Layout
+from tests.demo.releases import ReleaseService
+from tests.demo.waiting import wait_for
+from tests.vm.harness.evidence import keep
+from tests.vm.harness.guest import Done, GuestAwayError
+from tests.vm.harness.machine import Counters, Machine, Saved
+from tests.vm.harness.server import Server
+from tests.vm.image.recipe import NodeImage
+from tests.vm.image.tree import PROFILE
+
+BOOT_S = 300
+
+
+class Node:
+    """The node and its surroundings; `folder` is theirs."""
+
+    def __init__(self, folder: Path, counters: Counters) -> None:
+        self.folder = folder
+        self.layout = Layout(folder, folder)
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        self.machine = Machine(folder / "machine", counters=counters)
+        self.server = Server(self.layout)
+        log = self.layout.logs / "release.log"
+        self.release = ReleaseService(self.layout.release, folder / "keys", log, PROFILE)
+
+    # ---- coming and going ----
+
+    def serve(self) -> None:
+        """Start the orchestrator and connect the machine's network to it."""
+        self.server.serve(self.release.folder, self.release.root_of_trust)
+        self.machine.relay_port = self.server.port
+
+    def adopt(self, state: Path) -> None:
+        """Go on from a saved state."""
+        self.server.adopt(state)
+        for name in ("release", "keys"):
+            shutil.copytree(state / name, self.folder / name)
+        self.serve()
+        self.machine.resume(Saved(state))
+
+    def save(self, folder: Path) -> None:
+        """Save everything as it is now, and stop it."""
+        self.guest_output("sync")
+        self.machine.save(folder / "machine-half")
+        for path in (folder / "machine-half").iterdir():
+            path.rename(folder / path.name)
+        (folder / "machine-half").rmdir()
+        self.server.stop()
+        self.server.save(folder)
+        for name in ("release", "keys"):
+            shutil.copytree(self.folder / name, folder / name)
+
+    def power_on(self) -> None:
+        """Switch the machine on."""
+        self.machine.power_on()
+
+    def close(self) -> None:
+        """End everything."""
+        self.machine.cut_power()
+        self.server.stop()
+
+    def keep_evidence(self, folder: Path) -> None:
+        """Keep what tells why something went wrong."""
+        keep(self, folder)
+
+    # ---- the release service ----
+
+    def offer(self, image: NodeImage) -> dict[str, Any]:
+        """Publish an image and have the orchestrator find it: what `puad-release` says of it."""
+        release = self.release.add(image.version, image.root, image.linux, image.initrd)
+        self.release.publish()
+        self.server.find_releases()
+        return release
+
+    # ---- whoever works on the node ----
+
+    def guest_output(self, *command: str) -> str:
+        """Run a command as root that must succeed."""
+        return self.machine.guest.output(*command)
+
+    def puadctl(self, *words: str) -> Done:
+        """Run puadctl as root."""
+        return self.machine.guest.run(["puadctl", *words])
+
+    def ask(self, *words: str) -> Any:
+        """What puadctl says, as a document."""
+        done = self.puadctl(*words, "--json")
+        assert done.code == 0, done.text
+        return json.loads(done.stdout)
+
+    def booted_slot(self) -> str:
+        """The slot that the kernel comes from; empty while the guest does not answer."""
+        with contextlib.suppress(GuestAwayError, AssertionError):
+            words = self.guest_output("cat", "/proc/cmdline").split()
+            return next((w[-1] for w in words if w.startswith("puad.slot=")), "")
+        return ""
+
+    def os_release(self) -> dict[str, str]:
+        """os-release of the root that runs."""
+        lines = self.guest_output("cat", "/usr/lib/os-release").splitlines()
+        return {k: v.strip('"') for k, _, v in (line.partition("=") for line in lines)}
+
+    def running(self) -> str:
+        """Slot and image that run."""
+        release = self.os_release()
+        return f"slot {self.booted_slot()}: {release['IMAGE_ID']} {release['IMAGE_VERSION']}"
+
+    def slots(self) -> dict[str, dict[str, Any]]:
+        """What boot control says, by slot."""
+        return {slot["slot"]: slot for slot in self.ask("slots")["slots"]}
+
+    # ---- waiting ----
+
+    def wait_slot(self, slot: str, limit_s: float = BOOT_S) -> None:
+        """Wait until that slot has booted and the guest answers."""
+        wait_for(f"slot {slot} to be up", lambda: self.booted_slot() == slot, limit_s)
+
+    def wait_good(self, slot: str, limit_s: float = BOOT_S) -> None:
+        """Wait until that slot runs and is good."""
+        self.wait_slot(slot, limit_s)
+        wait_for(f"slot {slot} to be good", lambda: self._is_good(slot), limit_s)
+
+    def _is_good(self, slot: str) -> bool:
+        with contextlib.suppress(GuestAwayError, AssertionError, KeyError):
+            return bool(self.slots()[slot]["assessment"] == "good")
+        return False
+
+    def wait_status(self, status: str, limit_s: float = BOOT_S) -> None:
+        """Wait until the server knows the node in this status."""
+        wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s)
+
+    def server_status(self) -> str:
+        """The status of the update, as the protocol names it."""
+        return self.server.look().status_type

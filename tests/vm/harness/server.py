@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Server: the demo's orchestrator, over TLS, with a data directory that can be saved and copied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.demo.layout import Layout
+from tests.demo.orchestrator import Enrolled, Orchestrator
+from tests.vm.harness.authority import Authority, make_authority
+from tests.vm.harness.machine import ADDRESS
+
+_SAVED = ("orchestrator", "tls", "server.json")
+
+
+class Server(Orchestrator):
+    """The orchestrator of one machine; everything that it knows lies in its layout's run folder."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._run_folder = layout.run
+        self.authority = Authority(layout.run / "tls")
+
+    @property
+    def port(self) -> int:
+        """Its port on the host's loopback."""
+        return self._port
+
+    def found(self, guid: str, image_id: str) -> str:
+        """Make data directory and certificate, and enrol the node: its token."""
+        self._run_folder.mkdir(parents=True, exist_ok=True)
+        make_authority(self.authority.folder, ("127.0.0.1", ADDRESS))
+        self.init()
+        token = self.enrol(guid, image_id)
+        self._write_facts()
+        return token
+
+    def adopt(self, folder: Path) -> None:
+        """Go on with what another server has saved."""
+        self._run_folder.mkdir(parents=True, exist_ok=True)
+        for name in _SAVED:
+            source, target = folder / name, self._run_folder / name
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        facts = json.loads((self._run_folder / "server.json").read_text(encoding="utf-8"))
+        self._enrolled = Enrolled(**facts["enrolled"])
+        self._planned = facts["planned"]
+        self.log_in()
+
+    def save(self, folder: Path) -> None:
+        """Save what a stopped server knows."""
+        self._write_facts()
+        for name in _SAVED:
+            source, target = self._run_folder / name, folder / name
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+
+    def serve(self, release: Path, root_of_trust: Path) -> None:
+        """Serve over TLS."""
+        self._session.verify = str(self.authority.ca)
+        self.options = [
+            *("--tls-cert", str(self.authority.certificate)),
+            *("--tls-key", str(self.authority.key)),
+        ]
+        self.start(release, root_of_trust)
+
+    # ---- an operator ----
+
+    def plan_window(self, in_s: float, for_s: int) -> str:
+        """Make a single schedule of type OS update: its resource id."""
+        start = int(time.time() + in_s)
+        body = {
+            "name": f"window {start}",
+            "scheduleStatus": "SCHEDULE_STATUS_OS_UPDATE",
+            "startSeconds": start,
+            "endSeconds": start + for_s,
+            "targetHostId": self._host.host_id,
+        }
+        made = self._call("POST", "compute/schedules/single", body)
+        return str(made.get("singleScheduleID") or made["resourceId"])
+
+    def failure(self, version: str) -> dict[str, str]:
+        """The last entry of the update log of the newest run, when it is of that version."""
+        cause = self.last_cause()
+        return cause if cause.get("version") == version else {}
+
+    def command(self, verb: str) -> dict[str, Any]:
+        """Give the node an operator's command from the server."""
+        return self._call("POST", f"compute/instances/{self._host.instance_id}:{verb}")
+
+    def _write_facts(self) -> None:
+        assert self._enrolled is not None
+        facts = {"enrolled": asdict(self._enrolled), "planned": self._planned}
+        text = json.dumps(facts)
+        (self._run_folder / "server.json").write_text(text, encoding="utf-8")
