@@ -28,6 +28,7 @@ demo-stop: setup ## stop the server that `make demo KEEP=1` left up
 
 .PHONY: test
 test: export PUAD_SETUP_BROWSER := 1
+test: export PUAD_SETUP_PACKAGING := 1
 test: lint types imports pytest coverage ## everything that can be checked without a VM
 	@tail -n 3 build/test/pytest.log
 
@@ -44,12 +45,12 @@ types: setup ## mypy, strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
-.PHONY: setup-browser
-setup-browser:
-	@PUAD_SETUP_BROWSER=1 .ci/setup
+.PHONY: setup-tests
+setup-tests:
+	@PUAD_SETUP_BROWSER=1 PUAD_SETUP_PACKAGING=1 .ci/setup
 
 .PHONY: pytest
-pytest: setup-browser ## unit, integration and browser tests, in two processes
+pytest: setup-tests ## unit, integration and browser tests, in two processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
 	$(AS_ROOT) $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
