@@ -50,8 +50,8 @@ class SlotAccess(ABC):
         """The partition id of a slot; empty when it has none."""
 
     @abstractmethod
-    def partition_id(self, label: str) -> str:
-        """The partition id behind a label, on the disk of the slots only.
+    def partition_id(self, name: str) -> str:
+        """The partition id of `esp` or `persist`, on the disk of the slots only.
 
         Raises:
             BootloaderError: `Disagreement`, when there is not exactly one that has an id.

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from gi.repository import Gio, GLib
 
-from bootloader.authorisation import require_allowed
+from bootloader.authorisation import Callers, require_allowed
 from bootloader.control import BootControl
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
@@ -48,16 +48,16 @@ class BusObject:
     Args:
         control: What the methods do.
         bus: The system bus.
-        user: Who may call methods, beside root.
+        callers: Who may call what, beside root.
         reboot_limit_s: How long a requested reboot may take.
     """
 
     def __init__(
-        self, control: BootControl, bus: Gio.DBusConnection, user: str, reboot_limit_s: int
+        self, control: BootControl, bus: Gio.DBusConnection, callers: Callers, reboot_limit_s: int
     ) -> None:
         self._control = control
         self._bus = bus
-        self._user = user
+        self._callers = callers
         self._reboot_limit_s = reboot_limit_s
         self._is_working = False
         self._overdue = 0
@@ -104,7 +104,7 @@ class BusObject:
             _answer(invocation, lambda: self._property(method, arguments))
             return
         try:
-            require_allowed(self._bus, sender, self._user)
+            require_allowed(self._bus, sender, self._callers, method)
             if self._is_working:
                 what = "another OpenInactive, Stage or Seal is at work"
                 raise BootloaderError(ErrorName.BUSY, what)  # noqa: TRY301 -- one way out for refusals

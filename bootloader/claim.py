@@ -87,7 +87,7 @@ def _patiently(path: Path, writable: bool, exclusive: int) -> int:  # noqa: FBT0
             if not held:
                 raise
             if time.monotonic() > deadline:
-                what = "somebody still holds a descriptor or a mapping of the slot"
+                what = "somebody still holds a descriptor, a mapping or a mount of the slot"
                 raise BootloaderError(ErrorName.BUSY, what, on=str(path)) from error
         time.sleep(_PAUSE_S)
 

@@ -5,11 +5,15 @@
 
     backend = "simulated"                   # a back end of bootloader/backends
     user = "puad"                           # may call changing methods, beside root
-    command_line = "ro puad.slot={slot}"    # kernel command line; {slot}, {root_id}
+    health_user = "puad-health"             # may call RequestReboot, nothing else
+    # kernel command line; knows {slot}, {root_id}, {esp_id}, {persist_id}, {machine_id}
+    command_line = "ro puad.slot={slot}"
 
     [devices]                               # partition labels; this is the default
     a = "rootfs_a"
     b = "rootfs_b"
+    esp = "esp"
+    persist = "persist"
 
     [simulated]                             # the back end's own section; it knows the keys
     firmware = "/disk/firmware"
@@ -19,17 +23,16 @@ or, for the demo and the tests only, `[files]` in place of `[devices]`: slots th
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
+from bootloader.command_line_template import find_fault
 from bootloader.errors import ConfigError
 from bootloader.tables import Section, bounds, read_table, read_toml
 
 STANDARD_PATH: Final = Path("/usr/lib/puad/bootloader.toml")
 SLOT_NAMES: Final = ("a", "b")
-_PLACEHOLDERS: Final = frozenset({"slot", "root_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class General:
     Attributes:
         backend: Name of the boot loader back end.
         user: The user that may call changing methods, beside root.
+        health_user: The user that may call RequestReboot, and no other method.
         trust_root: The TUF root of trust, on the read-only root.
         os_release: os-release of the booted root.
+        machine_id: The running system's machine id.
         state: Folder of the version floor and the seal notes; persistent.
         run: Folder of this boot's marks; gone at power-off.
         command_line: Template of the kernel command line.
@@ -49,8 +54,10 @@ class General:
 
     backend: str
     user: str = "puad"
+    health_user: str = "puad-health"
     trust_root: Path = Path("/usr/lib/puad/root.json")
     os_release: Path = Path("/usr/lib/os-release")
+    machine_id: Path = Path("/etc/machine-id")
     state: Path = Path("/var/lib/puad-bootloader")
     run: Path = Path("/run/puad-bootloader")
     command_line: str = "ro puad.slot={slot}"
@@ -132,17 +139,7 @@ def load(path: Path) -> Settings:
         read_table(DeviceSettings, devices or {}, f"{path} [devices]"),
         None if files is None else read_table(FileSettings, files, f"{path} [files]"),
     )
-    _check_template(settings.general.command_line, path)
+    fault = find_fault(settings.general.command_line)
+    if fault:
+        raise ConfigError(f"{path}: command_line {fault}")
     return settings
-
-
-def _check_template(template: str, path: Path) -> None:
-    try:
-        parts = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise ConfigError(f"{path}: command_line is no template: {error}") from error
-    for _, name, spec, conversion in parts:
-        if name is not None and (name not in _PLACEHOLDERS or spec or conversion):
-            raise ConfigError(f"{path}: command_line knows {{slot}} and {{root_id}}, not {name!r}")
-    if not template.isprintable():
-        raise ConfigError(f"{path}: command_line must be one line of text")

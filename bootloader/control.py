@@ -21,6 +21,7 @@ from typing import Final
 
 from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
+from bootloader.command_line_template import render
 from bootloader.config import General
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
@@ -189,7 +190,7 @@ class BootControl:
         self._require_unpinned(slot)
         # the line in a UKI that fixes its root would lose against one in the entry
         has_own = manifest.root_partuuid is not None and BootFileKind.UKI in manifest.boot_files
-        line = "" if has_own else self._general.command_line.format(slot=slot, root_id=root_id)
+        line = "" if has_own else self._command_line(slot, access)
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
         self._armed = slot
         _log.info("slot %s is armed with %d tries", slot, tries)
@@ -257,6 +258,9 @@ class BootControl:
     def _require_no_entry(self, slot: str) -> None:
         if self.backend.status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
+
+    def _command_line(self, slot: str, access: SlotAccess) -> str:
+        return render(self._general.command_line, access, slot, self._general.machine_id)
 
     def _require_unpinned(self, slot: str) -> None:
         self.backend.clear_pinned()

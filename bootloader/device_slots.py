@@ -6,25 +6,24 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pyudev
 
-from bootloader import command
 from bootloader.access import SlotAccess
 from bootloader.claim import Claim, claim_device
+from bootloader.config import DeviceSettings
 from bootloader.devices import BlockDevice, Found, find_partition, find_slots
-from bootloader.durable import storage_errors
+from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import read_mounts
+from bootloader.partition_table import set_partition_id
 from bootloader.write_protection import set_write_protection
 from bootloader.zeroing import zero_tail
 
 _SECTOR_BYTES: Final = 512
 _DMI_UUID: Final = Path("/sys/class/dmi/id/product_uuid")
-_SFDISK: Final = "/usr/sbin/sfdisk"
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +35,12 @@ class DeviceSlots(SlotAccess):
     writing.
     """
 
-    def __init__(self, found: Found, devices: list[BlockDevice]) -> None:
+    def __init__(
+        self, found: Found, devices: list[BlockDevice], labels: DeviceSettings, files: Files
+    ) -> None:
         self._found = found
+        self._labels = labels
+        self._files = files
         self._devices = devices
         for device in found.ignored:
             _log.warning("%s has a slot's label on another disk and is ignored", device.node)
@@ -69,11 +72,7 @@ class DeviceSlots(SlotAccess):
         device = self._found.slots[slot]
         _require_unmounted(device)
         set_write_protection(device.node, protect=False)
-        try:
-            return claim_device(device.node, writable=True)
-        except BootloaderError:
-            set_write_protection(device.node, protect=True)
-            raise
+        return claim_device(device.node, writable=True)
 
     def claim_for_seal(self, slot: str, used: int) -> Claim:
         """See `SlotAccess`."""
@@ -90,8 +89,9 @@ class DeviceSlots(SlotAccess):
         """See `SlotAccess`."""
         return self._found.slots[slot].partuuid
 
-    def partition_id(self, label: str) -> str:
+    def partition_id(self, name: str) -> str:
         """See `SlotAccess`."""
+        label = {"esp": self._labels.esp, "persist": self._labels.persist}[name]
         device = find_partition(self._devices, self._found, label)
         if not device.partuuid:
             what = f"the partition with the label {label} has no id"
@@ -106,9 +106,7 @@ class DeviceSlots(SlotAccess):
                 what = f"another partition has the id {partuuid}"
                 raise BootloaderError(ErrorName.ROOT_ID_TAKEN, what, on=str(device.node))
         disk = next(device.node for device in self._devices if device.number == mine.disk)
-        # the kernel may keep its old view of a disk in use; the id counts at the next boot
-        options = ("--no-reread", "--no-tell-kernel", "--part-uuid")
-        command.run(_SFDISK, *options, str(disk), str(mine.partition), partuuid)
+        set_partition_id(disk, mine.partition, partuuid, self._files)
         self._devices, self._found = _with_root_id(self._devices, self._found, slot, partuuid)
 
     def host_uuid(self) -> str:
@@ -119,14 +117,14 @@ class DeviceSlots(SlotAccess):
             return ""
 
 
-def find_device_slots(labels: Mapping[str, str]) -> DeviceSlots:
+def find_device_slots(labels: DeviceSettings, files: Files) -> DeviceSlots:
     """The slots of the disk that holds the booted root.
 
     Raises:
         BootloaderError: `Disagreement`, when they cannot be told for certain.
     """
     devices = describe_devices()
-    return DeviceSlots(find_slots(devices, read_mounts(), labels), devices)
+    return DeviceSlots(find_slots(devices, read_mounts(), labels.slots), devices, labels, files)
 
 
 def describe_devices() -> list[BlockDevice]:

@@ -83,9 +83,9 @@ class FileSlots(SlotAccess):
         with storage_errors(path):
             return path.read_text("ascii").strip() if path.exists() else ""
 
-    def partition_id(self, label: str) -> str:
+    def partition_id(self, name: str) -> str:
         """See `SlotAccess`; a file lies on no disk of its own."""
-        what = f"slots that are files have no partition {label} beside them"
+        what = f"slots that are files have no partition {name} beside them"
         raise BootloaderError(ErrorName.DISAGREEMENT, what)
 
     def set_root_id(self, slot: str, partuuid: str) -> None:

@@ -13,6 +13,7 @@ from gi.repository import Gio, GLib
 
 from bootloader import backend
 from bootloader.access import SlotAccess
+from bootloader.authorisation import Callers
 from bootloader.backend import Setup
 from bootloader.bus_object import BusObject
 from bootloader.claim import LEASE_BROKEN
@@ -52,7 +53,8 @@ def serve(settings: Settings) -> int:
         return os.EX_UNAVAILABLE
     bus.set_exit_on_close(False)
     general = settings.general
-    published = BusObject(control, bus, general.user, general.reboot_limit_s)
+    callers = Callers(general.user, general.health_user)
+    published = BusObject(control, bus, callers, general.reboot_limit_s)
     loop = _Loop()
 
     def drop_broken_seals() -> bool:
@@ -87,8 +89,7 @@ def create_control(settings: Settings) -> BootControl:
     def find_slots() -> SlotAccess:
         if settings.files:
             return FileSlots(settings.files, files)
-        labels = {"a": settings.devices.a, "b": settings.devices.b}
-        return find_device_slots(labels)
+        return find_device_slots(settings.devices, files)
 
     return BootControl(general, chosen, find_slots, files, lambda: datetime.now(UTC))
 

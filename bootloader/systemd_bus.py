@@ -18,14 +18,19 @@ _log = logging.getLogger(__name__)
 
 
 def request_reboot(reason: str) -> None:
-    """Ask logind for a reboot; inhibitors that delay it get their time.
+    """Ask logind for a reboot, told to everybody on a terminal; delays get their time.
 
     Raises:
         BootloaderError: `RebootFailed`.
     """
+    manager = "org.freedesktop.login1.Manager"
+    try:
+        _call(*_LOGIND, manager, "SetWallMessage", GLib.Variant("(sb)", (reason, True)))
+    except GLib.Error as error:
+        _log.warning("the reboot comes without a wall message: %s", error.message)
     try:
         interactive = GLib.Variant("(b)", (False,))
-        _call(*_LOGIND, "org.freedesktop.login1.Manager", "Reboot", interactive)
+        _call(*_LOGIND, manager, "Reboot", interactive)
     except GLib.Error as error:
         what = f"logind did not take the request to reboot ({reason}): {error.message}"
         raise BootloaderError(ErrorName.REBOOT_FAILED, what) from error

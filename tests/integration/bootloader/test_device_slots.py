@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bootloader.config import DeviceSettings
 from bootloader.device_slots import DeviceSlots, describe_devices, find_device_slots
 from bootloader.devices import BlockDevice, Found
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 
 BLKROGET = 0x125E
@@ -64,7 +66,8 @@ def devices(tmp_path: Path) -> Iterator[list[BlockDevice]]:
 @pytest.fixture
 def slots(devices: list[BlockDevice]) -> DeviceSlots:
     stick = BlockDevice("8:1", Path("/dev/stick1"), "8:0", label="rootfs_b")
-    return DeviceSlots(Found({"a": devices[1], "b": devices[2]}, "a", (stick,)), devices)
+    found = Found({"a": devices[1], "b": devices[2]}, "a", (stick,))
+    return DeviceSlots(found, devices, DeviceSettings(), Files())
 
 
 def test_describe_devices_tells_size_and_node(devices: list[BlockDevice]) -> None:
@@ -133,5 +136,5 @@ def test_host_uuid_is_lower_case_or_empty(slots: DeviceSlots) -> None:
 
 def test_machine_without_such_labels_has_no_slots() -> None:
     with pytest.raises(BootloaderError) as caught:
-        find_device_slots({"a": "no_such_label_a", "b": "no_such_label_b"})
+        find_device_slots(DeviceSettings(a="no_such_label_a", b="no_such_label_b"), Files())
     assert caught.value.name is ErrorName.DISAGREEMENT

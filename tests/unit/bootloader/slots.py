@@ -53,8 +53,8 @@ class PlainSlots(SlotAccess):
     def root_id(self, slot: str) -> str:
         return self.root_ids[slot]
 
-    def partition_id(self, label: str) -> str:
-        return f"id-of-{label}"
+    def partition_id(self, name: str) -> str:
+        return f"id-of-{name}"
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         if partuuid in self.root_ids.values():
