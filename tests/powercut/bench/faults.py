@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The planted faults: each breaks one rule of the design, and the checker must notice.
+
+A fault is a context in which one real part behaves wrongly, and everything else as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from bootloader import control, durable
+from bootloader.backends.systemd_boot import SystemdBoot
+from bootloader.seals import Seals
+from puad.daemon.memory import Memory
+from puad.store.durable_file import System
+
+BLESS_BEFORE_VERDICT: Final = "bless-before-verdict"
+
+
+@contextmanager
+def _no_folder_sync_in_boot_control() -> Iterator[None]:
+    with patch.object(durable, "_sync_folder", lambda _folder: None):
+        yield
+
+
+@contextmanager
+def _no_folder_sync_in_the_store() -> Iterator[None]:
+    with patch.object(System, "sync_folder", lambda _self, _folder: None):
+        yield
+
+
+@contextmanager
+def _arm_before_seal() -> Iterator[None]:
+    """The entry is written first, and the slot is verified afterwards."""
+    real_seal, real_arm = control.BootControl.seal, control.BootControl.arm
+
+    def seal(self: Any, slot: str, chain: Any) -> None:
+        with (
+            patch.object(Seals, "manifest", lambda *_: _manifest(self, slot, chain)),
+            patch.object(control.BootControl, "_require_no_entry", lambda *_: None),
+        ):
+            real_arm(self, slot, 1)
+            real_seal(self, slot, chain)
+
+    with (
+        patch.object(control.BootControl, "seal", seal),
+        patch.object(control.BootControl, "arm", lambda *_: None),
+    ):
+        yield
+
+
+def _manifest(service: Any, slot: str, chain: Any) -> Any:
+    node = control.Node(
+        service._general.trust_root, service._running, service._notebook.read(), service._clock()
+    )
+    verified = control.check_signatures(chain, node)
+    return control.check_fitness(verified, chain.target_path, node, service._access.size(slot))
+
+
+@contextmanager
+def _fallback_deleted_first() -> Iterator[None]:
+    real = SystemdBoot.arm
+
+    def arm(self: Any, slot: str, tries: int, entry: Any) -> None:
+        other = "a" if slot == "b" else "b"
+        (listed,) = self._of(other)
+        text = listed.path.read_bytes()
+        self.setup.files.remove(listed.path)
+        real(self, slot, tries, entry)
+        self.setup.files.replace(listed.path, text)
+
+    with patch.object(SystemdBoot, "arm", arm):
+        yield
+
+
+@contextmanager
+def _bless_before_verdict() -> Iterator[None]:
+    yield  # the order of two processes: the play turns it round
+
+
+@contextmanager
+def _store_after_action() -> Iterator[None]:
+    """Every run is persisted only when the next one comes: its actions have gone before."""
+    real = Memory.keep
+    last: dict[int, Any] = {}
+
+    def keep(self: Any, run: Any) -> None:
+        before = last.get(id(self))
+        last[id(self)] = run
+        if before is not None:
+            real(self, before)
+
+    with patch.object(Memory, "keep", keep):
+        yield
+
+
+FAULTS: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
+    "no-folder-sync-in-boot-control": _no_folder_sync_in_boot_control,
+    "no-folder-sync-in-the-store": _no_folder_sync_in_the_store,
+    "arm-before-seal": _arm_before_seal,
+    "fallback-deleted-first": _fallback_deleted_first,
+    BLESS_BEFORE_VERDICT: _bless_before_verdict,
+    "store-after-action": _store_after_action,
+}
