@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A package's life in a clean Debian 13: installed, upgraded, removed, purged."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.deb.conftest import Packages, depends_of
+from tests.packaging.deb.debian_root import DebianRoot, overlay
+
+STORE = "var/lib/puad/run.json"
+
+
+def version_with(package: Path, suffix: str, folder: Path) -> Path:
+    """The same package under a later version."""
+    tree, made = folder / "later", folder / package.name
+    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True, timeout=60)
+    control = tree / "DEBIAN/control"
+    lines = control.read_text("utf-8").splitlines()
+    lines = [line + suffix if line.startswith("Version: ") else line for line in lines]
+    control.write_text("\n".join(lines) + "\n", "utf-8")
+    subprocess.run(["dpkg-deb", "-b", str(tree), str(made)], check=True, timeout=60)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        (("/usr/bin/puadctl", "--version"), "puadctl "),
+        (("/usr/libexec/puad/puad", "--help"), "usage: puad "),
+        (("/usr/libexec/puad/puad-health", "--help"), "usage: puad-health "),
+        (("/usr/libexec/puad/puad-bootloader", "--help"), "usage: puad-bootloader "),
+        (("/usr/libexec/puad/puad-boot-failed", "--help"), "usage: puad-boot-failed "),
+        (("/usr/libexec/puad/puad-slots-read-only", "--help"), "usage: puad-slots-read-only "),
+        (("/usr/sbin/puad-provision", "--help"), "usage: puad-provision "),
+        (("/usr/bin/puad-orchestrator", "--help"), "usage: puad-orchestrator "),
+        (("/usr/bin/puad-release", "--help"), "usage: puad-release "),
+    ],
+)
+def test_program_starts_with_what_the_package_depends_on(
+    with_puad: DebianRoot, program: tuple[str, ...], says: str
+) -> None:
+    assert with_puad.run(*program).startswith(says)
+
+
+def test_installed_modules_are_compiled(with_puad: DebianRoot) -> None:
+    for folder in ("usr/share/puad", "usr/share/puad-orchestrator"):
+        sources = list((with_puad.tree / folder).rglob("*.py"))
+        assert len(sources) > 50
+        for source in sources:
+            compiled = list((source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc"))
+            assert compiled, f"{source} is not compiled"
+
+
+def test_installed_users_are_the_services(with_puad: DebianRoot) -> None:
+    assert set(with_puad.run("id", "-nG", "puad").split()) == {
+        "puad",
+        "puad-health",
+        "systemd-journal",
+    }
+    assert with_puad.run("id", "-nG", "puad-health").split() == ["puad-health"]
+    assert with_puad.run("id", "-nG", "puad-orchestrator").split() == ["puad-orchestrator"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "owner", "mode"),
+    [
+        ("var/lib/puad", "puad", 0o751),
+        ("var/lib/puad/node.d", "puad", 0o755),
+        ("var/lib/puad-health", "puad-health", 0o750),
+        ("var/lib/puad-bootloader", "root", 0o700),
+    ],
+)
+def test_installed_state_folders_have_their_owners(
+    with_puad: DebianRoot, folder: str, owner: str, mode: int
+) -> None:
+    seen = (with_puad.tree / folder).stat()
+    assert seen.st_uid == int(with_puad.run("id", "-u", owner))
+    assert seen.st_mode & 0o7777 == mode
+
+
+def test_every_unit_of_the_presets_is_enabled(with_puad: DebianRoot) -> None:
+    presets = (with_puad.tree / "usr/lib/systemd/system-preset").glob("80-puad*.preset")
+    lines = [line for preset in presets for line in preset.read_text("utf-8").splitlines()]
+    units = [line.removeprefix("enable ") for line in lines if line.startswith("enable ")]
+    assert len(units) > 10
+    for unit in units:
+        assert with_puad.call("systemctl", "is-enabled", unit).stdout == "enabled\n", unit
+
+
+def test_upgrade_keeps_state_and_the_integrators_configuration(
+    copy: DebianRoot, packages: Packages, tmp_path: Path
+) -> None:
+    local = copy.tree / "etc/puad/config.d/50-local.toml"
+    local.write_text("[update]\ntries = 2\n", "utf-8")
+    image = copy.tree / "usr/lib/puad/config.d/20-image.toml"
+    image.write_text("[update]\ntries = 4\n", "utf-8")
+    (copy.tree / STORE).write_text("{}", "utf-8")
+    copy.run("systemctl", "disable", "puad-journal-sync.timer")
+
+    later = version_with(packages.node, "+later", tmp_path)
+    copy.apt("install", *copy.take([later]))
+
+    assert copy.run("dpkg-query", "-W", "-f", "${Version}", "puad").endswith("+later")
+    assert local.read_text("utf-8") == "[update]\ntries = 2\n"
+    assert image.exists()
+    assert (copy.tree / STORE).exists()
+    timer = copy.call("systemctl", "is-enabled", "puad-journal-sync.timer").stdout
+    assert timer == "disabled\n", "an upgrade turned on again what somebody turned off"
+    assert copy.run("puadctl", "--version")
+
+
+def test_remove_keeps_state_and_configuration(copy: DebianRoot) -> None:
+    (copy.tree / STORE).write_text("{}", "utf-8")
+    copy.apt("remove", "puad")
+    assert (copy.tree / STORE).exists()
+    assert (copy.tree / "etc/puad/config.d/50-local.toml").exists()
+    assert not (copy.tree / "usr/share/puad").exists(), "compiled modules were left behind"
+    assert not (copy.tree / "usr/libexec/puad").exists()
+
+
+def test_purge_leaves_nothing_behind(clean: Path, packages: Packages, tmp_path: Path) -> None:
+    with overlay(tmp_path / "root", [clean]) as root:
+        root.apt("install", *depends_of(packages))
+        before = root.files()
+        root.apt("install", *root.take(packages.both))
+        assert "usr/share/puad" in root.files()
+        (root.tree / STORE).write_text("{}", "utf-8")
+        root.apt("purge", "puad", "puad-orchestrator")
+        left = root.files() - before
+    # users are never deleted: their files may still be somewhere
+    assert left <= {"etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-"}
+
+
+def test_purge_on_a_node_empties_what_is_mounted(copy: DebianRoot) -> None:
+    store = copy.tree / STORE
+    store.write_text("{}", "utf-8")
+    mounted = copy.tree / "mnt"
+    subprocess.run(["mount", "--bind", str(mounted), str(store.parent)], check=True, timeout=60)
+    try:
+        (store.parent / "run.json").write_text("{}", "utf-8")
+        copy.apt("purge", "puad")
+        assert list(mounted.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(copy.tree / "var/lib/puad")], check=True, timeout=60)
