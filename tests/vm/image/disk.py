@@ -1,33 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disk: a whole disk as a file, as a factory would ship it: ESP, both slots, persistent partition."""
+"""Disk: a node's disk as a file, made by puad-provision as an integrator would make it."""
 
 from __future__ import annotations
 
-import subprocess
+import json
+import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bootloader.backend import Entry, Setup, create
-from bootloader.slot import BootFileKind
-from bootloader.tables import Section
-from tests.demo.tool import run_tool
-from tests.vm.image.layout import LOG
+from tests.demo.layout import REPOSITORY, key
+from tests.vm.image.layout import CACHE, PARTS, filling_cache
 from tests.vm.image.recipe import NodeImage
-from tests.vm.image.roots import TOOLBOX, make_root
+from tests.vm.image.roots import BUILT_AT_S, TOOLBOX, make_root
+from tests.vm.image.toolbox import in_toolbox
 
-MIB = 1 << 20
-_TYPES = {"esp": "ef00", "rootfs_a": "8304", "rootfs_b": "8304", "persist": "8300"}
-_OWNED = {
-    "var/lib/puad": ("puad", 0o751),
-    "var/lib/puad/node.d": ("puad", 0o755),
-    "var/lib/puad-health": ("puad-health", 0o750),
-    "var/lib/puad-bootloader": ("root", 0o700),
-    "var/log/journal": ("root", 0o755),
-    "ssh": ("root", 0o700),
-}
+DEFINITIONS = REPOSITORY / "packaging/repart.d"
+_MIB = 1 << 20
+# begin and end of the disk, where the partition table lies
+_TABLES_MIB = 2
+_GRUB_MODULES = (
+    "part_gpt",
+    "fat",
+    "normal",
+    "configfile",
+    "test",
+    "echo",
+    "loadenv",
+    "linux",
+    "chain",
+    "boot",
+    "reboot",
+    "sleep",
+    "true",
+)
+_RUN = (
+    "import sys; sys.path.insert(0, {repository!r}); "
+    "from bootloader.provision import main; sys.exit(main())"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,21 @@ class NodeFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What is unusual about the first boot.
+
+    Attributes:
+        factory: Only ESP and slot a are there; the first boot makes the others.
+        uki: A UKI is booted in place of kernel and initial RAM disk.
+        root_id: PARTUUID of slot a; empty for one like the others.
+    """
+
+    factory: bool = False
+    uki: Path | None = None
+    root_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Disk:
     """A made disk.
 
@@ -62,7 +91,7 @@ class Disk:
         path: The raw file.
         ids: PARTUUID by partition label.
         offsets: First byte by partition label.
-        machine_id: The node's machine-id.
+        machine_id: The node's machine-id, or `firmware`.
     """
 
     path: Path
@@ -78,6 +107,7 @@ def make_disk(
     sizes: Sizes | None = None,
     files: NodeFiles | None = None,
     identity: uuid.UUID | None = None,
+    start: Start | None = None,
 ) -> Disk:
     """A disk that boots the image from slot a, which is good; slot b is empty.
 
@@ -87,94 +117,90 @@ def make_disk(
         sizes: Of the partitions.
         files: The node's own files.
         identity: What every id on the disk comes from; equal ones give equal ids.
+        start: What is unusual about its first boot.
     """
-    given = sizes or Sizes()
-    seed = identity or uuid.uuid4()
-    mib = {"esp": given.esp, "rootfs_a": given.slot, "rootfs_b": given.slot}
-    mib["persist"] = given.persist
-    ids = {label: str(uuid.uuid5(seed, label)) for label in mib}
-    machine_id = uuid.uuid5(seed, "machine-id").hex
-    offsets, at = {}, 1
-    for label, size in mib.items():
-        offsets[label], at = at * MIB, at + size
+    given, first = sizes or Sizes(), start or Start()
+    total = given.esp + 2 * given.slot + given.persist + _TABLES_MIB
     path.unlink(missing_ok=True)
-    with path.open("wb") as file:
-        file.truncate((at + 1) * MIB)
-    table: list[str] = [f"-U{uuid.uuid5(seed, 'disk')}"]
-    for number, (label, size) in enumerate(mib.items(), start=1):
-        table.append(f"-n{number}:{offsets[label] // 512}:+{size}M")
-        table += [f"-t{number}:{_TYPES[label]}", f"-c{number}:{label}", f"-u{number}:{ids[label]}"]
-    run_tool(["sgdisk", "-o", *table, path], LOG)
-    disk = Disk(path, ids, offsets, machine_id)
-    _copy_in(image.root, disk, "rootfs_a")
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
         work = Path(folder)
-        _make_esp(image, disk, work, given.esp)
-        _make_persist(image, disk, work, given.persist, files or NodeFiles())
-    return disk
-
-
-def _copy_in(source: Path, disk: Disk, label: str) -> None:
-    seek = f"seek={disk.offsets[label] // MIB}"
-    run_tool(
-        ["dd", f"if={source}", f"of={disk.path}", "bs=1M", seek, "conv=notrunc,sparse"], LOG
+        boot_files = _boot_files(image, first.uki, work)
+        options: list[str | Path] = [
+            *("--root-image", _near(image.root, work), *boot_files),
+            *("--boot-loader", _near(boot_loader(image.loader), work)),
+            *("--config", PARTS / f"bootloader-{image.loader}.toml"),
+            *("--definitions", DEFINITIONS),
+            *("--passwd", _near(image.tree / "etc/passwd", work)),
+            *(
+                "--size",
+                f"{total}M",
+                "--slot-size",
+                f"{given.slot}M",
+                "--esp-size",
+                f"{given.esp}M",
+            ),
+            *("--seed", str(identity or uuid.uuid4())),
+            *(["--factory"] if first.factory else _node_files(files or NodeFiles(), work)),
+            *(["--root-id", first.root_id] if first.root_id else []),
+        ]
+        document = run_provision([path, "--json", *options], [work, path.parent])
+    made = document["partitions"]
+    return Disk(
+        path,
+        {item["label"]: item["part_id"] for item in made},
+        {item["label"]: item["offset"] for item in made},
+        document["machine_id"],
     )
 
 
-def _make_esp(image: NodeImage, disk: Disk, work: Path, size: int) -> None:
-    esp = work / "esp"
-    (esp / "loader/entries").mkdir(parents=True)
-    (esp / "EFI/BOOT").mkdir(parents=True)
-    program = make_root(TOOLBOX) / "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-    (esp / "EFI/BOOT/BOOTX64.EFI").write_bytes(program.read_bytes())
-    (esp / "loader/loader.conf").write_text("timeout 0\n", encoding="ascii")
-    setup = Setup(("a", "b"), work / "run")
-    backend = create(image.loader, setup, Section({"esp": str(esp)}, "disk"))
-    boot = backend.boot_folder("a")
-    boot.mkdir(parents=True)
-    (boot / "linux").write_bytes(image.linux.read_bytes())
-    (boot / "initrd").write_bytes(image.initrd.read_bytes())
-    kinds = frozenset({BootFileKind.LINUX, BootFileKind.INITRD})
-    backend.arm("a", 1, Entry(kinds, _command_line(image, disk)))
-    backend.mark_good("a")
-    file = work / "esp.img"
-    run_tool(["mkfs.vfat", "-F32", "-n", "ESP", "-C", file, str(size * 1024)], LOG)
-    run_tool(["mcopy", "-s", "-i", file, *sorted(esp.iterdir()), "::"], LOG)
-    _copy_in(file, disk, "esp")
+def run_provision(arguments: list[str | Path], folders: list[Path]) -> dict[str, Any]:
+    """Run puad-provision of this checkout under Debian 13; gives its JSON."""
+    code = _RUN.format(repository=str(REPOSITORY))
+    env = {"SOURCE_DATE_EPOCH": str(BUILT_AT_S)}
+    output = in_toolbox(["python3", "-I", "-c", code, *arguments], folders, env)
+    document: dict[str, Any] = json.loads(output)
+    return document
 
 
-def _command_line(image: NodeImage, disk: Disk) -> str:
-    import tomllib
+def boot_loader(name: str) -> Path:
+    """The EFI program of a boot loader; GRUB is put together with what puad's grub.cfg needs."""
+    with filling_cache():
+        toolbox = make_root(TOOLBOX)
+        if name == "systemd-boot":
+            return toolbox / "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+        made = CACHE / f"grub-{key(toolbox.name, _GRUB_MODULES)}.efi"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
+            half = Path(folder) / "grub.efi"
+            make = ["grub-mkimage", "-O", "x86_64-efi", "-p", "/grub", "-o", half]
+            in_toolbox([*make, *_GRUB_MODULES], [Path(folder)])
+            half.rename(made)
+    return made
 
-    path = Path(__file__).parent / f"parts/bootloader-{image.loader}.toml"
-    template: str = tomllib.loads(path.read_text(encoding="utf-8"))["command_line"]
-    return " ".join(template.split()).format(
-        slot="a",
-        root_id=disk.ids["rootfs_a"],
-        esp_id=disk.ids["esp"],
-        persist_id=disk.ids["persist"],
-        machine_id=disk.machine_id,
-    )
+
+def _boot_files(image: NodeImage, uki: Path | None, work: Path) -> list[str | Path]:
+    if uki:
+        return ["--uki", _near(uki, work)]
+    linux, initrd = _near(image.linux, work), _near(image.initrd, work)
+    return ["--linux", linux, "--initrd", initrd]
 
 
-def _make_persist(
-    image: NodeImage, disk: Disk, work: Path, size: int, files: NodeFiles
-) -> None:
-    tree = work / "persist"
-    passwd = (image.tree / "etc/passwd").read_text(encoding="utf-8")
-    users = {line.split(":")[0]: line.split(":")[2:4] for line in passwd.splitlines()}
-    for path, (user, mode) in _OWNED.items():
-        (tree / path).mkdir(parents=True)
-        (tree / path).chmod(mode)
-        run_tool(["chown", ":".join(users.get(user, ["0", "0"])), tree / path], LOG)
-    own = {"node.d/10-node.toml": files.config, "token": files.token, "ca.crt": files.ca}
-    for name, text in own.items():
+def _node_files(files: NodeFiles, work: Path) -> list[str | Path]:
+    given = {"--node-config": files.config, "--token": files.token, "--ca": files.ca}
+    options: list[str | Path] = []
+    for option, text in given.items():
         if text:
-            path = tree / "var/lib/puad" / name
+            path = work / option.strip("-")
             path.write_text(text, encoding="utf-8")
-            path.chmod(0o600 if name == "token" else 0o644)
-            run_tool(["chown", ":".join(users.get("puad", ["0", "0"])), path], LOG)
-    file = work / "persist.img"
-    options = ["-q", "-L", "persist", "-d", tree, file, f"{size}M"]
-    run_tool(["mkfs.ext4", *options], LOG)
-    _copy_in(file, disk, "persist")
+            options += [option, path]
+    return options
+
+
+def _near(source: Path, work: Path) -> Path:
+    """A file in the folder that the toolbox sees."""
+    target = work / source.name
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+    return target

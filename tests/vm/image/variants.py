@@ -62,22 +62,30 @@ _ALL = (
         "kernel-panic",
         "panics in the initial RAM disk; panic= reboots",
         # sourced by /init as soon as /proc is there
-        initrd={"conf/conf.d/fault": "echo 'fault: kernel panic' >/dev/kmsg; "
-                "echo c >/proc/sysrq-trigger\n"},
+        initrd={
+            "conf/conf.d/fault": "echo 'fault: kernel panic' >/dev/kmsg; "
+            "echo c >/proc/sysrq-trigger\n"
+        },
     ),
     Variant(
         "root-missing",
         "waits for a root that never comes; the initial RAM disk reboots",
-        initrd={"scripts/init-premount/ORDER": "ROOT=PARTUUID=deadbeef-0000-4000-8000-000000000000\n"
-                "ROOTDELAY=5\n"},
+        initrd={
+            "scripts/init-premount/ORDER": "ROOT=PARTUUID=deadbeef-0000-4000-8000-000000000000\n"
+            "ROOTDELAY=5\n"
+        },
     ),
     Variant(
         "hang-init",
         "process 1 freezes; the hardware watchdog resets the machine",
         files={
             f"{_UNITS}/fault-hang.service": _unit(
-                "[Unit]", "DefaultDependencies=no", "Before=basic.target",
-                "[Service]", "Type=oneshot", "ExecStart=/bin/kill -SEGV 1",
+                "[Unit]",
+                "DefaultDependencies=no",
+                "Before=basic.target",
+                "[Service]",
+                "Type=oneshot",
+                "ExecStart=/bin/kill -SEGV 1",
             ),
             f"{_UNITS}/basic.target.wants/fault-hang.service": "->../fault-hang.service",
         },
@@ -87,8 +95,13 @@ _ALL = (
         "a required local mount fails: emergency mode, and back",
         files={
             f"{_UNITS}/srv.mount": _unit(
-                "[Unit]", "Description=A mount that fails",
-                "[Mount]", "What=tmpfs", "Where=/srv", "Type=tmpfs", "Options=size=nonsense",
+                "[Unit]",
+                "Description=A mount that fails",
+                "[Mount]",
+                "What=tmpfs",
+                "Where=/srv",
+                "Type=tmpfs",
+                "Options=size=nonsense",
             ),
             f"{_UNITS}/local-fs.target.requires/srv.mount": "->../srv.mount",
         },
@@ -103,9 +116,14 @@ _ALL = (
         "a job queued before basic.target never ends: the deadline timer leads back",
         files={
             f"{_UNITS}/fault-job.service": _unit(
-                "[Unit]", "Description=A job that never ends", "DefaultDependencies=no",
-                "Before=sysinit.target", "After=local-fs.target",
-                "[Service]", "Type=oneshot", "TimeoutStartSec=infinity",
+                "[Unit]",
+                "Description=A job that never ends",
+                "DefaultDependencies=no",
+                "Before=sysinit.target",
+                "After=local-fs.target",
+                "[Service]",
+                "Type=oneshot",
+                "TimeoutStartSec=infinity",
                 "ExecStart=/bin/sleep infinity",
             ),
             f"{_WANTED_BY_SYSINIT}/fault-job.service": "->../fault-job.service",
@@ -116,9 +134,12 @@ _ALL = (
         "boots, but is never complete: the deadline leads back",
         files={
             f"{_UNITS}/fault-slow.service": _unit(
-                "[Unit]", "Description=A service that never gets ready",
+                "[Unit]",
+                "Description=A service that never gets ready",
                 "Before=boot-complete.target",
-                "[Service]", "Type=oneshot", "TimeoutStartSec=infinity",
+                "[Service]",
+                "Type=oneshot",
+                "TimeoutStartSec=infinity",
                 "ExecStart=/bin/sleep infinity",
             ),
             f"{_UNITS}/boot-complete.target.requires/fault-slow.service": "->../fault-slow.service",
@@ -128,8 +149,9 @@ _ALL = (
         "required-probe-fails",
         "bad verdict: reboots, and back when no try is left",
         files={
-            f"{_REQUIRED_PROBES}/application": _probe("echo 'the application does not answer'",
-                                                      "exit 1"),
+            f"{_REQUIRED_PROBES}/application": _probe(
+                "echo 'the application does not answer'", "exit 1"
+            ),
         },
     ),
     Variant(
@@ -138,12 +160,17 @@ _ALL = (
         files={
             "usr/lib/puad-fault/count": _REBOOT_UNTIL_LAST_TRY,
             f"{_UNITS}/fault-count.service": _unit(
-                "[Unit]", "RequiresMountsFor=/persist", "Before=puad.service",
-                "[Service]", "Type=oneshot", "ExecStart=/usr/lib/puad-fault/count",
+                "[Unit]",
+                "RequiresMountsFor=/persist",
+                "Before=puad.service",
+                "[Service]",
+                "Type=oneshot",
+                "ExecStart=/usr/lib/puad-fault/count",
             ),
             f"{_UNITS}/multi-user.target.wants/fault-count.service": "->../fault-count.service",
-            f"{_REQUIRED_PROBES}/application": _probe("echo 'the application does not answer'",
-                                                      "exit 1"),
+            f"{_REQUIRED_PROBES}/application": _probe(
+                "echo 'the application does not answer'", "exit 1"
+            ),
         },
     ),
     Variant(
@@ -154,19 +181,29 @@ _ALL = (
     Variant(
         "crash-loop",
         "puad ends again and again: bad verdict, and back",
-        files={f"{_UNITS}/puad.service.d/fault.conf": _unit(
-            "[Service]", "ExecStart=", "ExecStart=/bin/false")},
+        files={
+            f"{_UNITS}/puad.service.d/fault.conf": _unit(
+                "[Service]", "ExecStart=", "ExecStart=/bin/false"
+            )
+        },
     ),
     Variant(
         "network-dead",
         "no network: stays, since a lost server must not roll back a fleet",
-        files={"etc/systemd/network/20-wired.network": _unit(
-            "[Match]", "Type=ether", "[Link]", "Unmanaged=yes")},
+        files={
+            "etc/systemd/network/20-wired.network": _unit(
+                "[Match]", "Type=ether", "[Link]", "Unmanaged=yes"
+            )
+        },
     ),
-    Variant("wrong-version", "boots, but os-release names another version: back",
-            stamped_version="99.9"),
-    Variant("wrong-profile", "boots, but os-release names another profile: back",
-            stamped_profile="other"),
+    Variant(
+        "wrong-version", "boots, but os-release names another version: back", stamped_version="99.9"
+    ),
+    Variant(
+        "wrong-profile",
+        "boots, but os-release names another profile: back",
+        stamped_profile="other",
+    ),
     Variant(
         "newer-store",
         "writes its store in a higher schema and fails; the old puad must read it",
@@ -183,9 +220,11 @@ _ALL = (
                 "    half.rename(path)\n"
             ),
             f"{_UNITS}/puad.service.d/fault.conf": _unit(
-                "[Service]", "ExecStartPre=!/usr/lib/puad-fault/newer-store"),
-            f"{_REQUIRED_PROBES}/application": _probe("echo 'the application does not answer'",
-                                                      "exit 1"),
+                "[Service]", "ExecStartPre=!/usr/lib/puad-fault/newer-store"
+            ),
+            f"{_REQUIRED_PROBES}/application": _probe(
+                "echo 'the application does not answer'", "exit 1"
+            ),
         },
     ),
 )

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A blank disk or file becomes a node's disk; with `factory` only ESP and slot a are made.
+
+A factory's disk names the persistent partition that it does not have yet: the first boot makes it
+with the id that the kernel command line mounts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bootloader.config import Settings
+from bootloader.provision import target
+from bootloader.provision.definitions import STANDARD_FOLDER, Contents, write_definitions
+from bootloader.provision.esp import check_program, lay_esp
+from bootloader.provision.layout import ESP, PERSIST, Ids, labels
+from bootloader.provision.persistent import (
+    STANDARD_PASSWD,
+    NodeFiles,
+    check_node_files,
+    lay_persistent,
+)
+from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.repart import Job, Partition, run_repart
+from bootloader.slot import BootFileKind
+
+FIRST_BOOT_WORD: Final = "puad.provision"
+_MAX_IMAGE_BYTES: Final = 1 << 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        disk: A whole disk, or a file.
+        settings: Boot control's configuration, the one of the image.
+        root_image: What slot a gets.
+        boot_files: What the boot loader starts from slot a.
+        boot_loader: An EFI program.
+        ids: Every id.
+        definitions: The folder of partition definitions.
+        sizes: Bytes by role, in place of the definitions'.
+        file_size: The size of the file that is made; 0 for a disk or file that is there.
+        node_files: The node's own files.
+        passwd: The image's users.
+        factory: Whether the first boot is to make slot b and the persistent partition.
+        wipe: Whether what the disk holds may go.
+    """
+
+    disk: Path
+    settings: Settings
+    root_image: Path
+    boot_files: Mapping[BootFileKind, Path]
+    boot_loader: Path
+    ids: Ids
+    definitions: Path = STANDARD_FOLDER
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    file_size: int = 0
+    node_files: NodeFiles = field(default_factory=NodeFiles)
+    passwd: Path = STANDARD_PASSWD
+    factory: bool = False
+    wipe: bool = False
+
+
+def new_ids(seed: uuid.UUID | None, machine_id: str, root_id: uuid.UUID | None) -> Ids:
+    """The ids of a new disk, random unless a seed is given."""
+    ids = Ids.from_seed(seed or uuid.uuid4(), machine_id)
+    if root_id:
+        return Ids(ids.seed, {**ids.partitions, "a": root_id}, ids.machine_id)
+    return ids
+
+
+def provision(order: Order, *, dry_run: bool, say: Callable[[str], None]) -> list[Partition]:
+    """Make the disk, or only plan it.
+
+    Raises:
+        ProvisionError: Before anything is written, if it can be told by then.
+    """
+    image_size = _check(order)
+    made = _make_file(order, dry_run=dry_run)
+    try:
+        with target.claimed(order.disk):
+            _require_blank(order)
+            return _fill(order, image_size, dry_run=dry_run, say=say)
+    except BaseException:
+        if made:
+            order.disk.unlink(missing_ok=True)
+        raise
+    finally:
+        if made and dry_run:
+            order.disk.unlink(missing_ok=True)
+
+
+def _check(order: Order) -> int:
+    check_program(order.settings.general.backend, order.boot_loader)
+    check_node_files(order.node_files)
+    for path in (order.root_image, *order.boot_files.values()):
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise ProvisionError(f"it cannot be read: {error.strerror}", on=path) from error
+        if not path.is_file() or not 0 < size <= _MAX_IMAGE_BYTES:
+            raise ProvisionError("it must be a file that is not empty", on=path)
+    image_size = order.root_image.stat().st_size
+    slot_size = order.sizes.get("a", 0)
+    if slot_size and image_size > slot_size:
+        what = f"an image of {image_size} bytes does not fit in a slot of {slot_size}"
+        raise ProvisionError(what, on=order.root_image, hint="give a larger --slot-size")
+    return image_size
+
+
+def _make_file(order: Order, *, dry_run: bool) -> bool:
+    """Make the file; false when there is a disk or file already."""
+    if order.disk.exists() or not order.file_size:
+        if not dry_run and order.file_size and not target.is_device(order.disk):
+            size = order.disk.stat().st_size
+            if size < order.file_size:
+                _resize(order.disk, order.file_size)
+        return False
+    _resize(order.disk, order.file_size)
+    return True
+
+
+def _require_blank(order: Order) -> None:
+    held = target.signatures(order.disk)
+    if held and not order.wipe:
+        raise ProvisionError(
+            f"it is not blank: it holds {', '.join(held)}",
+            on=order.disk,
+            hint="--wipe destroys everything on it",
+        )
+
+
+def _resize(path: Path, size: int) -> None:
+    try:
+        with path.open("ab") as file:
+            file.truncate(size)
+    except OSError as error:
+        raise ProvisionError(f"it cannot be made: {error.strerror}", on=path) from error
+
+
+def _fill(
+    order: Order, image_size: int, *, dry_run: bool, say: Callable[[str], None]
+) -> list[Partition]:
+    names = labels(order.settings.devices)
+    with tempfile.TemporaryDirectory(prefix="puad-provision-") as folder:
+        work = Path(folder)
+        job = Job(
+            disk=order.disk,
+            definitions=work / "repart.d",
+            empty="force" if order.wipe else "require",
+            seed=order.ids.seed,
+            offline=not target.is_device(order.disk),
+            scratch=work,
+        )
+        contents = _contents(order, work, names)
+        left_out = [names[role] for role in ("b", PERSIST)] if order.factory else []
+        for label in left_out:
+            del contents[label]
+        write_definitions(order.definitions, job.definitions, contents, left_out)
+        if dry_run:
+            return run_repart(job, dry_run=True)
+        say(f"preparing the contents of {order.disk}")
+        _lay_trees(order, work)
+        planned = run_repart(job, dry_run=True)
+        if order.wipe:
+            target.wipe(order.disk)
+        say(f"writing {len(planned)} partitions to {order.disk}")
+        partitions = run_repart(job, dry_run=False)
+        say("reading slot a back")
+        slot = next(made for made in partitions if made.label == names["a"])
+        expected = target.image_hash(order.root_image, 0, image_size)
+        if target.image_hash(order.disk, slot.offset, image_size) != expected:
+            raise ProvisionError(
+                "slot a does not hold the root image that was written to it",
+                on=order.disk,
+                hint="the disk is broken, or somebody else wrote to it",
+            )
+        return partitions
+
+
+def _contents(order: Order, work: Path, names: Mapping[str, str]) -> dict[str, Contents]:
+    # systemd-repart takes no blanks or % in a path as they are: it gets links without them
+    (work / "root-image").symlink_to(order.root_image.resolve())
+    blocks = {"a": work / "root-image"}
+    trees = {ESP: work / "esp", PERSIST: work / "persist"}
+    for tree in trees.values():
+        tree.mkdir()
+    return {
+        label: Contents(
+            order.ids.partitions[role], order.sizes.get(role, 0), blocks.get(role), trees.get(role)
+        )
+        for role, label in names.items()
+    }
+
+
+def _lay_trees(order: Order, work: Path) -> None:
+    line = order.ids.command_line(order.settings.general.command_line)
+    if order.factory:
+        line = f"{line} {FIRST_BOOT_WORD}"
+    lay_esp(work / "esp", order.settings, order.boot_loader, order.boot_files, line)
+    if not order.factory:
+        lay_persistent(work / "persist", order.node_files, order.passwd)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Definitions: what systemd-repart is to make, as a folder of repart.d(5) files for one run.
+
+They are the integrator's own (`/usr/lib/puad/repart.d`), found by their `Label=`, and beside each
+a drop-in with what belongs to this disk: its PARTUUID, size and contents.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bootloader.provision.refusal import ProvisionError
+
+STANDARD_FOLDER: Final = Path("/usr/lib/puad/repart.d")
+_DROP_IN: Final = "50-puad.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one partition gets, beyond its definition.
+
+    Attributes:
+        part_id: Its PARTUUID.
+        size: Its size in bytes; 0 leaves the definition's.
+        blocks: A file that is copied into it as it is.
+        tree: A folder whose contents its file system begins with.
+    """
+
+    part_id: uuid.UUID
+    size: int = 0
+    blocks: Path | None = None
+    tree: Path | None = None
+
+
+def write_definitions(
+    source: Path, target: Path, contents: Mapping[str, Contents], left_out: Iterable[str] = ()
+) -> None:
+    """Write the definitions of this run.
+
+    Args:
+        source: The integrator's definitions.
+        target: The folder to make.
+        contents: What each partition gets, by its label.
+        left_out: Labels of partitions that this run does not make.
+
+    Raises:
+        ProvisionError: When the definitions cannot be read, or lack one of these labels.
+    """
+    found = _by_label(source)
+    missing = set(contents) - set(found)
+    if missing:
+        raise ProvisionError(
+            f"no definition has Label={min(missing)}",
+            on=source,
+            hint="the labels must be those of the [devices] section of bootloader.toml",
+        )
+    target.mkdir()
+    for label, path in found.items():
+        if label in left_out:
+            continue
+        shutil.copyfile(path, target / path.name)
+        if label in contents:
+            drop_in = target / f"{path.name}.d" / _DROP_IN
+            drop_in.parent.mkdir()
+            drop_in.write_text(_drop_in(contents[label]), encoding="utf-8")
+
+
+def _by_label(source: Path) -> dict[str, Path]:
+    try:
+        paths = sorted(path for path in source.iterdir() if path.suffix == ".conf")
+        texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"the partition definitions cannot be read: {error}"
+        raise ProvisionError(what, on=source) from error
+    found = {}
+    for path, text in texts.items():
+        for line in text.splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == "Label":
+                found[value.strip()] = path
+    return found
+
+
+def _drop_in(contents: Contents) -> str:
+    lines = ["[Partition]", f"UUID={contents.part_id}"]
+    if contents.size:
+        lines += [f"SizeMinBytes={contents.size}", f"SizeMaxBytes={contents.size}"]
+    if contents.blocks:
+        lines.append(f"CopyBlocks={contents.blocks}")
+    if contents.tree:
+        lines.append(f"CopyFiles={contents.tree}:/")
+    return "".join(f"{line}\n" for line in lines)

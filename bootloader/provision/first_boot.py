@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first boot of a disk that came with ESP and slot a only: what is missing is added.
+
+Rules:
+
+1. Only the disk under the booted root is looked at, and nothing that is on it changes: existing
+   partitions keep their place and size.
+2. A partition that no definition knows means that this is not the disk that we think: refused.
+3. The persistent partition gets the id that the kernel command line mounts, so the mount that
+   waits for it in this very boot finds it.
+4. When everything is there, nothing happens.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bootloader.config import Settings
+from bootloader.provision import target
+from bootloader.provision.definitions import STANDARD_FOLDER, Contents, write_definitions
+from bootloader.provision.layout import PERSIST, ROLES, Ids, labels, persist_id
+from bootloader.provision.persistent import STANDARD_PASSWD, NodeFiles, lay_persistent
+from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.repart import Job, Partition, run_repart
+
+_SYSFS: Final = Path("/sys/dev/block")
+_COMMAND_LINE: Final = Path("/proc/cmdline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBoot:
+    """The disk that is completed.
+
+    Attributes:
+        disk: The disk of the booted root.
+        settings: Boot control's configuration.
+        ids: New ids, for what is made.
+        command_line: The running kernel's.
+        definitions: The folder of partition definitions.
+        passwd: The users of the running system.
+    """
+
+    disk: Path
+    settings: Settings
+    ids: Ids
+    command_line: str
+    definitions: Path = STANDARD_FOLDER
+    passwd: Path = STANDARD_PASSWD
+
+
+def booted_disk(root: Path = Path("/")) -> Path:
+    """The disk that holds the booted root.
+
+    Raises:
+        ProvisionError: When the root is no partition of a disk.
+    """
+    number = root.stat().st_dev
+    entry = (_SYSFS / f"{os.major(number)}:{os.minor(number)}").resolve()
+    if not (entry / "partition").exists():
+        raise ProvisionError("it is no partition of a disk", on=root)
+    return Path("/dev") / entry.parent.name
+
+
+def read_command_line() -> str:
+    """The running kernel's command line."""
+    return _COMMAND_LINE.read_text("utf-8", "replace")
+
+
+def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> list[Partition]:
+    """Add the partitions that are missing; gives none when none is.
+
+    Raises:
+        ProvisionError: When the disk is not one that came with ESP and slot a.
+    """
+    names = labels(boot.settings.devices)
+    there = target.partition_table(boot.disk)
+    unknown = sorted(set(there) - set(names.values()))
+    if unknown:
+        raise ProvisionError(
+            f"it holds a partition that is not ours: {', '.join(unknown)}",
+            on=boot.disk,
+            hint="partition the disk by hand, or remove the partition",
+        )
+    missing = [role for role in ROLES if names[role] not in there]
+    if not missing:
+        return []
+    if set(missing) - {"b", PERSIST}:
+        raise ProvisionError(
+            f"it has no partition {names[missing[0]]}",
+            on=boot.disk,
+            hint="a disk comes with ESP and slot a; puad-provision makes one",
+        )
+    with tempfile.TemporaryDirectory(prefix="puad-provision-", dir=_scratch()) as folder:
+        work = Path(folder)
+        job = Job(
+            disk=boot.disk,
+            definitions=work / "repart.d",
+            empty="refuse",
+            seed=boot.ids.seed,
+            offline=not target.is_device(boot.disk),
+            scratch=work,
+        )
+        persist = work / "persist"
+        persist.mkdir()
+        lay_persistent(persist, NodeFiles(), boot.passwd)
+        contents = {
+            names[role]: _contents(boot, role, there.get(names[role]), there[names["a"]], persist)
+            for role in ROLES
+        }
+        write_definitions(boot.definitions, job.definitions, contents)
+        say(f"adding {', '.join(names[role] for role in missing)} to {boot.disk}")
+        made = run_repart(job, dry_run=dry_run)
+    return [partition for partition in made if partition.activity == "create"]
+
+
+def _contents(
+    boot: FirstBoot,
+    role: str,
+    there: Mapping[str, Any] | None,
+    slot: Mapping[str, Any],
+    persist: Path,
+) -> Contents:
+    if there:
+        return Contents(there["id"], there["size"])
+    if role == PERSIST:
+        part_id = persist_id(boot.command_line) or boot.ids.partitions[PERSIST]
+        return Contents(part_id, tree=persist)
+    return Contents(boot.ids.partitions[role], slot["size"])
+
+
+def _scratch() -> str | None:
+    """/run while /var and /tmp are not there yet."""
+    return "/run" if os.access("/run", os.W_OK) else None

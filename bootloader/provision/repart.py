@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""systemd-repart: the program that makes partition table, partitions and file systems."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bootloader.provision.refusal import ProvisionError
+
+_PROGRAMS: Final = (Path("/usr/bin/systemd-repart"), Path("/bin/systemd-repart"))
+_LIMIT_S: Final = 1800
+_SHOWN: Final = 600
+_OUTDATED: Final = 254  # with drop-ins, --offline, and table last
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition as systemd-repart plans or has made it.
+
+    Attributes:
+        label: Its PARTLABEL.
+        part_id: Its PARTUUID.
+        offset: Its first byte.
+        size: Its size in bytes.
+        activity: `create`, `resize` or `unchanged`.
+    """
+
+    label: str
+    part_id: str
+    offset: int
+    size: int
+    activity: str
+
+    def document(self) -> dict[str, Any]:
+        """The partition for `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of systemd-repart.
+
+    Attributes:
+        disk: The disk or file.
+        definitions: The folder of its definitions.
+        empty: Its `--empty=`: `require` a blank disk, `force` a new table, `refuse` a blank disk.
+        seed: What the disk's id comes from.
+        offline: Whether to work without loop devices and mounts, on a plain file.
+        scratch: A folder for its temporary files.
+    """
+
+    disk: Path
+    definitions: Path
+    empty: str
+    seed: uuid.UUID
+    offline: bool
+    scratch: Path
+
+
+def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
+    """Plan the partitions, or make them.
+
+    Raises:
+        ProvisionError: With what it said, when it fails or takes too long.
+    """
+    argv = [
+        str(_program()),
+        f"--definitions={job.definitions}",
+        f"--dry-run={'yes' if dry_run else 'no'}",
+        f"--empty={job.empty}",
+        f"--seed={job.seed}",
+        f"--offline={'yes' if job.offline else 'auto'}",
+        "--json=short",
+        "--no-pager",
+        str(job.disk),
+    ]
+    env = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(job.scratch)}
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        env["SOURCE_DATE_EPOCH"] = os.environ["SOURCE_DATE_EPOCH"]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=env,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProvisionError(
+            f"systemd-repart did not run: {error}", on=job.disk, code=os.EX_OSERR
+        ) from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()[-_SHOWN:]
+        raise ProvisionError(
+            f"systemd-repart failed: {said or 'it says no more'}", on=job.disk, code=os.EX_IOERR
+        )
+    return _parse(done.stdout, job.disk)
+
+
+def _program() -> Path:
+    for path in _PROGRAMS:
+        if path.exists():
+            return path
+    raise ProvisionError(
+        "it is not installed",
+        on="systemd-repart",
+        hint="install the package systemd-repart, 254 or later",
+        code=os.EX_UNAVAILABLE,
+    )
+
+
+def _parse(output: bytes, disk: Path) -> list[Partition]:
+    try:
+        found = json.loads(output)
+        return [
+            Partition(
+                label=item["label"],
+                part_id=item["uuid"],
+                offset=int(item["offset"]),
+                size=int(item["raw_size"]),
+                activity=item["activity"],
+            )
+            for item in found
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        what = f"systemd-repart's answer cannot be read: {error!r}"
+        raise ProvisionError(what, on=disk, code=os.EX_SOFTWARE) from error
