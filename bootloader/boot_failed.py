@@ -29,10 +29,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bootloader import backend, command, config, last_words, namespaces
-from bootloader.backend import Backend, Setup
+from bootloader.backend import Setup
 from bootloader.config import SLOT_NAMES, Settings
 from bootloader.device_slots import describe_devices
-from bootloader.devices import BlockDevice, Found, find_partition, find_slots
+from bootloader.devices import BlockDevice, find_partition, find_slots
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ConfigError
 from bootloader.file_slots import FileSlots
@@ -106,24 +106,23 @@ def _look(settings: Settings) -> tuple[str, dict[str, BootStatus]]:
     general = settings.general
     setup = Setup(SLOT_NAMES, general.run, Files())
     boot_loader = backend.create(general.backend, setup, settings.backend)
-    if settings.files:
-        booted = FileSlots(settings.files, Files()).booted
-    else:
-        devices = describe_devices()
-        found = find_slots(devices, read_mounts(), settings.devices.slots)
-        booted = found.booted
-        _mount_partition(boot_loader, devices, found, settings.devices.esp)
+    booted = _find_booted(settings, boot_loader.partition())
     return booted, {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
 
 
-def _mount_partition(
-    boot_loader: Backend, devices: Sequence[BlockDevice], found: Found, label: str
-) -> None:
-    """Mount the ESP where only this process sees it, unless it is mounted."""
-    place = boot_loader.partition()
-    if place is None or mount_at(read_mounts(), PurePosixPath(place)):
-        return
-    esp = find_partition(devices, found, label)
+def _find_booted(settings: Settings, place: Path | None) -> str:
+    """The booted slot; the ESP is mounted at `place` from now on."""
+    if settings.files:
+        return FileSlots(settings.files, Files()).booted
+    devices = describe_devices()
+    found = find_slots(devices, read_mounts(), settings.devices.slots)
+    if place is not None and not mount_at(read_mounts(), PurePosixPath(place)):
+        _mount_privately(find_partition(devices, found, settings.devices.esp), place)
+    return found.booted
+
+
+def _mount_privately(esp: BlockDevice, place: Path) -> None:
+    """Mount the ESP where only this process sees it."""
     namespaces.unshare(namespaces.NEW_MOUNTS)
     namespaces.mount("none", Path("/"), "none", namespaces.PRIVATE)
     namespaces.mount(str(esp.node), place, "vfat", namespaces.READ_ONLY)

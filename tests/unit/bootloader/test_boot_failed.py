@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rule of puad-boot-failed, and what it does on a machine with a real configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootloader import boot_failed, command, last_words
+from bootloader.backend import Entry
+from bootloader.boot_failed import decide
+from bootloader.slot import Assessment, BootFileKind, BootStatus
+from tests.unit.bootloader.machines import SystemdBootMachine
+
+GOOD = BootStatus(True, Assessment.GOOD)
+TRIED = BootStatus(True, Assessment.INDETERMINATE, 2, 1)
+LAST_TRY = BootStatus(True, Assessment.BAD, 0, 3)
+NO_ENTRY = BootStatus()
+UNREADABLE = BootStatus(has_entry=True)
+
+
+@pytest.mark.parametrize(
+    ("booted", "other", "reboots", "said"),
+    [
+        (TRIED, GOOD, True, "slot b is not good and slot a is"),
+        (LAST_TRY, GOOD, True, "slot b is not good and slot a is"),
+        (UNREADABLE, GOOD, True, "slot b is not good and slot a is"),
+        (NO_ENTRY, GOOD, True, "slot b is not good and slot a is"),
+        (GOOD, GOOD, False, "slot b is good"),
+        (GOOD, LAST_TRY, False, "slot b is good"),
+        (TRIED, TRIED, False, "neither is another one"),
+        (TRIED, LAST_TRY, False, "neither is another one"),
+        (LAST_TRY, LAST_TRY, False, "neither is another one"),
+        (TRIED, NO_ENTRY, False, "neither is another one"),
+        (NO_ENTRY, NO_ENTRY, False, "neither is another one"),
+    ],
+)
+def test_decide_reboots_only_from_a_slot_that_is_not_good_to_one_that_is(
+    booted: BootStatus, other: BootStatus, reboots: bool, said: str
+) -> None:
+    decision = decide("b", {"a": other, "b": booted})
+    assert decision.reboots is reboots
+    assert said in decision.why
+
+
+class Node:
+    """A node with systemd-boot whose programs and logs are files."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.machine = SystemdBootMachine(folder)
+        backend = self.machine.backend()
+        backend.setup.files.replace(backend.boot_folder("b") / "linux", b"kernel b")
+        backend.arm("b", 3, Entry(frozenset({BootFileKind.LINUX}), "slot=b"))
+        self.kernel_log = folder / "kmsg"
+        self.kernel_log.touch()
+        self.calls = folder / "calls"
+        self.systemctl = folder / "systemctl"
+        self.config = folder / "bootloader.toml"
+        self.config.write_text(
+            f'backend = "systemd-boot"\n[systemd-boot]\nesp = "{self.machine.esp}"\n'
+        )
+        self.reboots = 0
+        self.set_systemctl("exit 3")
+        monkeypatch.setattr(boot_failed, "_SYSTEMCTL", str(self.systemctl))
+        monkeypatch.setattr(last_words, "_KERNEL_LOG", self.kernel_log)
+        monkeypatch.setattr(last_words, "_JOURNALCTL", str(self.systemctl))
+        monkeypatch.setattr(boot_failed, "force_reboot", self.reboot)
+        # which partition lies under / is another test's matter
+        monkeypatch.setattr(boot_failed, "_find_booted", lambda *_: self.booted)
+        self.booted = "b"
+
+    def set_systemctl(self, answer: str) -> None:
+        self.systemctl.write_text(f'#!/bin/sh\necho "$*" >> {self.calls}\n{answer}\n')
+        self.systemctl.chmod(0o755)
+
+    def reboot(self) -> None:
+        self.reboots += 1
+
+    def run(self, *arguments: str) -> int:
+        return boot_failed.main(["--config", str(self.config), *arguments])
+
+    def said(self) -> str:
+        return self.kernel_log.read_text()
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    return Node(tmp_path, monkeypatch)
+
+
+def test_failed_boot_of_a_new_slot_says_so_and_reboots(node: Node) -> None:
+    assert node.run("emergency") == 0
+    assert node.reboots == 1
+    what = "the boot of slot b has failed (emergency): the node reboots"
+    assert f"{what}: slot b is not good and slot a is" in node.said()
+    assert node.said().startswith("<3>puad-boot-failed: ")
+    assert node.calls.read_text().splitlines() == ["--flush", "--sync"]
+
+
+def test_failed_boot_of_a_good_slot_stays_and_says_why(node: Node) -> None:
+    node.booted = "a"
+    assert node.run("rescue") == 0
+    assert node.reboots == 0
+    assert "(rescue): the node stays as it is: slot a is good" in node.said()
+
+
+def test_deadline_of_a_complete_boot_does_nothing(node: Node) -> None:
+    node.set_systemctl("exit 0")
+    assert node.run("--deadline") == 0
+    assert node.reboots == 0
+    assert node.said() == ""
+    assert node.calls.read_text() == "is-active --quiet boot-complete.target\n"
+
+
+def test_deadline_of_a_boot_that_is_not_complete_reboots(node: Node) -> None:
+    assert node.run("--deadline") == 0
+    assert node.reboots == 1
+    assert "has failed (deadline)" in node.said()
+
+
+def test_systemd_that_does_not_answer_is_no_complete_boot(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.set_systemctl("exec sleep 1000")
+    for module, name in ((boot_failed, "_ASK_SYSTEMD_S"), (last_words, "_FLUSH_S")):
+        monkeypatch.setattr(module, name, 0.2)
+    assert node.run("--deadline") == 0
+    assert node.reboots == 1
+
+
+def test_boot_that_cannot_be_told_stays_and_says_why(node: Node) -> None:
+    node.config.write_text('backend = "grubb"\n')
+    assert node.run() == 1
+    assert node.reboots == 0
+    assert "slot ? has failed (unknown): the node stays as it is" in node.said()
+    assert "unknown back end grubb" in node.said()
+
+
+def test_missing_esp_gives_no_reason_to_reboot(node: Node) -> None:
+    node.machine.esp.rename(node.machine.folder / "gone")
+    assert node.run() == 0
+    assert node.reboots == 0
+    assert "neither is another one" in node.said()
+
+
+def test_words_do_not_wait_for_those_who_do_not_listen(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(last_words, "_KERNEL_LOG", tmp_path / "none")
+    monkeypatch.setattr(last_words, "_LIMIT_S", 0.2)
+    monkeypatch.setattr(
+        last_words, "send_to_journal", lambda *_, **__: command.try_within(5, "/bin/sleep", "1")
+    )
+    assert node.run("emergency") == 0
+    assert node.reboots == 1
+    assert "has failed (emergency)" in capfd.readouterr().out
+
+
+def test_journal_gets_the_fields_that_the_catalogue_explains(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(last_words, "send_to_journal", lambda _text, **fields: sent.append(fields))
+    node.run("emergency")
+    (fields,) = sent
+    assert (fields["PUAD_SLOT"], fields["PUAD_REASON"]) == ("b", "emergency")
+    catalogue = (Path(__file__).parents[3] / "systemd/puad.catalog").read_text()
+    assert f"-- {fields['MESSAGE_ID']}\n" in catalogue
+
+
+def test_try_within_tells_the_exit_code_or_nothing() -> None:
+    assert command.try_within(30, "/bin/true") == 0
+    assert command.try_within(30, "/bin/false") == 1
+    assert command.try_within(0.2, "/bin/sleep", "1000") is None
+    assert command.try_within(30, "/nonexistent") is None
