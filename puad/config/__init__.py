@@ -71,8 +71,13 @@ class Loaded:
         for name, origin in self.origins.items():
             section, key = name.split(".")
             value: Any = getattr(getattr(self.settings, section), key)
-            shown = list(value) if isinstance(value, tuple) else value
-            yield Entry(name, str(shown) if isinstance(shown, Path) else shown, origin)
+            yield Entry(name, _shown(value), origin)
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - a key's value, as JSON has it
+    if isinstance(value, tuple):
+        return [_shown(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def load(dirs: Sequence[Path] = STANDARD_DIRS, scopes: Mapping[Path, Scope] = STANDARD) -> Loaded:

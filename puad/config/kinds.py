@@ -90,6 +90,12 @@ def _read_path(value: object) -> Path:
     return path
 
 
+def _read_paths(value: object) -> tuple[Path, ...]:
+    if not isinstance(value, list) or len(value) > _MAX_NAMES:
+        raise ValueError
+    return tuple(_read_path(item) for item in value)
+
+
 def _read_path_or_empty(value: object) -> str:
     return "" if value == "" else str(_read_path(value))
 
@@ -117,6 +123,7 @@ URL: Final = Kind(
     secret=True,
 )
 PATH: Final = Kind("an absolute path without ..", _read_path)
+PATHS: Final = Kind("a list of absolute paths without ..", _read_paths)
 PATH_OR_EMPTY: Final = Kind("an absolute path without .., or empty", _read_path_or_empty)
 GUID_OR_EMPTY: Final = Kind("a UUID, or empty", _read_guid_or_empty)
 NAMES: Final = Kind("a list of different names of a-z, 0-9, _ and -", _read_names)

@@ -17,6 +17,7 @@ from puad.config.kinds import (
     NAMES,
     PATH,
     PATH_OR_EMPTY,
+    PATHS,
     URL,
     choice,
     number,
@@ -82,6 +83,7 @@ class UpdateSettings:
         immediate_download_window_s: The same when the window opens soon.
         min_window_left_s: Time that a window must have left for arming; 0 to compute it.
         health_deadline_s: Time that a boot has to become good.
+        pre_reboot_deadline_s: Time that all hooks of pre-reboot.d have together.
         reboot_limit_s: Time after which a node that was asked to reboot counts as held up.
         retry_first_s: Pause after the first failed download; it doubles with each.
         retry_most_s: The longest such pause, and the one after a run that failed.
@@ -93,6 +95,7 @@ class UpdateSettings:
     immediate_download_window_s: Annotated[int, number(0, _DAY_S)] = 600
     min_window_left_s: Annotated[int, number(0, _WEEK_S)] = 0
     health_deadline_s: Annotated[int, number(1, _DAY_S)] = 300
+    pre_reboot_deadline_s: Annotated[int, number(1, _DAY_S)] = 60
     reboot_limit_s: Annotated[int, number(1, _DAY_S)] = 300
     retry_first_s: Annotated[int, number(1, _DAY_S)] = 30
     retry_most_s: Annotated[int, number(1, _WEEK_S)] = 3600
@@ -130,6 +133,8 @@ class PathSettings:
         trust_root: The root of trust of the release service, in the image.
         os_release: The booted root's os-release, in the image.
         probes: The integrator's probes, in the image.
+        pre_reboot: Folders of the integrator's hooks that may defer a reboot; a later one wins.
+        journal: The persistent journal, which tells how a boot failed.
         run: Files that live for one boot.
     """
 
@@ -138,6 +143,11 @@ class PathSettings:
     trust_root: Annotated[Path, PATH] = Path("/usr/lib/puad/root.json")
     os_release: Annotated[Path, PATH] = Path("/usr/lib/os-release")
     probes: Annotated[Path, PATH] = Path("/usr/lib/puad/probes.d")
+    pre_reboot: Annotated[tuple[Path, ...], PATHS] = (
+        Path("/usr/lib/puad/pre-reboot.d"),
+        Path("/etc/puad/pre-reboot.d"),
+    )
+    journal: Annotated[Path, PATH] = Path("/var/log/journal")
     run: Annotated[Path, PATH] = Path("/run/puad")
 
 

@@ -20,6 +20,8 @@ class Notice(StrEnum):
     WINDOW_TOO_SHORT = "window-too-short"
     QUARANTINE_CLEARED = "quarantine-cleared"
     CANCELLED = "cancelled"
+    REBOOT_HELD = "reboot-held"
+    HOLD_OVERRIDDEN = "hold-overridden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Install:
 
 @dataclass(frozen=True, slots=True)
 class StopInstall:
-    """Stop an `Install` that is being performed."""
+    """Stop an `Install` or a `Consult` that is being performed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,19 @@ class Disarm:
 
     run_id: str
     slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """Ask whoever may defer the reboot: block inhibitors and the hooks of pre-reboot.d.
+
+    Attributes:
+        goal: What the reboot is for.
+        binding: Whether their word counts; on an operator's word the reboot follows all the same.
+    """
+
+    goal: Goal
+    binding: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,7 @@ Action = (
     | Install
     | StopInstall
     | Disarm
+    | Consult
     | Arm
     | MarkBad
     | MarkGood

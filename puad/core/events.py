@@ -103,6 +103,20 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Consulted:
+    """Whoever may defer the reboot was asked.
+
+    Attributes:
+        run_id: The run that it was asked for.
+        held_by: Who defers it, and why; empty when nobody does.
+    """
+
+    moment: Moment
+    run_id: str
+    held_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """The boot loader will try the goal's slot at the next boot."""
 
@@ -165,6 +179,7 @@ Event = (
     | Answered
     | NotAnswered
     | Sealed
+    | Consulted
     | Armed
     | Failed
     | RunAsked

@@ -16,12 +16,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from puad.core.model import Offer
-from puad.core.run import Cause, Goal, Run, State
+from puad.core.run import Cause, Goal, Hold, Run, State
 from puad.core.stored_values import (
     dump_cause,
+    dump_hold,
     dump_offer,
     dump_time,
     load_cause,
+    load_hold,
     load_offer,
     load_time,
     text_in,
@@ -45,6 +47,7 @@ class PastRun:
         finished_at: When it ended, UTC.
         cause: Why it did not reach its goal; None when it did.
         by_operator: Whether an operator asked for it.
+        hold: Who deferred its reboot, and from when until when.
     """
 
     run_id: str
@@ -56,6 +59,7 @@ class PastRun:
     finished_at: datetime | None = None
     cause: Cause | None = None
     by_operator: bool = False
+    hold: Hold | None = None
 
 
 def past_run(run: Run, now: datetime) -> PastRun | None:
@@ -73,6 +77,7 @@ def past_run(run: Run, now: datetime) -> PastRun | None:
         finished_at=now,
         cause=run.cause,
         by_operator=goal.by_operator,
+        hold=goal.hold,
     )
 
 
@@ -99,6 +104,7 @@ def dump_past_run(past: PastRun) -> dict[str, Any]:
         "finished_at": dump_time(past.finished_at),
         "cause": dump_cause(past.cause),
         "by_operator": past.by_operator,
+        "hold": dump_hold(past.hold),
     }
 
 
@@ -117,4 +123,5 @@ def load_past_run(entry: Mapping[str, Any]) -> PastRun | None:
         finished_at=load_time(entry.get("finished_at")),
         cause=load_cause(entry.get("cause")),
         by_operator=entry.get("by_operator") is True,
+        hold=load_hold(entry.get("hold")),
     )

@@ -71,11 +71,19 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a run did not reach its goal."""
+    """Why a run did not reach its goal.
+
+    Attributes:
+        code: One word for it.
+        text: One sentence for a person.
+        at: When it was learnt, UTC.
+        log: The last lines of what failed, as far as there are any.
+    """
 
     code: Code
     text: str
     at: datetime
+    log: str = ""
 
     @property
     def hint(self) -> str:
@@ -105,6 +113,21 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody at the node defers the reboot: a hook of pre-reboot.d, or a block inhibitor.
+
+    Attributes:
+        by: Who, and why.
+        since: When this was learnt first, UTC.
+        until: When it was over; None while it lasts.
+    """
+
+    by: str
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadTime:
     """When the download of one image for one window begins; drawn once and then kept."""
 
@@ -129,6 +152,10 @@ class Goal:
         attempts: Downloads begun so far.
         retry_at: When the next download begins after one that failed.
         asked_at: When the plan was asked for again before arming.
+        consulting: Whether those who may defer the reboot are being asked.
+        consulted_at: When they answered last.
+        released_at: When they let go.
+        hold: Who deferred the reboot, the last time that somebody did.
         armed_in: Boot id of the boot that armed the slot.
         reboot_at: When the reboot was asked for.
         verdict_before: Boot id of the verdict that lay there when the run began: not about it.
@@ -145,6 +172,10 @@ class Goal:
     attempts: int = 0
     retry_at: datetime | None = None
     asked_at: datetime | None = None
+    consulting: bool = False
+    consulted_at: datetime | None = None
+    released_at: datetime | None = None
+    hold: Hold | None = None
     armed_in: str = ""
     reboot_at: datetime | None = None
     verdict_before: str = ""

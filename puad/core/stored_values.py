@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values inside stored documents: offers, causes and times, as every document writes them.
+"""Values inside stored documents: offers, causes, holds and times, as every document writes them.
 
 Reading never fails: what has another form is left out, and unknown keys are ignored.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from puad.core.errors import Code
 from puad.core.model import Offer
-from puad.core.run import Cause
+from puad.core.run import Cause, Hold
 
 _OFFER_KEYS: Final = ("url", "image_id", "file_hash", "profile_name", "profile_version")
 
@@ -34,7 +34,12 @@ def dump_cause(cause: Cause | None) -> dict[str, str | None] | None:
     """A cause as an object."""
     if cause is None:
         return None
-    return {"code": cause.code.value, "text": cause.text, "at": dump_time(cause.at)}
+    return {
+        "code": cause.code.value,
+        "text": cause.text,
+        "at": dump_time(cause.at),
+        "log": cause.log,
+    }
 
 
 def load_cause(value: object) -> Cause | None:
@@ -47,7 +52,21 @@ def load_cause(value: object) -> Cause | None:
     except ValueError:
         code = Code.INTERNAL
     at = load_time(document.get("at")) or datetime.fromtimestamp(0, UTC)
-    return Cause(code, text_in(document.get("text")), at)
+    return Cause(code, text_in(document.get("text")), at, text_in(document.get("log")))
+
+
+def dump_hold(hold: Hold | None) -> dict[str, str | None] | None:
+    """A hold as an object."""
+    if hold is None:
+        return None
+    return {"by": hold.by, "since": dump_time(hold.since), "until": dump_time(hold.until)}
+
+
+def load_hold(value: object) -> Hold | None:
+    """The hold in a document; None when there is none."""
+    document = mapping_in(value)
+    by, since = text_in(document.get("by")), load_time(document.get("since"))
+    return Hold(by, since, load_time(document.get("until"))) if by and since else None
 
 
 def dump_time(value: datetime | None) -> str | None:

@@ -6,7 +6,8 @@ Rules:
 1. Everything here runs in the main loop; workers come back through `GLib.idle_add`.
 2. The new run is persisted before its actions are performed. When it cannot be, the event waits,
    nothing is performed, and the server is told why.
-3. An install that is to stop is told so at once; what follows on the slot waits for its end.
+3. An install that is to stop, or hooks that are asked in vain, are told so at once; what follows on
+   the slot waits for their end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from puad.core.actions import Action, Actions, Announce, Ask, Install, Look, Remember, StopInstall
+from puad.core.actions import (
+    Action,
+    Actions,
+    Announce,
+    Ask,
+    Consult,
+    Install,
+    Look,
+    Remember,
+    StopInstall,
+)
 from puad.core.errors import StorageError
 from puad.core.events import Answered, Event, Looked, Moment, NotAnswered, Ticked
 from puad.core.machine import step
@@ -63,7 +74,7 @@ class Engine:
         self._backlog: deque[Event] = deque()
         self._stopping = False
         self._said: set[type] = set()
-        self._installs: list[threading.Event] = []
+        self._cancels: list[threading.Event] = []
         self._workers = {name: Worker(name) for name in ("server", "facts", "slot")}
 
     def feed(self, event: Event) -> None:
@@ -96,7 +107,7 @@ class Engine:
     def stop(self, patience_s: float) -> bool:
         """Stop at any point; what was begun goes on after the next start."""
         self._stopping = True
-        self._stop_installs()
+        self._stop_cancellable()
         for name in ("server", "facts"):
             self._workers[name].stop(0)
         return self._workers["slot"].stop(patience_s)
@@ -130,7 +141,7 @@ class Engine:
         for action in actions:
             match action:
                 case StopInstall():
-                    self._stop_installs()
+                    self._stop_cancellable()
                 case Announce(notice, text):
                     announce_notice(after, notice, text)
                 case Remember(run):
@@ -153,8 +164,8 @@ class Engine:
         if kind in _SAID_AGAIN:
             self._said.add(kind)
         cancel = threading.Event()
-        if isinstance(action, Install):
-            self._installs.append(cancel)
+        if isinstance(action, Install | Consult):
+            self._cancels.append(cancel)
         worker = {Ask: "server", Look: "facts"}.get(kind, "slot")
         self._workers[worker].do(lambda: self._work(action, cancel))
 
@@ -167,8 +178,8 @@ class Engine:
         self._post(lambda: self._came_back(event, cancel))
 
     def _came_back(self, event: Event | None, cancel: threading.Event) -> None:
-        if cancel in self._installs:
-            self._installs.remove(cancel)
+        if cancel in self._cancels:
+            self._cancels.remove(cancel)
         if self._stopping or event is None or cancel.is_set():
             return
         if self._backlog and isinstance(event, Answered | NotAnswered):
@@ -176,6 +187,6 @@ class Engine:
             return
         self.feed(event)
 
-    def _stop_installs(self) -> None:
-        for cancel in self._installs:
+    def _stop_cancellable(self) -> None:
+        for cancel in self._cancels:
             cancel.set()

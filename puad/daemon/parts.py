@@ -20,6 +20,7 @@ from puad.effects.facts import FactReader
 from puad.effects.install import Installer
 from puad.effects.maintenance import MaintenanceDesk
 from puad.effects.perform import Effects
+from puad.effects.pre_reboot import PreReboot
 from puad.effects.supply import Supplier
 from puad.effects.watch import Watch
 from puad.store import Store
@@ -62,7 +63,13 @@ class Parts:
             watch,
         )
         self.effects = Effects(
-            self.boot_control, self.clock, facts, self.installer, self.supplier, self.desk
+            self.boot_control,
+            self.clock,
+            facts,
+            installer=self.installer,
+            supplier=self.supplier,
+            desk=self.desk,
+            pre_reboot=PreReboot(settings, watch.cancelled),
         )
 
     def guid(self) -> str:

@@ -6,13 +6,15 @@ from __future__ import annotations
 from puad.core.errors import PuadError, WireError
 from puad.core.events import Moment
 from puad.core.report import wire_status
+from puad.core.rules.installing import asked_again_at
 from puad.core.rules.waiting import judge
-from puad.core.run import Run
+from puad.core.run import Hold, Run, State
 from puad.core.windows import next_window
 from puad.core.wire import StatusType
 from puad.effects.maintenance import Contact
 from puad.effects.watch import Progress
 from puad.render import (
+    HoldView,
     ImageView,
     NodeView,
     ProgressView,
@@ -45,7 +47,7 @@ def status_view(  # noqa: PLR0913 - one argument for each part of the view
             image_id=facts.image_id if facts else "",
             version_floor=run.floor,
         ),
-        run=_run_view(run, trouble),
+        run=_run_view(run, moment, trouble),
         progress=ProgressView(progress.phase, progress.done_bytes, progress.total_bytes),
         offer=run.plan.offer,
         decision=judge(run, run.plan.offer).value,
@@ -68,7 +70,7 @@ def status_view(  # noqa: PLR0913 - one argument for each part of the view
     )
 
 
-def _run_view(run: Run, trouble: PuadError | None) -> RunView | None:
+def _run_view(run: Run, moment: Moment, trouble: PuadError | None) -> RunView | None:
     goal = run.goal
     if goal is None:
         if trouble is None:
@@ -76,7 +78,7 @@ def _run_view(run: Run, trouble: PuadError | None) -> RunView | None:
         return RunView(id="", state=run.state.value, cause=cause_of(trouble))
     cause = cause_of(trouble) if trouble else None
     if cause is None and run.cause is not None:
-        cause = cause_from_code(run.cause.code, run.cause.text)
+        cause = cause_from_code(run.cause.code, run.cause.text, run.cause.log)
     return RunView(
         id=goal.run_id,
         state=run.state.value,
@@ -90,7 +92,16 @@ def _run_view(run: Run, trouble: PuadError | None) -> RunView | None:
         attempts=goal.attempts,
         retry_at=goal.retry_at or run.retry_at,
         operator=goal.by_operator,
+        hold=_hold_view(run, goal.hold, moment),
     )
+
+
+def _hold_view(run: Run, hold: Hold | None, moment: Moment) -> HoldView | None:
+    if hold is None:
+        return None
+    if hold.until is not None or run.state is not State.STAGED:
+        return HoldView(hold.by, hold.since, hold.until)
+    return HoldView(hold.by, hold.since, asked_again_at(run, moment), lasts=True)
 
 
 def _window_view(run: Run, moment: Moment) -> WindowView | None:

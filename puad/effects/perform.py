@@ -15,6 +15,7 @@ from puad.core.actions import (
     Action,
     Arm,
     Ask,
+    Consult,
     Disarm,
     Forget,
     Install,
@@ -27,6 +28,7 @@ from puad.core.errors import EXPLANATIONS, Code, PuadError
 from puad.core.events import (
     Answered,
     Armed,
+    Consulted,
     Event,
     Failed,
     Looked,
@@ -40,6 +42,7 @@ from puad.effects.clock import Clock
 from puad.effects.facts import FactReader
 from puad.effects.install import Installer
 from puad.effects.maintenance import MaintenanceDesk
+from puad.effects.pre_reboot import PreReboot
 from puad.effects.supply import Supplier
 
 _LOG: Final = logging.getLogger(__name__)
@@ -55,16 +58,19 @@ class Effects:
         installer: Installs images.
         supplier: Opens the repository that an image comes from.
         desk: Talks with the maintenance manager.
+        pre_reboot: Asks whoever may defer a reboot.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that is reached
         self,
         boot_control: BootControl,
         clock: Clock,
         facts: FactReader,
+        *,
         installer: Installer,
         supplier: Supplier,
         desk: MaintenanceDesk,
+        pre_reboot: PreReboot,
     ) -> None:
         self._boot_control = boot_control
         self._clock = clock
@@ -72,6 +78,7 @@ class Effects:
         self._installer = installer
         self._supplier = supplier
         self._desk = desk
+        self._pre_reboot = pre_reboot
 
     def perform(self, action: Action, run: Run) -> Event | None:
         """Perform an action that reaches out of this process.
@@ -100,6 +107,16 @@ class Effects:
                 return Looked(self._clock.moment(), self._facts.read())
             case Install(goal):
                 return self._install(goal, _facts_of(run), run.floor)
+            case Consult(goal):
+                held_by = self._pre_reboot.ask(action)
+                return Consulted(self._clock.moment(), goal.run_id, held_by)
+            case Forget():
+                self._installer.forget()
+                return None
+        return self._tell_boot_control(action)
+
+    def _tell_boot_control(self, action: Action) -> Event | None:
+        match action:
             case Disarm(slot=slot):
                 self._boot_control.disarm(slot)
             case Arm(run_id, slot, tries):
@@ -110,8 +127,6 @@ class Effects:
                 return Armed(self._clock.moment(), run_id)
             case MarkGood(slot=slot):
                 self._boot_control.mark_good(slot)
-            case Forget():
-                self._installer.forget()
             case Reboot(reason=reason):
                 self._boot_control.request_reboot(reason)
             case _:
@@ -139,6 +154,8 @@ class Effects:
         moment = self._clock.moment()
         if isinstance(action, Ask):
             return NotAnswered(moment)
+        if isinstance(action, Consult):  # who cannot be asked holds nothing up
+            return Consulted(moment, action.goal.run_id)
         step = _STEPS.get(type(action))
         if step is None:
             return None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from puad.render.document import rfc3339
@@ -25,10 +26,22 @@ def history_text(view: HistoryView, *, width: int = 80, paint: Paint | None = No
     shown, *rows_lines = table_rows(_HEADINGS, rows, width=width, paint=paint)
     for run, lines in zip(view.runs, rows_lines, strict=True):
         shown += lines
-        if run.cause is not None:
-            cause = wrap(printable(run.cause.text), width - len(_INDENT))
-            shown += [_INDENT + paint.faint(piece) for piece in cause]
+        for text in _details(run):
+            shown += [_INDENT + paint.faint(piece) for piece in wrap(text, width - len(_INDENT))]
     return "\n".join(shown) + "\n"
+
+
+def _details(run: PastRunView) -> Iterator[str]:
+    """Who held its reboot up, why it failed, and the last lines of what failed."""
+    hold, cause = run.hold, run.cause
+    if hold is not None:
+        until = f" until {rfc3339(hold.until)}" if hold.until else ""
+        since = rfc3339(hold.since)
+        yield f"The reboot was held up from {since}{until} by {printable(hold.by)}"
+    if cause is not None:
+        yield printable(cause.text)
+        for line in cause.log.splitlines():
+            yield f"| {printable(line)}"
 
 
 def _row(run: PastRunView, paint: Paint) -> tuple[str, ...]:

@@ -78,6 +78,8 @@ def _of_run(run: RunView, view: StatusView) -> str:
 
 
 def _staged(run: RunView, view: StatusView) -> str:
+    if run.hold is not None and run.hold.lasts:
+        return f"the reboot is held up by {printable(run.hold.by)}"
     if run.operator:
         return "an operator asked for it"
     if not view.clock_trusted:

@@ -15,7 +15,7 @@ from puad.render.paint import Paint
 from puad.render.quantity import bytes_text
 from puad.render.slots_text import slot_lines
 from puad.render.table import wrap
-from puad.render.view import CauseView, RunView, ServerView, StatusView, WindowView
+from puad.render.view import CauseView, HoldView, RunView, ServerView, StatusView, WindowView
 
 _LABEL: Final = 14
 _LEAST: Final = 20
@@ -95,6 +95,7 @@ def _run_facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
     if progress.phase and done is not None:
         of = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
         yield Fact("Progress", f"{progress.phase} {done} % ({of})")
+    yield from _hold_facts(run.hold, paint)
     yield from _cause_facts("Cause", run.cause, paint)
     if run.retry_at:
         after = f", after {run.attempts} downloads" if run.attempts > 1 else ""
@@ -103,6 +104,8 @@ def _run_facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
 
 def _meaning(run: RunView) -> str:
     """The run's state in words."""
+    if run.state == "STAGED" and run.hold is not None and run.hold.lasts:
+        return "the image is sealed on its slot, and somebody at the node defers the reboot"
     if run.state == "STAGED" and run.operator:
         return "the image is sealed on its slot and boots at once"
     if run.state == "DOWNLOADING" and run.retry_at:
@@ -110,9 +113,21 @@ def _meaning(run: RunView) -> str:
     return _STATES.get(run.state, "")
 
 
+def _hold_facts(hold: HoldView | None, paint: Paint) -> Iterator[Fact]:
+    if hold is None:
+        return
+    yield Fact("Held up", f"by {printable(hold.by)}", paint.bad if hold.lasts else str)
+    until = ""
+    if hold.until is not None:
+        until = f", {'asked again at' if hold.lasts else 'until'} {rfc3339(hold.until)}"
+    yield Fact("Held up", f"since {rfc3339(hold.since)}{until}")
+
+
 def _cause_facts(label: str, cause: CauseView | None, paint: Paint) -> Iterator[Fact]:
     if cause is not None:
         yield Fact(label, printable(cause.text), paint.bad)
+        for line in cause.log.splitlines():
+            yield Fact(label, f"| {printable(line)}")
         yield Fact("Hint", printable(cause.hint))
 
 

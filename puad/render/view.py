@@ -41,11 +41,15 @@ class ImageView:
 
 @dataclass(frozen=True, slots=True)
 class CauseView:
-    """Why something failed: a word of `puad.core.errors.Code`, a sentence, what to do next."""
+    """Why something failed: a word of `puad.core.errors.Code`, a sentence, what to do next.
+
+    `log` holds the last lines of what failed, as far as there are any.
+    """
 
     code: str
     text: str
     hint: str = ""
+    log: str = ""
 
 
 def cause_of(error: PuadError) -> CauseView:
@@ -53,9 +57,22 @@ def cause_of(error: PuadError) -> CauseView:
     return CauseView(code=error.code.value, text=str(error), hint=error.hint)
 
 
-def cause_from_code(code: Code, text: str) -> CauseView:
+def cause_from_code(code: Code, text: str, log: str = "") -> CauseView:
     """The view of a stored cause: its code brings the hint."""
-    return CauseView(code=code.value, text=text, hint=EXPLANATIONS[code].hint)
+    return CauseView(code=code.value, text=text, hint=EXPLANATIONS[code].hint, log=log)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """Who defers the reboot, since when, and until when or when they are asked again.
+
+    `lasts` is false when they have let go or were overridden.
+    """
+
+    by: str
+    since: datetime
+    until: datetime | None = None
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,7 @@ class RunView:
         attempts: Downloads that failed so far and are tried again.
         retry_at: When the next one starts, UTC; None when none waits.
         operator: Whether an operator asked for it: then it waits for no window.
+        hold: Who defers its reboot, or did so last; None when nobody has.
     """
 
     id: str
@@ -85,6 +103,7 @@ class RunView:
     attempts: int = 0
     retry_at: datetime | None = None
     operator: bool = False
+    hold: HoldView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +200,7 @@ class PastRunView:
         finished_at: When it ended, UTC.
         cause: Why it failed; None when it did not.
         operator: Whether an operator asked for it.
+        hold: Who deferred its reboot; None when nobody did.
     """
 
     id: str
@@ -192,11 +212,12 @@ class PastRunView:
     finished_at: datetime | None = None
     cause: CauseView | None = None
     operator: bool = False
+    hold: HoldView | None = None
 
 
 def past_run_view(past: PastRun) -> PastRunView:
     """The view of a past run."""
-    image, cause = past.image, past.cause
+    image, cause, hold = past.image, past.cause, past.hold
     return PastRunView(
         id=past.run_id,
         state=past.state,
@@ -205,8 +226,9 @@ def past_run_view(past: PastRun) -> PastRunView:
         slot=past.slot,
         started_at=past.started_at,
         finished_at=past.finished_at,
-        cause=cause_from_code(cause.code, cause.text) if cause else None,
+        cause=cause_from_code(cause.code, cause.text, cause.log) if cause else None,
         operator=past.by_operator,
+        hold=HoldView(hold.by, hold.since, hold.until) if hold else None,
     )
 
 

@@ -42,7 +42,7 @@ def words(entries: list[Entry]) -> frozenset[str]:
 
 def toml_text(value: object) -> str:
     if isinstance(value, tuple):
-        return json.dumps(list(value))
+        return json.dumps(list(value), default=str)
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 

@@ -171,4 +171,4 @@ def test_catalog_explains_each_message_id_once() -> None:
 
 def test_catalog_names_only_fields_that_entries_carry() -> None:
     named = set(re.findall("@([A-Z_]+)@", _CATALOG.read_text(encoding="utf-8")))
-    assert named <= {"PUAD_RUN_ID", "PUAD_STATE", "PUAD_SLOT", "PUAD_IMAGE_ID"}
+    assert named <= {"PUAD_RUN_ID", "PUAD_STATE", "PUAD_SLOT", "PUAD_IMAGE_ID", "PUAD_REASON"}

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from puad.core.actions import Actions, Look
 from puad.core.errors import Code
-from puad.core.events import Armed, Failed, Looked, Moment, Ticked
+from puad.core.events import Armed, Consulted, Failed, Looked, Moment, Ticked
 from puad.core.model import Assessment, Facts, Slot, Verdict
 from puad.core.rules.outcomes import done, failed, goal_of
 from puad.core.run import Cause, Goal, Run, State
@@ -88,5 +88,6 @@ def _tries_text(name: str, slot: Slot | None) -> str:
     return f"Slot {name} never became healthy{tries} and left no verdict"
 
 
+on(State.ASSESSING, Consulted)(stay)
 on(State.ASSESSING, Armed)(stay)
 on(State.ASSESSING, Failed)(stay)

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DOWNLOADING and STAGED: the image comes to its slot, and waits there for the window."""
+"""DOWNLOADING and STAGED: the image comes to its slot, and waits there for the window.
+
+What must hold to arm is asked in this order: a window (or an operator's word), a fresh plan, and
+nobody who defers the reboot; the plan once more when asking for the last took long.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from puad.core.actions import Actions, Announce, Arm, Ask, Disarm, Install, Notice
 from puad.core.decision import Decision
 from puad.core.events import (
     Answered,
     Armed,
+    Consulted,
     Failed,
     Looked,
     Moment,
@@ -20,11 +25,12 @@ from puad.core.events import (
     Ticked,
 )
 from puad.core.model import Window
+from puad.core.rules.holding import ASK_AGAIN, consult, overridden, released, reset, settle
 from puad.core.rules.outcomes import dropped, failed, goal_of, passed
 from puad.core.rules.waiting import consider, hear, judge
 from puad.core.run import Cause, Run, State
 from puad.core.table import on, stay
-from puad.core.windows import open_window, time_left
+from puad.core.windows import next_window, open_window, time_left
 
 FRESH = timedelta(seconds=60)
 """How old the plan may be when a slot is armed (invariant 8)."""
@@ -43,7 +49,7 @@ def sealed(run: Run, event: Sealed) -> tuple[Run, Actions]:
     staged = replace(run, state=State.STAGED).with_goal(
         min_version=event.min_version, retry_at=None, asked_at=event.moment.now
     )
-    return staged, (Ask(),)
+    return reset(staged), (Ask(),)
 
 
 @on(State.DOWNLOADING, Failed, to={State.FAILED})
@@ -112,7 +118,33 @@ def no_answer_before_arming(run: Run, event: NotAnswered) -> tuple[Run, Actions]
     """The server does not answer: the stored policy and window hold (invariant 8)."""
     if goal_of(run).asked_at is None or not _allowed(run, event.moment):
         return run, ()
-    return arm(run)
+    return arm(run) if released(run, event.moment) else consult(run, event.moment)
+
+
+@on(State.STAGED, Consulted, to={State.ARMED})
+def consulted(run: Run, event: Consulted) -> tuple[Run, Actions]:
+    """Nobody defers the reboot, or an operator's word overrides who does: go on."""
+    goal = goal_of(run)
+    if event.run_id != goal.run_id:
+        return run, ()
+    settled, notices = settle(run, event)
+    if event.held_by and not goal.by_operator:
+        return settled, notices
+    stale = not goal.from_folder and passed(run.plan.answered_at, event.moment.now, FRESH)
+    if stale and _allowed(run, event.moment):
+        # asking took long: the plan is asked for once more, and holds when no answer comes
+        return settled.with_goal(asked_at=event.moment.now), (*notices, Ask())
+    after, actions = arm_when_allowed(settled, event.moment)
+    return after, (*notices, *actions)
+
+
+@on(State.ARMED, Consulted)
+def consulted_on_the_way_back(run: Run, event: Consulted) -> tuple[Run, Actions]:
+    """An operator's rollback waits for nobody, but those who would defer it have been asked."""
+    goal = goal_of(run)
+    if event.run_id != goal.run_id or not (goal.undo and event.held_by):
+        return run, ()
+    return overridden(run, event)
 
 
 @on(State.STAGED, Looked, to={State.DOWNLOADING})
@@ -135,11 +167,13 @@ def looked(run: Run, event: Looked) -> tuple[Run, Actions]:
 
 
 def arm_when_allowed(run: Run, moment: Moment) -> tuple[Run, Actions]:
-    """Arm in an open window with enough left, or on an operator's word, on a fresh plan."""
+    """Arm in an open window with enough left, or on an operator's word, when nobody defers it."""
     if not _allowed(run, moment):
         return _report_short_window(run, moment)
     goal = goal_of(run)
     if goal.from_folder or not passed(run.plan.answered_at, moment.now, FRESH):
+        if not released(run, moment):
+            return consult(run, moment)
         noticed, notices = _report_short_window(run, moment)
         after, actions = arm(noticed)
         return after, (*notices, *actions)
@@ -166,6 +200,16 @@ def window_allows(run: Run, moment: Moment) -> bool:
 
 def _allowed(run: Run, moment: Moment) -> bool:
     return run.booted_is_good and (goal_of(run).by_operator or window_allows(run, moment))
+
+
+def asked_again_at(run: Run, moment: Moment) -> datetime | None:
+    """When who defers the reboot is asked again; None when no window is known for that."""
+    if _allowed(run, moment):
+        return (goal_of(run).consulted_at or moment.now) + ASK_AGAIN
+    window = next_window(run.plan.schedules, moment.now)
+    if window is not None and window.start <= moment.now:  # too little of it is left
+        window = next_window(run.plan.schedules, window.end) if window.end else None
+    return window.start if window else None
 
 
 def _needed(run: Run) -> timedelta:
@@ -200,3 +244,4 @@ on(State.DOWNLOADING, NotAnswered)(stay)
 on(_BEFORE_ARMED, Armed)(stay)
 on(State.STAGED, Sealed)(stay)
 on(State.STAGED, Failed)(stay)
+on(State.DOWNLOADING, Consulted)(stay)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from puad.core.actions import Actions, Announce, Ask, MarkBad, Notice
+from puad.core.actions import Actions, Announce, Ask, Consult, MarkBad, Notice
 from puad.core.decision import Decision
 from puad.core.errors import Code, OperatorError
 from puad.core.events import (
@@ -21,6 +21,7 @@ from puad.core.events import (
     RunAsked,
 )
 from puad.core.model import Assessment, Offer
+from puad.core.rules.holding import reset
 from puad.core.rules.installing import arm_when_allowed
 from puad.core.rules.outcomes import dropped, goal_of
 from puad.core.rules.waiting import WAITING, begin, judge
@@ -62,10 +63,10 @@ def run_asked_in_downloading(run: Run, event: RunAsked) -> tuple[Run, Actions]:
     return run.with_goal(by_operator=True, retry_at=retry_at), ()
 
 
-@on(State.STAGED, RunAsked, to={State.ARMED})
+@on(State.STAGED, RunAsked)
 def run_asked_in_staged(run: Run, event: RunAsked) -> tuple[Run, Actions]:
-    """The run needs no window any more."""
-    return arm_when_allowed(run.with_goal(by_operator=True), event.moment)
+    """The run needs no window any more, and who defers its reboot is asked once more."""
+    return arm_when_allowed(reset(run.with_goal(by_operator=True)), event.moment)
 
 
 @on(WAITING, InstallAsked, to={State.DOWNLOADING})
@@ -120,7 +121,7 @@ def rollback_asked(run: Run, event: RollbackAsked) -> tuple[Run, Actions]:
         armed_in=facts.boot_id,
     )
     after = replace(run, state=State.ARMED, goal=goal, cause=None, download_at=None)
-    return after, (MarkBad(goal.run_id, facts.booted_slot),)
+    return after, (Consult(goal, binding=False), MarkBad(goal.run_id, facts.booted_slot))
 
 
 def _refuse_waiting(run: Run, event: OperatorEvent) -> OperatorError | None:

@@ -15,6 +15,7 @@ from puad.core.events import Moment, Started
 from puad.core.model import Assessment, Facts, Offer, Slot
 from puad.core.rules.assessing import assess, cause_of, verdict_on
 from puad.core.rules.booting import arm_again
+from puad.core.rules.holding import reset
 from puad.core.rules.installing import window_allows
 from puad.core.rules.outcomes import failed, goal_of, rolled_back
 from puad.core.rules.waiting import left_armed
@@ -82,7 +83,7 @@ def started_in_downloading(run: Run, event: Started) -> tuple[Run, Actions]:
 )
 def started_in_staged(run: Run, event: Started) -> tuple[Run, Actions]:
     """A seal does not outlive the boot-control service; without one the slot is sealed again."""
-    run = _with_facts(run, event).with_goal(asked_at=None)
+    run = reset(_with_facts(run, event).with_goal(asked_at=None))
     goal = goal_of(run)
     if event.facts.booted_slot == goal.slot:
         return _in_new_slot(run, event.facts, event.moment)

@@ -8,7 +8,17 @@ from dataclasses import replace
 from puad.core.actions import Actions, Announce, Disarm, Install, Notice
 from puad.core.decision import Decision, decide
 from puad.core.download_time import download_time
-from puad.core.events import Answered, Armed, Failed, Looked, Moment, NotAnswered, Sealed, Ticked
+from puad.core.events import (
+    Answered,
+    Armed,
+    Consulted,
+    Failed,
+    Looked,
+    Moment,
+    NotAnswered,
+    Sealed,
+    Ticked,
+)
 from puad.core.model import Facts, Offer
 from puad.core.run import DownloadTime, Goal, Run, State
 from puad.core.table import on, stay
@@ -179,5 +189,6 @@ def sealed_too_late(run: Run, event: Sealed) -> tuple[Run, Actions]:
 
 
 on(WAITING, NotAnswered)(stay)
+on(WAITING, Consulted)(stay)
 on(WAITING, Armed)(stay)
 on(WAITING, Failed)(stay)

@@ -88,6 +88,8 @@ trust_root = "{root}/usr/lib/puad/root.json"
 os_release = "{root}/usr/lib/os-release"
 probes = "{root}/usr/lib/puad/probes.d"
 run = "{run}"
+pre_reboot = ["{folder}/pre-reboot.d"]
+journal = "{folder}/journal"
 [limits]
 download_attempts = 2
 backoff_most_s = 1
@@ -401,6 +403,10 @@ class Rig:
         done = self.puadctl("status", "--json")
         document: dict[str, Any] = json.loads(done.stdout)
         return document if done.returncode == 0 else {}
+
+    def logs_of(self, program: str) -> str:
+        """Everything that a program has said."""
+        return (self.folder / f"{program}.log").read_text(errors="replace")
 
     def logs(self) -> str:
         """The end of every log."""

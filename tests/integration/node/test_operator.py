@@ -99,6 +99,60 @@ def test_staged_image_waits_for_its_window_and_goes_when_the_policy_goes(
     )
 
 
+def defer_reboots(rig: Rig) -> Path:
+    """A hook that defers every reboot while a file is there."""
+    busy = rig.folder / "busy"
+    busy.touch()
+    hook = rig.folder / "pre-reboot.d/10-till"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\ntest -e {busy} || exit 0\necho a sale is open\nexit 75\n")
+    hook.chmod(0o755)
+    return busy
+
+
+def held_by(rig: Rig) -> str:
+    """Who defers the reboot now, as the status says."""
+    hold = (rig.status().get("run") or {}).get("hold") or {}
+    return hold.get("by", "") if hold.get("lasts") else ""
+
+
+def test_hook_holds_the_reboot_up_until_it_lets_go(rig: Rig, fleet: Fleet, window: Window) -> None:
+    busy = defer_reboots(rig)
+    rig.server.link(fleet.target("2.0"))
+    window(rig, 5)
+    rig.power_on()
+    rig.wait(lambda: held_by(rig), "the reboot is held up")
+
+    assert (rig.state(), rig.boots) == ("STAGED", 1)
+    assert held_by(rig) == "hook 10-till: a sale is open"
+    text = rig.puadctl("status").stdout
+    assert "Held up       by hook 10-till: a sale is open" in text
+    busy.unlink()
+    rig.wait(lambda: rig.stored().get("installed"), "the update is done")
+
+    assert rig.booted == "b"
+    assert "held up from" in rig.puadctl("history").stdout
+    (past,) = json.loads(rig.puadctl("history", "--json").stdout)["runs"]
+    assert past["hold"]["until"] is not None
+
+
+def test_operators_run_overrides_a_hook_that_holds_the_reboot_up(
+    rig: Rig, fleet: Fleet, window: Window
+) -> None:
+    defer_reboots(rig)
+    rig.server.link(fleet.target("2.0"))
+    window(rig, 5)
+    rig.power_on()
+    rig.wait(lambda: held_by(rig), "the reboot is held up")
+
+    done = rig.puadctl("run", "--no-wait")
+    assert done.returncode == 0, done.stderr
+    rig.wait(lambda: rig.stored().get("installed"), "the update is done")
+
+    assert rig.booted == "b"
+    assert "HOLD_OVERRIDDEN: An operator reboots the node" in rig.logs_of("puad")
+
+
 def test_sigterm_in_mid_download_stops_cleanly_and_goes_on(
     rig: Rig, fleet: Fleet, window: Window
 ) -> None:

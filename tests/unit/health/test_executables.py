@@ -114,7 +114,7 @@ def test_executable_that_prints_without_end_is_stopped_long_before_its_deadline(
     tmp_path: Path,
 ) -> None:
     error = _fails(_script(tmp_path, "exec yes"), seconds=3600)
-    assert error.what == "it printed more than a probe may"
+    assert error.what == "it printed more than it may"
     assert error.log_tail.endswith("y\ny")
 
 

@@ -11,6 +11,7 @@ from puad.core.model import Assessment, Offer, Slot, SlotState
 from puad.render import (
     CauseView,
     HistoryView,
+    HoldView,
     ImageView,
     NodeView,
     PastRunView,
@@ -41,6 +42,12 @@ PROBE = cause_from_code(
     Code.PROBE_FAILED,
     "The required probe 'network' failed: no route to 192.0.2.1, asked for 60 s (slot b)",
 )
+EMERGENCY = cause_from_code(
+    Code.PROBE_FAILED,
+    "Slot b went to emergency mode: Dependency failed for local-fs.target",
+    "systemd: Timed out waiting for device dev-till.device.\nsystemd: Failed to mount srv.mount.",
+)
+HELD = HoldView("hook 20-backup: the nightly copy runs", NOW - 0.5 * HOUR, NOW + HOUR, lasts=True)
 REFUSED = CauseView(
     "server-unreachable",
     "The orchestrator could not be asked: the connection was refused (https://orchestrator.example)",
@@ -90,6 +97,7 @@ STAGED_BY_OPERATOR = replace(STAGED, run=replace(RUN, state="STAGED", operator=T
 STAGED_WITHOUT_CLOCK = replace(STAGED, clock_trusted=False)
 STAGED_IN_OPEN_WINDOW = replace(STAGED, window=WindowView(True, NOW, None))
 STAGED_WITHOUT_WINDOW = replace(STAGED, window=None)
+STAGED_AND_HELD = replace(STAGED_IN_OPEN_WINDOW, run=replace(STAGED.run, hold=HELD))
 ARMED = replace(
     STAGED,
     run=replace(RUN, state="ARMED"),
@@ -168,6 +176,7 @@ STATUS_VIEWS = {
     "staged-without-clock": STAGED_WITHOUT_CLOCK,
     "staged-in-open-window": STAGED_IN_OPEN_WINDOW,
     "staged-without-window": STAGED_WITHOUT_WINDOW,
+    "staged-and-held": STAGED_AND_HELD,
     "armed": ARMED,
     "assessing": ASSESSING,
     "done": DONE,
@@ -197,6 +206,17 @@ HISTORY = HistoryView(
             operator=True,
         ),
         PastRunView("r1", "DONE", ImageView("13.1"), "13.0", "a", NOW - 9 * HOUR, NOW - 8.9 * HOUR),
+        PastRunView(
+            "r0.5",
+            "ROLLED_BACK",
+            IMAGE,
+            "13.1",
+            "b",
+            NOW - 12 * HOUR,
+            NOW - 11 * HOUR,
+            EMERGENCY,
+            hold=HoldView("inhibitor apt: packages are unpacked (uid 0)", NOW - 12 * HOUR, NOW),
+        ),
         PastRunView("r0", "FAILED"),
         PastRunView(
             "r-1",

@@ -67,7 +67,8 @@ class World:
 
     def goal(self, **changes: object) -> Goal:
         started = self.now - timedelta(minutes=5)
-        return replace(Goal("run-1", self.offer, "b", started, armed_in="boot-1"), **changes)
+        plain = Goal("run-1", self.offer, "b", started, armed_in="boot-1", released_at=self.now)
+        return replace(plain, **changes)
 
     def cause(self, code: Code = Code.PROBE_FAILED) -> Cause:
         return Cause(code, "it went wrong", self.now - timedelta(minutes=1))

@@ -14,6 +14,7 @@ from puad.core.errors import Code
 from puad.core.events import (
     Answered,
     CancelAsked,
+    Consulted,
     Failed,
     InstallAsked,
     Looked,
@@ -281,7 +282,8 @@ def test_folder_install_is_armed_whatever_the_server_wants(world: Any) -> None:
 
     heard, _ = step(run, Answered(world.moment(), Plan(), StatusType.DOWNLOADING))
     staged, _ = step(heard, Sealed(world.moment(), "run-1"))
-    armed, _ = step(staged, Answered(world.moment(), Plan(), StatusType.DOWNLOADED))
+    asking, _ = step(staged, Answered(world.moment(), Plan(), StatusType.DOWNLOADED))
+    armed, _ = step(asking, Consulted(world.moment(), "run-1"))
 
     states = [heard.state, staged.state, armed.state]
     assert states == [State.DOWNLOADING, State.STAGED, State.ARMED]

@@ -26,6 +26,7 @@ from puad.core.actions import (
     Action,
     Arm,
     Ask,
+    Consult,
     Disarm,
     Install,
     Look,
@@ -39,6 +40,7 @@ from puad.core.events import (
     Answered,
     Armed,
     CancelAsked,
+    Consulted,
     Event,
     Failed,
     Looked,
@@ -215,6 +217,9 @@ class Node(RuleBasedStateMachine):
                     return Failed(self.moment(), goal.run_id, step_, code, "x", transient=transient)
                 disk.image_id, disk.sealed = goal.offer.image_id, True
                 return Sealed(self.moment(), goal.run_id)
+            case Consult(goal):
+                held_by = "" if well else "hook backup"
+                return Consulted(self.moment(), goal.run_id, held_by)
             case Disarm(slot=slot):
                 self.slots[slot] = Disk()
             case Arm(slot=slot, tries=tries):

@@ -15,6 +15,7 @@ from puad.core.actions import (
     Announce,
     Arm,
     Ask,
+    Consult,
     Disarm,
     Forget,
     Install,
@@ -30,6 +31,7 @@ from puad.core.events import (
     Answered,
     Armed,
     CancelAsked,
+    Consulted,
     Event,
     Failed,
     InstallAsked,
@@ -77,6 +79,7 @@ def plain(state: State, event: type) -> Callable[[Any], tuple[Run, Event]]:
             Answered: Answered(m, w.plan(), StatusType.UP_TO_DATE),
             NotAnswered: NotAnswered(m),
             Sealed: Sealed(m, "run-0"),
+            Consulted: Consulted(m, "run-0", "hook backup"),
             Armed: Armed(m, "run-0"),
             Failed: Failed(
                 m, "run-0", Step.INSTALL, Code.DOWNLOAD_REFUSED, "gone", transient=False
@@ -316,6 +319,120 @@ CASES: list[Case] = [
         S.STAGED,
     ),
     *(case("stale", S.STAGED, e, plain(S.STAGED, e), S.STAGED) for e in (Sealed, Failed)),
+    # staged, and somebody may defer the reboot
+    case(
+        "window, nobody asked yet",
+        S.STAGED,
+        Ticked,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED, plan=w.plan(w.window())).with_goal(released_at=None),
+                Ticked(m),
+            )
+        ),
+        S.STAGED,
+        Consult,
+    ),
+    case(
+        "no answer, nobody asked yet",
+        S.STAGED,
+        NotAnswered,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED, plan=w.plan(w.window(), age_s=999)).with_goal(
+                    asked_at=w.now, released_at=None
+                ),
+                NotAnswered(m),
+            )
+        ),
+        S.STAGED,
+        Consult,
+    ),
+    case(
+        "nobody defers",
+        S.STAGED,
+        Consulted,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED, plan=w.plan(w.window())).with_goal(released_at=None),
+                Consulted(m, "run-1"),
+            )
+        ),
+        S.ARMED,
+        Arm,
+        Ask,
+    ),
+    case(
+        "nobody defers, but asking took long",
+        S.STAGED,
+        Consulted,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED, plan=w.plan(w.window(), age_s=61)).with_goal(
+                    asked_at=w.now, released_at=None
+                ),
+                Consulted(m, "run-1"),
+            )
+        ),
+        S.STAGED,
+        Ask,
+    ),
+    case(
+        "nobody defers, but the window has closed",
+        S.STAGED,
+        Consulted,
+        given(lambda w, m: (w.run(S.STAGED), Consulted(m, "run-1"))),
+        S.STAGED,
+    ),
+    case(
+        "somebody defers",
+        S.STAGED,
+        Consulted,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED, plan=w.plan(w.window())),
+                Consulted(m, "run-1", "hook backup"),
+            )
+        ),
+        S.STAGED,
+        Announce,
+    ),
+    case(
+        "somebody defers, an operator does not mind",
+        S.STAGED,
+        Consulted,
+        given(
+            lambda w, m: (
+                w.run(S.STAGED).with_goal(by_operator=True),
+                Consulted(m, "run-1", "hook backup"),
+            )
+        ),
+        S.ARMED,
+        Announce,
+        Arm,
+        Ask,
+    ),
+    case(
+        "somebody would defer the way back",
+        S.ARMED,
+        Consulted,
+        given(
+            lambda w, m: (
+                w.run(S.ARMED).with_goal(undo=True, slot="a"),
+                Consulted(m, "run-1", "hook backup"),
+            )
+        ),
+        S.ARMED,
+        Announce,
+    ),
+    case(
+        "nobody would defer the way back",
+        S.ARMED,
+        Consulted,
+        given(lambda w, m: (w.run(S.ARMED).with_goal(undo=True, slot="a"), Consulted(m, "run-1"))),
+        S.ARMED,
+    ),
+    *(case("another run's", s, Consulted, plain(s, Consulted), s) for s in State),
     # armed
     case(
         "target is set",
@@ -696,7 +813,7 @@ CASES: list[Case] = [
         for s in WAITING
     ),
     case("hastens", S.DOWNLOADING, RunAsked, plain(S.DOWNLOADING, RunAsked), S.DOWNLOADING),
-    case("arms now", S.STAGED, RunAsked, plain(S.STAGED, RunAsked), S.ARMED, Arm, Ask),
+    case("asks who defers", S.STAGED, RunAsked, plain(S.STAGED, RunAsked), S.STAGED, Consult),
     *(
         case(
             "stops",
@@ -727,7 +844,7 @@ CASES: list[Case] = [
     ),
     *(case("hastens", s, RetryAsked, plain(s, RetryAsked), s) for s in (S.DOWNLOADING, S.STAGED)),
     *(
-        case("goes back", s, RollbackAsked, plain(s, RollbackAsked), S.ARMED, MarkBad, Ask)
+        case("goes back", s, RollbackAsked, plain(s, RollbackAsked), S.ARMED, Consult, MarkBad, Ask)
         for s in WAITING
     ),
     *(
