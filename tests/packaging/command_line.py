@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from orchestrator_stub import main as orchestrator_main
+from bootloader.provision.main import _parser as puad_provision
+from orchestrator_stub.main import _parser as puad_orchestrator
 from orchestrator_stub.release.arguments import make_parser
 from puad.cli.command import known
 from puad.cli.parser import build_parser
@@ -62,15 +63,17 @@ def puadctl() -> argparse.ArgumentParser:
     return build_parser(known())
 
 
-def puad_orchestrator() -> argparse.ArgumentParser:
-    return orchestrator_main._parser()
-
-
 PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
     "puadctl": puadctl,
     "puad-release": make_parser,
     "puad-orchestrator": puad_orchestrator,
+    "puad-provision": puad_provision,
 }
+
+
+def actions(parser: argparse.ArgumentParser, verb: str = "") -> list[argparse.Action]:
+    """The arguments of a verb, or of the program itself."""
+    return list(_subparsers(parser)[verb]._actions if verb else parser._actions)
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.command_line import PARSERS, CommandLine, Verb, command_line
+from tests.packaging.command_line import PARSERS, CommandLine, Verb, actions, command_line
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "packaging" / "completions"
@@ -43,17 +42,21 @@ def facts(program: str) -> CommandLine:
     return command_line(PARSERS[program]())
 
 
-def each_verb() -> list[tuple[str, str, Verb]]:
-    return [
-        (program, verb, what) for program in PROGRAMS for verb, what in facts(program).verbs.items()
-    ]
+def each_verb() -> list[tuple[tuple[str, ...], Verb]]:
+    """The beginning of a line and what fits there: each verb, or the program that has none."""
+    found: list[tuple[tuple[str, ...], Verb]] = []
+    for program in PROGRAMS:
+        line = facts(program)
+        found += [((program, verb), what) for verb, what in line.verbs.items()]
+        found += [] if line.verbs else [((program,), line.own)]
+    return found
 
 
 def test_completions_are_there_for_every_program_with_a_parser() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == PROGRAMS
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [name for name in PROGRAMS if facts(name).verbs])
 def test_complete_first_word_offers_every_verb(folder: Path, program: str) -> None:
     verbs = facts(program).verbs
     assert sorted(complete(folder, program, "")) == sorted(verbs)
@@ -68,54 +71,52 @@ def test_complete_dash_before_the_verb_offers_the_programs_own_options(
     assert set(complete(folder, program, "-")) == facts(program).own.options | HELP
 
 
-@pytest.mark.parametrize(("program", "verb", "what"), each_verb())
+@pytest.mark.parametrize(("line", "what"), each_verb())
 def test_complete_dash_after_a_verb_offers_exactly_its_options(
-    folder: Path, program: str, verb: str, what: Verb
+    folder: Path, line: tuple[str, ...], what: Verb
 ) -> None:
-    offered = complete(folder, program, verb, "-")
+    offered = complete(folder, *line, "-")
     assert set(offered) == what.options | HELP
     assert len(offered) == len(set(offered))
-    assert set(complete(folder, program, verb, "--js")) == {"--json"}
+    assert set(complete(folder, *line, "--js")) == {"--json"}
 
 
-@pytest.mark.parametrize(("program", "verb", "what"), each_verb())
+@pytest.mark.parametrize(("line", "what"), each_verb())
 def test_complete_value_of_an_option_offers_its_choices(
-    folder: Path, program: str, verb: str, what: Verb
+    folder: Path, line: tuple[str, ...], what: Verb
 ) -> None:
     for option, choices in what.choices.items():
-        assert set(complete(folder, program, verb, option, "")) == set(choices)
-        assert set(complete(folder, program, verb, option, "=")) == set(choices)
+        assert set(complete(folder, *line, option, "")) == set(choices)
+        assert set(complete(folder, *line, option, "=")) == set(choices)
         first = choices[0]
-        assert first in complete(folder, program, verb, option, "=", first[:-1])
+        assert first in complete(folder, *line, option, "=", first[:-1])
 
 
-@pytest.mark.parametrize(("program", "verb", "what"), each_verb())
+@pytest.mark.parametrize(("line", "what"), each_verb())
 def test_complete_free_value_of_an_option_offers_no_words_of_the_program(
-    folder: Path, program: str, verb: str, what: Verb
+    folder: Path, line: tuple[str, ...], what: Verb
 ) -> None:
-    known = what.options | HELP | facts(program).verbs.keys()
+    known = what.options | HELP | facts(line[0]).verbs.keys()
     for option in what.valued - what.choices.keys():
-        assert not known & set(complete(folder, program, verb, option, ""))
+        assert not known & set(complete(folder, *line, option, ""))
 
 
-@pytest.mark.parametrize(("program", "verb", "what"), each_verb())
-def test_complete_path_offers_folders(folder: Path, program: str, verb: str, what: Verb) -> None:
-    parser = PARSERS[program]()
-    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    for action in subparsers.choices[verb]._actions:
+@pytest.mark.parametrize(("line", "what"), each_verb())
+def test_complete_path_offers_folders(folder: Path, line: tuple[str, ...], what: Verb) -> None:
+    for action in actions(PARSERS[line[0]](), *line[1:]):
         if action.type is Path:
             before = action.option_strings[:1]
-            assert "a-folder" in complete(folder, program, verb, *before, "a-"), action
+            assert "a-folder" in complete(folder, *line, *before, "a-"), action
 
 
-@pytest.mark.parametrize(("program", "verb", "what"), each_verb())
+@pytest.mark.parametrize(("line", "what"), each_verb())
 def test_complete_operand_offers_its_choices_once(
-    folder: Path, program: str, verb: str, what: Verb
+    folder: Path, line: tuple[str, ...], what: Verb
 ) -> None:
     for choices in filter(None, what.operands[:1]):
-        assert set(complete(folder, program, verb, "")) == set(choices)
-        assert set(complete(folder, program, verb, "--json", "")) == set(choices)
-        assert complete(folder, program, verb, choices[0], "") == []
+        assert set(complete(folder, *line, "")) == set(choices)
+        assert set(complete(folder, *line, "--json", "")) == set(choices)
+        assert complete(folder, *line, choices[0], "") == []
 
 
 @pytest.mark.parametrize(

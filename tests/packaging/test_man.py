@@ -8,13 +8,14 @@ import dataclasses
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import MISSING
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
-from bootloader import backends
+from bootloader import backends, boot_failed
 from bootloader import config as bootloader_config
 from bootloader import main as bootloader_main
 from bootloader.errors import ErrorName
@@ -25,10 +26,11 @@ from puad import daemon
 from puad.cli.exit_codes import EXIT_CODES, ExitCode
 from puad.config.kinds import Kind
 from puad.config.settings import Settings
-from tests.packaging.command_line import PARSERS, CommandLine, command_line
+from tests.packaging.command_line import PARSERS, CommandLine, actions, command_line
 from tests.packaging.manual_page import FOLDER, Entry, Page
 
 PAGES = sorted(path.name for path in FOLDER.iterdir())
+WITH_VERBS = [name for name, parser in PARSERS.items() if command_line(parser()).verbs]
 
 
 def commands_of(name: str) -> tuple[CommandLine, Page]:
@@ -96,7 +98,7 @@ def test_page_refers_only_to_pages_of_ours_that_exist(name: str) -> None:
     assert referred
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("name", WITH_VERBS)
 def test_page_of_a_command_names_every_verb_and_no_other(name: str) -> None:
     program, page = commands_of(name)
     headings = page.subsections["COMMANDS"]
@@ -107,7 +109,7 @@ def test_page_of_a_command_names_every_verb_and_no_other(name: str) -> None:
             assert all(re.search(rf"\b{word}\b", told) for word in allowed), heading
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("name", WITH_VERBS)
 def test_page_of_a_command_names_every_option_and_no_other(name: str) -> None:
     program, page = commands_of(name)
     assert words(page.in_section("OPTIONS")) == program.own.options
@@ -117,7 +119,7 @@ def test_page_of_a_command_names_every_option_and_no_other(name: str) -> None:
         assert words(verb_entries(page, verb)) == facts.options - everywhere, verb
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("name", WITH_VERBS)
 def test_page_of_a_command_names_the_choices_and_defaults_of_an_option(name: str) -> None:
     program, page = commands_of(name)
     parsers = PARSERS[name]()
@@ -130,11 +132,11 @@ def test_page_of_a_command_names_the_choices_and_defaults_of_an_option(name: str
                 assert default in entries[option].text, (verb, option)
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("name", WITH_VERBS)
 def test_page_of_a_command_says_which_options_are_required(name: str) -> None:
     program, page = commands_of(name)
     for verb in program.verbs:
-        for action in verb_actions(PARSERS[name](), verb):
+        for action in actions(PARSERS[name](), verb):
             for entry in verb_entries(page, verb):
                 if entry.options & set(action.option_strings):
                     assert ("Required." in entry.text) == action.required, entry
@@ -144,18 +146,13 @@ def verb_entries(page: Page, verb: str) -> list[Entry]:
     return [entry for entry in page.in_section("COMMANDS") if entry.subsection.split()[0] == verb]
 
 
-def verb_actions(parser: argparse.ArgumentParser, verb: str) -> list[argparse.Action]:
-    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return list(subparsers.choices[verb]._actions)
-
-
-def defaults(parser: argparse.ArgumentParser, verb: str) -> dict[str, str]:
+def defaults(parser: argparse.ArgumentParser, verb: str = "") -> dict[str, str]:
     """The defaults that are the same on every machine and worth a word."""
     return {
         option: str(action.default)
-        for action in verb_actions(parser, verb)
+        for action in actions(parser, verb)
         for option in action.option_strings
-        if isinstance(action.default, str | int)
+        if isinstance(action.default, str | int | Path)
         and not isinstance(action.default, bool)
         and action.default not in ("", 0, argparse.SUPPRESS)
         and option != "--threads"
@@ -191,17 +188,30 @@ def test_page_of_a_server_command_lists_its_exit_statuses(name: str, codes: set[
 
 
 @pytest.mark.parametrize(
-    ("name", "parser"), [("puad.8", daemon._parser), ("puad-bootloader.8", bootloader_main._parser)]
+    ("name", "parsers"),
+    [
+        ("puad.8", (daemon._parser,)),
+        ("puad-bootloader.8", (bootloader_main._parser, boot_failed._parser)),
+        ("puad-provision.8", (PARSERS["puad-provision"],)),
+    ],
 )
-def test_page_of_a_daemon_names_its_options(name: str, parser: object) -> None:
-    assert callable(parser)
-    program = command_line(parser())
+def test_page_of_a_program_without_verbs_names_its_options(
+    name: str, parsers: tuple[Callable[[], argparse.ArgumentParser], ...]
+) -> None:
     page = Page(name)
-    assert words(page.in_section("OPTIONS")) == program.own.options
-    simulated = page.in_section("THE SIMULATED MACHINE")
-    for verb, facts in program.verbs.items():
-        named = [entry for entry in simulated if entry.subsection == verb]
-        assert words(named) == facts.options, verb
+    entries = {word: entry for entry in page.in_section("OPTIONS") for word in entry.options}
+    wanted = set()
+    for parser in parsers:
+        program = command_line(parser())
+        wanted |= program.own.options
+        for option, allowed in program.own.choices.items():
+            assert all(word in entries[option].text for word in allowed), option
+        for option, default in defaults(parser()).items():
+            assert default in entries[option].text or option == "--boot-loader", option
+        named = page.in_section("THE SIMULATED MACHINE")
+        for verb, facts in program.verbs.items():
+            assert words([e for e in named if e.subsection == verb]) == facts.options, verb
+    assert entries.keys() - {"-h", "--help"} == wanted
 
 
 def test_puad_toml_page_lists_every_key_with_its_default_and_range() -> None:
