@@ -73,9 +73,18 @@ class BusObject:
             "OpenInactive": control.open_inactive,
             "OpenActive": control.open_active,
         }
-        self._told = read_properties(control)
+        self._told: dict[str, GLib.Variant] = {}
+        self._overlook_changes()
         interface = Gio.DBusNodeInfo.new_for_xml(_XML.read_text()).lookup_interface(INTERFACE)
         bus.register_object(OBJECT_PATH, interface, self._on_call, None, None)
+
+    def _overlook_changes(self) -> None:
+        try:
+            self._told = read_properties(self._control)
+        except (
+            BootloaderError
+        ) as error:  # the service comes up all the same, and every call says so
+            _log.error("the properties cannot be read: %s", error)
 
     def tell_changes(self) -> None:
         """Emit PropertiesChanged for what is new."""
@@ -84,7 +93,11 @@ class BusObject:
         except BootloaderError as error:
             _log.warning("the properties cannot be read: %s", error)
             return
-        changed = {name: value for name, value in now.items() if not value.equal(self._told[name])}
+        changed = {
+            name: value
+            for name, value in now.items()
+            if name not in self._told or not value.equal(self._told[name])
+        }
         if changed:
             self._told = now
             told = GLib.Variant("(sa{sv}as)", (INTERFACE, changed, []))

@@ -74,6 +74,12 @@ class BootControl:
         except BootloaderError as error:
             _log.error("the slots are unknown, nothing can be changed: %s", error)
             self._trouble = error
+        try:
+            backend.check()
+        except (
+            BootloaderError
+        ) as error:  # it may come right later, so it is asked before each change
+            _log.error("the boot loader's state cannot be changed: %s", error)
 
     @property
     def booted(self) -> str:

@@ -11,12 +11,20 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bootloader import config, service
 from bootloader.errors import BootloaderError, ConfigError
-from bootloader.simulation import boot, firmware_command
+
+try:
+    from bootloader.simulation import boot, firmware_command
+except ModuleNotFoundError:  # the packages for real nodes leave the simulated machine out
+    _COMMANDS: tuple[Callable[..., None], ...] = ()
+else:
+    _COMMANDS = (boot.add_command, firmware_command.add_command)
+
+_HINT = "the file comes with the image: correct it there; this node runs on, but takes no updates"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:
-        print(f"puad-bootloader: {error}", file=sys.stderr)
+        print(f"puad-bootloader: {error}\npuad-bootloader: {_HINT}", file=sys.stderr)
         return os.EX_CONFIG
     except BootloaderError as error:
         print(f"puad-bootloader: {error}", file=sys.stderr)
@@ -43,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
     parser.set_defaults(run=lambda given: service.serve(config.load(given.config)))
-    commands = parser.add_subparsers(title="the simulated machine")
-    boot.add_command(commands)
-    firmware_command.add_command(commands)
+    if _COMMANDS:
+        commands = parser.add_subparsers(title="the simulated machine")
+        for add_command in _COMMANDS:
+            add_command(commands)
     return parser

@@ -29,6 +29,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 SLOT_BYTES = 4 << 20
 PATIENCE_S = 60
 ALLOWED_USER = "daemon"
+HEALTH_USER = "bin"
 HOST_UUID = "4c4c4544-0042-3510-8053-b7c04f4e3232"
 LINUX = b"kernel" * 1000
 
@@ -43,6 +44,7 @@ CLOSED = """\
 SERVICE_CONFIG = """\
 backend = "simulated"
 user = "{user}"
+health_user = "{health_user}"
 trust_root = "{folder}/root.json"
 os_release = "{folder}/os-release"
 state = "{folder}/state"
@@ -239,7 +241,7 @@ def node() -> Iterator[Node]:
         (folder / "os-release").write_text('IMAGE_ID="edge"\nIMAGE_VERSION="13.0"\n')
         (folder / "host-uuid").write_text(f"{HOST_UUID.upper()}\n")
         (folder / "service.toml").write_text(
-            SERVICE_CONFIG.format(folder=folder, user=ALLOWED_USER)
+            SERVICE_CONFIG.format(folder=folder, user=ALLOWED_USER, health_user=HEALTH_USER)
         )
         make_file_system(node.disk / "a.img", {"hello": "a"})
         (node.disk / "b.img").write_bytes(bytes(SLOT_BYTES))

@@ -15,6 +15,7 @@ from gi.repository import Gio, GLib
 from bootloader.simulation.machine import load_machine
 from tests.integration.bootloader.conftest import (
     ALLOWED_USER,
+    HEALTH_USER,
     BUS_NAME,
     LINUX,
     OBJECT,
@@ -216,6 +217,19 @@ def test_service_serves_its_user_and_tells_everybody_its_properties(node: Node) 
     assert 'string "a"' in send(node, NOBODY, f"{PROPERTIES}.Get", *name)
 
 
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("call", CHANGING, ids=lambda call: call[0])
+def test_service_lets_the_health_user_ask_for_a_reboot_only(
+    node: Node, call: tuple[str, ...]
+) -> None:
+    method, *arguments = call
+    said = send(node, uid_of(HEALTH_USER), f"{BUS_NAME}.{method}", *arguments)
+    if method == "RequestReboot":
+        assert "method return" in said
+    else:
+        assert f"{BUS_NAME}.Error.NotAllowed" in said
+
+
 def test_user_that_does_not_exist_allows_nobody(node: Node) -> None:
     config = node.folder / "service.toml"
     config.write_text(config.read_text().replace(f'"{ALLOWED_USER}"', '"no-such-user"'))
@@ -229,7 +243,11 @@ def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> 
     folder = node.folder / "closed"
     folder.mkdir(mode=0o755)
     policy = folder / "policy.conf"
-    policy.write_text(shipped.replace('user="puad"', f'user="{ALLOWED_USER}"'))
+    policy.write_text(
+        shipped.replace('user="puad"', f'user="{ALLOWED_USER}"').replace(
+            'user="puad-health"', f'user="{HEALTH_USER}"'
+        )
+    )
     with private_bus(folder, policy) as address:
         node.address = address
         with serving(node), connection(address) as bus:
@@ -241,3 +259,7 @@ def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> 
             allowed = uid_of(ALLOWED_USER)
             assert "method return" in send(node, allowed, f"{BUS_NAME}.Disarm", "string:b")
             Client(bus).call("Disarm", "(s)", "b")
+            health = uid_of(HEALTH_USER)
+            assert denied in send(node, health, f"{BUS_NAME}.Disarm", "string:b")
+            why = "string:the verdict is bad"
+            assert "method return" in send(node, health, f"{BUS_NAME}.RequestReboot", why)

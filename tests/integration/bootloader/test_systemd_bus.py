@@ -28,6 +28,9 @@ from gi.repository import Gio, GLib
 
 XML = """<node>
   <interface name="org.freedesktop.login1.Manager">
+    <method name="SetWallMessage">
+      <arg name="message" type="s" direction="in"/><arg name="enable" type="b" direction="in"/>
+    </method>
     <method name="Reboot"><arg name="interactive" type="b" direction="in"/></method>
   </interface>
   <interface name="org.freedesktop.systemd1.Manager">
@@ -46,6 +49,8 @@ def answer(_bus, _sender, _path, _interface, method, arguments, invocation):
         print(method, *arguments.unpack(), file=file)
     if method == "Reboot" and state == "inhibited":
         invocation.return_dbus_error("org.freedesktop.login1.BlockedByInhibitorLock", "blocked")
+    elif method == "SetWallMessage" and state == "inactive":  # the wish is told, and may be refused
+        invocation.return_dbus_error("org.freedesktop.DBus.Error.AccessDenied", "no")
     elif method == "GetUnit":
         invocation.return_value(GLib.Variant("(o)", ("/unit",)))
     elif method == "Get":
@@ -111,7 +116,9 @@ def test_reboot_and_boot_state_come_from_systemd(
 
         wait_until(is_there, "the stand-in is on the bus")
         assert ask(address) == said
-    assert log.read_text().splitlines()[:2] == ["Reboot False", "GetUnit boot-complete.target"]
+    calls = log.read_text().splitlines()
+    assert calls[:2] == ["SetWallMessage update True", "Reboot False"]
+    assert calls[2] == "GetUnit boot-complete.target"
 
 
 def test_node_without_logind_says_that_the_reboot_failed(address: str) -> None:

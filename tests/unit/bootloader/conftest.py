@@ -19,7 +19,7 @@ from bootloader.control import BootControl
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError
 from bootloader.sealing import Chain
-from tests.unit.bootloader.machines import SimulatedMachine
+from tests.unit.bootloader.machines import SimulatedMachine, SystemdBootMachine
 from tests.unit.bootloader.signing import NOW, TARGET, Publisher, boot_file, manifest_of
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -32,7 +32,7 @@ class Desk:
     """Boot control and everything around it."""
 
     folder: Path
-    machine: SimulatedMachine
+    machine: SimulatedMachine | SystemdBootMachine
     access: PlainSlots
     publisher: Publisher
     control: BootControl = field(init=False)

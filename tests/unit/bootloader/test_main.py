@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootloader.main import main
+
+REPOSITORY = Path(__file__).parents[3]
+WITHOUT_SIMULATION = """
+import sys
+sys.modules["bootloader.simulation"] = None
+from bootloader.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_wrong_configuration_is_told_with_a_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "bootloader.toml"
+    config.write_text('backend = "systemd-boot"\ncommand_lin = "ro"\n')
+    assert main(["--config", str(config)]) == 78
+    said = capsys.readouterr().err
+    assert f"{config}: unknown key command_lin; did you mean command_line?" in said
+    assert "correct it there" in said
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('esp = "efi"', "[systemd-boot]: esp must be an absolute path"),
+        ("clear_pinned = 1", "[systemd-boot]: clear_pinned must be true or false"),
+        ("clear_pined = true", "did you mean clear_pinned?"),
+    ],
+)
+def test_wrong_section_of_the_back_end_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, said: str
+) -> None:
+    folders = "".join(f'{name} = "{tmp_path}/{name}"\n' for name in ("run", "state"))
+    config = tmp_path / "bootloader.toml"
+    config.write_text(f'backend = "systemd-boot"\n{folders}[systemd-boot]\n{section}\n')
+    assert main(["--config", str(config)]) == 78
+    assert said in capsys.readouterr().err
+
+
+def test_program_of_a_real_node_needs_no_simulation(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_SIMULATION]
+    for arguments, code, said in (
+        (["--help"], 0, "Boot control"),
+        (["--config", str(tmp_path / "none")], 78, "cannot be read"),
+        (["boot"], 2, "unrecognized arguments"),
+    ):
+        done = subprocess.run(
+            [*command, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code
+        assert said in done.stdout + done.stderr
