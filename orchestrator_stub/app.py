@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from orchestrator_stub import page, problem, southbound
 from orchestrator_stub.body_limit import BodyLimit
+from orchestrator_stub.release_files import ReleaseFiles
 from orchestrator_stub.rest import routers
 from orchestrator_stub.services import Services
 from puad import __version__
@@ -46,7 +47,7 @@ def create_app(services: Services, release_folder: Path | None = None) -> FastAP
     app.mount("/static", StaticFiles(directory=_STATIC))
     if release_folder is not None:
         for part in _PUBLISHED:
-            files = StaticFiles(directory=release_folder / part, check_dir=False)
+            files = ReleaseFiles(directory=release_folder / part, check_dir=False)
             app.mount(f"/release/{part}", files)
     return app
 
