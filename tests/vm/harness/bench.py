@@ -12,13 +12,14 @@ a copy, which costs seconds and no boot.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import fcntl
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ FIRST: Final = "1.0"
 SECOND: Final = "2.0"
 _IDENTITY: Final = uuid.UUID("f0b6f5b2-3d0e-4a61-9d0e-6f5c9d1e2a33")
 _PARTS: Final = ("puad", "bootloader", "systemd", "packaging")
-_BOOT_S: Final = 400
+_BOOT_S: Final = 240
 _STAGE_S: Final = 600
 _LATER_S: Final = 20 * 3600
 _SETTINGS: Final = """\
@@ -182,30 +183,34 @@ class Bench:
             # other disks stand on this one, so it must keep its place
             raw = (Path(folder) / "factory.raw").rename(kept.with_suffix(".raw"))
             node.machine.insert(raw)
-            try:
+            with _evidence(node):
                 node.power_on()
                 node.wait_good("a", _BOOT_S)
                 node.server.link_latest()
                 node.wait_status("UP_TO_DATE", _BOOT_S)
                 node.save(half)
-            finally:
-                node.close()
 
     def _make_staged(self, idle: Path, image: NodeImage, half: Path) -> None:
         self._say(f"staging {image.version}, {image.variant.name}, on a node")
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
             node = self.node(idle, Path(folder))
-            try:
+            with _evidence(node):
                 node.offer(image)
                 node.server.plan_window(_LATER_S, 3600)
                 node.puadctl("check")
                 node.wait_status("DOWNLOADED", _STAGE_S)
                 node.save(half)
-            except BaseException:
-                node.keep_evidence(CACHE / "failed-preparation")
-                raise
-            finally:
-                node.close()
+
+
+@contextlib.contextmanager
+def _evidence(node: Node) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        node.keep_evidence(CACHE / "failed-preparation")
+        raise
+    finally:
+        node.close()
 
 
 class _Lock:

@@ -74,6 +74,9 @@ def _install(root: Path, deb: Path) -> None:
     command = ["chroot", root, "dpkg", "--install", f"/tmp/{deb.name}"]
     run_tool(command, LOG, env={"DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH})
     inside.unlink()
+    # The image has one fixed file time, so byte code must not be compared with it.
+    compiled = ["python3", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+    run_tool(["chroot", root, *compiled, "/usr/share/puad"], LOG, env={"PATH": _PATH})
 
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
