@@ -86,15 +86,23 @@ def parse_name(name: str) -> EntryName | None:
     return EntryName(slot, int(counted[1]), int(counted[2] or 0))
 
 
+def parse_line(line: str) -> tuple[str, str]:
+    """Key and value of a line; empty ones for a comment or an empty line."""
+    key, value = [*line.strip().split(None, 1), "", ""][:2]
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    return ("", "") if key.startswith("#") else (key, value)
+
+
 def parse_text(data: bytes) -> EntryText:
     """The text of one of our entries; anything may stand in it."""
     generation, loader = 0, None
     # systemd-boot's text ends at the first NUL
     for line in data.partition(b"\0")[0].decode("utf-8", "replace").splitlines():
-        key, _, value = line.strip().partition(" ")
-        if key == "version" and _VERSION.fullmatch(value.strip()):
+        key, value = parse_line(line)
+        if key == "version" and _VERSION.fullmatch(value):
             generation = int(value)
-        elif key in _LOADER_KEYS and value.strip():
+        elif key in _LOADER_KEYS and value:
             loader = _LOADER_KEYS[key]
     return EntryText(generation, loader)
 

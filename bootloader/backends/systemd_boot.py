@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
@@ -28,11 +27,11 @@ from bootloader.boot_entry import EntryName, EntryText, format_text, parse_name,
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_variables import LoaderVariables
+from bootloader.pinned_default import configured_default, fits_any, is_harmless
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 
 COMMAND_LINE: Final = Path("/proc/cmdline")
 _LOADER_CONF: Final = "loader/loader.conf"
-_COUNTERS: Final = ("", "+9", "+1", "+2-1", "+0-3")
 
 _log = logging.getLogger(__name__)
 
@@ -105,12 +104,13 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         """See `Backend`; a pattern that fits every entry of every slot leaves the order alone."""
         for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
             pattern = self._variables.read(variable)
-            if pattern and not self._fits_all(pattern):
+            if pattern and not is_harmless(pattern, self.setup.slots):
                 return f"{pattern} ({variable})"
-        pattern = self._configured_default()
-        if pattern and not self._fits_all(pattern) and self._fits_any(pattern):
-            return f"{pattern} (default in loader.conf)"
-        return ""
+        pattern = configured_default(_read(self._esp / _LOADER_CONF))
+        if not pattern or is_harmless(pattern, self.setup.slots):
+            return ""
+        fits = fits_any(pattern, self.setup.slots, self._names())
+        return f"{pattern} (default in loader.conf)" if fits else ""
 
     def clear_pinned(self) -> None:
         """See `Backend`."""
@@ -118,7 +118,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
             return
         for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
             pattern = self._variables.read(variable)
-            if pattern and not self._fits_all(pattern):
+            if pattern and not is_harmless(pattern, self.setup.slots):
                 _log.warning("%s was pinned to %s and is cleared", variable, pattern)
                 self._variables.clear(variable)
 
@@ -236,32 +236,15 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
                 found.append(_Listed(path, name, parse_text(_read(path))))
         return found
 
+    def _names(self) -> list[str]:
+        try:
+            return [path.name for path in self._paths()]
+        except BootloaderError:  # as in `_seen`
+            return []
+
     def _paths(self) -> list[Path]:
         with storage_errors(self._folder):
             return sorted(self._folder.iterdir())
-
-    def _configured_default(self) -> str:
-        default = ""
-        for line in _read(self._esp / _LOADER_CONF).decode("utf-8", "replace").splitlines():
-            key, _, value = line.strip().partition(" ")
-            default = value.strip() if key == "default" else default
-        return default
-
-    def _fits_all(self, pattern: str) -> bool:
-        return all(fnmatchcase(name, pattern.lower()) for name in self._possible_names())
-
-    def _fits_any(self, pattern: str) -> bool:
-        if pattern.startswith("@"):
-            return True
-        try:
-            there = [path.name.lower() for path in self._paths()]
-        except BootloaderError:
-            there = []
-        names = [*self._possible_names(), *there]
-        return any(fnmatchcase(name, pattern.lower()) for name in names)
-
-    def _possible_names(self) -> list[str]:
-        return [f"puad-{slot}{counter}.conf" for slot in self.setup.slots for counter in _COUNTERS]
 
 
 def _best(entries: list[_Listed]) -> _Listed | None:

@@ -210,10 +210,14 @@ def test_pinned_names_what_passes_the_counting(
         ("default nobody-*\n", ""),
         ("#default puad-a*\n", ""),
         ("default\n", ""),
+        ("default @nonsense\n", ""),
+        ('default\t"puad-a.conf"\n', "puad-a.conf (default in loader.conf)"),
+        ("default debian.conf\n", "debian.conf (default in loader.conf)"),
     ],
 )
 def test_pinned_reads_loader_conf(machine: SystemdBootMachine, text: str, said: str) -> None:
     (machine.esp / "loader/loader.conf").write_text(text)
+    (machine.entries / "debian.conf").write_bytes(FOREIGN)
     assert machine.backend().pinned() == said
 
 
