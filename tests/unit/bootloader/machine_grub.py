@@ -74,7 +74,7 @@ class GrubMachine(LoaderMachine):
         for name, step, limit in (("left", -1, 0), ("done", 1, 9)):
             found = re.search(rb"\npuad_%s_%s=(.)\n" % (slot.encode(), name.encode()), data)
             assert found
-            value = limit if int(found[1]) == limit else int(found[1]) + step
+            value = int(found[1]) + step if found[1].isdigit() and int(found[1]) != limit else limit
             data = data[: found.start(1)] + b"%d" % value + data[found.end(1) :]
         self.grubenv.write_bytes(data)
         return True
