@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bootloader.provision import target
 from bootloader.provision.refusal import ProvisionError
 
 _PROGRAMS: Final = (Path("/usr/bin/systemd-repart"), Path("/bin/systemd-repart"))
@@ -75,6 +76,8 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
         f"--dry-run={'yes' if dry_run else 'no'}",
         f"--empty={job.empty}",
         f"--seed={job.seed}",
+        # firmware reads a FAT only with the disk's own sector size, which is not what it would take
+        f"--sector-size={target.sector_size(job.disk)}",
         f"--offline={'yes' if job.offline else 'auto'}",
         "--json=short",
         "--no-pager",

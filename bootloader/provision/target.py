@@ -19,6 +19,7 @@ _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LOOPS: Final = Path("/sys/block")
 _LIMIT_S: Final = 120
 _READ_BYTES: Final = 1 << 20
+_SECTOR_BYTES: Final = 512
 
 
 def is_device(disk: Path) -> bool:
@@ -37,6 +38,22 @@ def is_device(disk: Path) -> bool:
     if stat.S_ISBLK(mode) and _is_partition(disk):
         raise ProvisionError("it is a partition", on=disk, hint="give the whole disk")
     return stat.S_ISBLK(mode)
+
+
+def sector_size(disk: Path) -> int:
+    """The bytes of a logical sector.
+
+    Raises:
+        ProvisionError: When it cannot be told.
+    """
+    if not is_device(disk):
+        return _SECTOR_BYTES
+    path = _entry(disk) / "queue/logical_block_size"
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError) as error:
+        what = f"its sector size cannot be told: {error}"
+        raise ProvisionError(what, on=disk, code=os.EX_IOERR) from error
 
 
 @contextmanager
@@ -90,7 +107,7 @@ def partition_table(disk: Path) -> dict[str, dict[str, Any]]:
     document = json.loads(_tool("sfdisk", "--json", str(disk)) or "{}").get("partitiontable", {})
     if document.get("label") != "gpt":
         raise ProvisionError("it has no GPT", on=disk)
-    sector = int(document.get("sectorsize", 512))
+    sector = int(document.get("sectorsize", _SECTOR_BYTES))
     found: dict[str, dict[str, Any]] = {}
     for item in document.get("partitions", []):
         label = item.get("name") or item["node"]
@@ -138,8 +155,12 @@ def _programs(name: str) -> list[str]:
 
 
 def _is_partition(disk: Path) -> bool:
+    return (_entry(disk) / "partition").exists()
+
+
+def _entry(disk: Path) -> Path:
     number = disk.stat().st_rdev
-    return Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/partition").exists()
+    return Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
 
 
 def _backing_file(loop: str) -> str:
