@@ -157,11 +157,16 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
 
     def mark_good(self, slot: str) -> None:
         """See `Backend`; systemd-bless-boot may have been here before."""
-        best = _best(self._of(slot))
+        listed = self._of(slot)
+        best = _best(listed)
         if best is None:
             self._write_anew(slot)
         elif not best.name.is_good:
-            self._rename(best, EntryName(slot))
+            try:
+                self._rename(best, EntryName(slot), listed)
+            except BootloaderError:  # systemd-bless-boot may have come first at this very moment
+                if self.status(slot).assessment is not Assessment.GOOD:
+                    raise
 
     def mark_bad(self, slot: str) -> None:
         """See `Backend`."""
@@ -174,11 +179,12 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
             while done in taken:
                 done += 1
             taken.add(done)
-            self._rename(entry, EntryName(slot, 0, done))
+            self._rename(entry, EntryName(slot, 0, done), listed)
 
-    def _rename(self, entry: _Listed, name: EntryName) -> None:
+    def _rename(self, entry: _Listed, name: EntryName, listed: list[_Listed]) -> None:
         target = self._folder / str(name)
-        self.setup.files.remove(target)  # torn, or it would have been the best one
+        if target in {other.path for other in listed}:  # torn, or it would have been the best one
+            self.setup.files.remove(target)
         self.setup.files.rename(entry.path, target)
 
     def _write_anew(self, slot: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from bootloader.backend import Entry
 from bootloader.backends import systemd_boot
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_variables import LoaderVariables
 from bootloader.slot import Assessment, BootFileKind
@@ -75,6 +76,24 @@ def test_mark_good_after_systemd_bless_boot_changes_nothing(machine: SystemdBoot
     before = machine.state_of("b")
     machine.backend().mark_good("b")
     assert machine.state_of("b") == before
+
+
+class BlessedMeanwhile(Files):
+    """systemd-bless-boot is a moment faster."""
+
+    def rename(self, path: Path, target: Path) -> None:
+        path.rename(target)
+        super().rename(path, target)
+
+
+def test_mark_good_while_systemd_bless_boot_does_it_loses_nothing(
+    machine: SystemdBootMachine,
+) -> None:
+    install(machine)
+    machine.power_on()
+    machine.backend(BlessedMeanwhile()).mark_good("b")
+    assert names(machine) == ["puad-a.conf", "puad-b.conf"]
+    assert machine.power_on() == "b"
 
 
 def test_empty_file_of_a_torn_rename_does_not_count(machine: SystemdBootMachine) -> None:
