@@ -156,7 +156,7 @@ class Checker:
         return Look(table, (), frozenset() if is_same else frozenset({BACKUP_BEHIND}))
 
     def _look_at_esp(self, medium: Medium) -> Look:
-        wrong, harmless = check_fat(medium.esp)
+        wrong, harmless = check_fat(medium.esp, self._recording.story.target)
         view: BootView | None = None
         try:
             view = self._boot_reader.read(medium.esp)

@@ -17,25 +17,27 @@ from typing import Final
 
 _TIMEOUT_S: Final = 120
 
+OF_THE_TARGET: Final = "a file of the slot that is being changed is incomplete"
 HARMLESS_FAT: Final = {
     "dirty bit": re.compile(
-        r"0x(?:41|25): Dirty bit is set\. Fs was not properly unmounted and some data may be"
+        r"(?:0x(?:41|25): )?Dirty bit is set\. Fs was not properly unmounted and some data may be"
         r" corrupt\.| Automatically removing dirty bit\."
     ),
     "free cluster count": re.compile(
         r"Free cluster summary (?:wrong|uninitialized) \(.*\)| {2}Auto-correcting\."
     ),
-    "lost clusters": re.compile(
-        r"Reclaimed \d+ unused clusters? \(\d+ bytes\)\.?(?: in \d+ chains?\.)?"
-        r"|Reclaimed \d+ unused clusters? \(\d+ bytes\)\."
-    ),
+    "lost clusters": re.compile(r"Reclaimed \d+ unused clusters? \(\d+ bytes\)\.?"),
     "tables differ, the first is right": re.compile(
         r"FATs differ(?: but appear to be intact)?\.?.*| {2}Using first FAT\."
     ),
 }
+_OF_A_FILE: Final = re.compile(
+    r" {2}(?:Contains a free cluster \(\d+\)\. Assuming EOF\."
+    r"|File size is \d+ bytes, cluster chain length is >? ?\d+ bytes\."
+    r"|Truncating file to \d+ bytes\.)"
+)
 _SAID_BY_FSCK: Final = re.compile(
-    r"fsck\.fat [\d.]+ .*|.*: \d+ files, \d+/\d+ clusters|Leaving filesystem unchanged\."
-    r"|Orphaned .*|"
+    r"fsck\.fat [\d.]+ .*|.*: \d+ files, \d+/\d+ clusters|Leaving filesystem unchanged\.|"
 )
 HARMLESS_EXT4: Final[dict[str, re.Pattern[str]]] = {}
 _SAID_BY_E2FSCK: Final = re.compile(
@@ -43,16 +45,34 @@ _SAID_BY_E2FSCK: Final = re.compile(
 )
 
 
-def check_fat(image: Path) -> tuple[list[str], set[str]]:
-    """What is wrong with a FAT, and which of the harmless findings it has."""
+def check_fat(image: Path, target: str) -> tuple[list[str], set[str]]:
+    """What is wrong with a FAT, and which of the harmless findings it has.
+
+    Args:
+        image: The file system.
+        target: The slot whose files may be incomplete, because no entry names them yet.
+    """
     done = _run("/usr/sbin/fsck.vfat", "-n", image)
-    return _sorted(done.stdout + done.stderr, HARMLESS_FAT, _SAID_BY_FSCK)
+    own = re.compile(rf"/puad/{target}/[^/]+|/loader/entries/\.?puad-{target}[.+][^/]*", re.I)
+    rest, incomplete = [], False
+    is_own = False
+    for line in (done.stdout + done.stderr).splitlines():
+        if line.startswith("/"):
+            is_own = bool(own.fullmatch(line.strip()))
+        elif not is_own or not _OF_A_FILE.fullmatch(line):
+            rest.append(line)
+            continue
+        if not is_own:
+            rest.append(line)
+        incomplete |= is_own
+    wrong, found = _sorted(rest, HARMLESS_FAT, _SAID_BY_FSCK)
+    return wrong, found | ({OF_THE_TARGET} if incomplete else set())
 
 
 def check_ext4(image: Path) -> tuple[list[str], set[str]]:
     """What is wrong with an ext4 whose journal was replayed, and its harmless findings."""
     done = _run("/usr/sbin/e2fsck", "-fn", image)
-    return _sorted(done.stdout + done.stderr, HARMLESS_EXT4, _SAID_BY_E2FSCK)
+    return _sorted((done.stdout + done.stderr).splitlines(), HARMLESS_EXT4, _SAID_BY_E2FSCK)
 
 
 @contextmanager
@@ -72,10 +92,10 @@ def mounted(image: Path, folder: Path) -> Iterator[None]:
 
 
 def _sorted(
-    said: str, harmless: dict[str, re.Pattern[str]], nothing: re.Pattern[str]
+    lines: list[str], harmless: dict[str, re.Pattern[str]], nothing: re.Pattern[str]
 ) -> tuple[list[str], set[str]]:
     wrong, found = [], set()
-    for line in said.splitlines():
+    for line in lines:
         names = [name for name, pattern in harmless.items() if pattern.fullmatch(line)]
         if names:
             found.update(names)

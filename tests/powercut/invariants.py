@@ -50,7 +50,9 @@ class Moment:
     @property
     def new_entries(self) -> tuple[BootEntry, ...]:
         """Entries of the target that were not there before."""
-        known = {e.text for e in self.before.entries(self.story.target)} if self.before else set()
+        if self.before is None:
+            return ()
+        known = {entry.text for entry in self.before.entries(self.story.target)}
         return tuple(e for e in self.entries(self.story.target) if e.text not in known)
 
     @property

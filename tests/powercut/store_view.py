@@ -23,7 +23,6 @@ class StoreView:
     Attributes:
         run: The stored run; an empty one when it is lost.
         run_is_lost: Whether there is none, or none that can be read.
-        past: Ids of the runs in the history.
         verdict: The last verdict; None for none.
         notes: The notes of boot control; None when they cannot be read.
         torn: Documents that are there and cannot be read.
@@ -31,7 +30,6 @@ class StoreView:
 
     run: Run
     run_is_lost: bool
-    past: tuple[str, ...]
     verdict: Verdict | None
     notes: Notes | None
     torn: tuple[str, ...]
@@ -40,8 +38,8 @@ class StoreView:
 def read_store(persist: Path, folders: dict[str, str]) -> StoreView:
     """Read it with the code that reads it on the node."""
     store, health = Store(persist / folders["store"]), Store(persist / folders["health"])
-    memory, torn = Memory(store), []
-    run, is_lost = memory.load()
+    torn = []
+    run, is_lost = Memory(store).load()
     if is_lost and (persist / folders["store"] / "run.json").exists():
         torn.append("run.json")
     verdict = None
@@ -58,5 +56,4 @@ def read_store(persist: Path, folders: dict[str, str]) -> StoreView:
         notes = NoteBook(persist / folders["control"], Files()).read()
     except BootloaderError:
         torn.append("notes.json")
-    past = tuple(str(row.run_id) for row in memory.history().runs)
-    return StoreView(run, is_lost, past, verdict, notes, tuple(torn))
+    return StoreView(run, is_lost, verdict, notes, tuple(torn))

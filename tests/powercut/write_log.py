@@ -2,7 +2,7 @@
 """The write log: what QEMU's `blklogwrites` filter has recorded of a disk, write by write.
 
 The format is dm-log-writes': a super block, then for each request a header of one sector and, for a
-write, its data in whole sectors. The reader streams: it keeps the headers and the place of the
+write, its data in whole sectors; the header's own length of the data is for marks, and mostly 0. The reader streams: it keeps the headers and the place of the
 data, never the data. A log that ends within a request is read up to that request, because the
 recorder may have been killed like the machine.
 """
@@ -113,9 +113,10 @@ class WriteLog:
             sector, sectors, flags, length = _HEADER.unpack(header)
             place += self.sector_bytes
             has_data = sectors > 0 and not flags & (DISCARD | MARK)
-            expected = sectors * self.sector_bytes if has_data else length
-            if flags & ~_KNOWN_FLAGS or length != expected or length > self._size:
+            taken = sectors * self.sector_bytes if has_data else 0
+            if flags & ~_KNOWN_FLAGS or length not in {0, taken} and not flags & MARK:
                 raise WriteLogError(f"request {number} has a header that makes no sense")
+            length = max(length, taken)
             if place + length > self._size:
                 return
             yield Request(sector * scale, sectors * scale, flags, place if has_data else 0)

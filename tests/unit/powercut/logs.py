@@ -33,6 +33,6 @@ def log_bytes(
     out = struct.pack("<QQQI", magic, version, count, sector).ljust(sector, b"\0")
     for start, sectors, flags, data in items:
         length = sectors or len(data) // sector
-        out += struct.pack("<QQQQ", start, length, flags, len(data)).ljust(sector, b"\0")
+        out += struct.pack("<QQQQ", start, length, flags, 0).ljust(sector, b"\0")
         out += data
     return out
