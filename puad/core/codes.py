@@ -73,7 +73,11 @@ class Code(StrEnum):
     REBOOT_FAILED = "reboot-failed"
     # the new boot
     PROBE_FAILED = "probe-failed"
+    EMERGENCY_MODE = "emergency-mode"
+    BOOT_DEADLINE = "boot-deadline"
+    KERNEL_PANIC = "kernel-panic"
     NEVER_HEALTHY = "never-healthy"
+    NEVER_STARTED = "never-started"
     NOT_TRIED = "not-tried"
     WRONG_IMAGE_BOOTED = "wrong-image-booted"
     NO_VERDICT = "no-verdict"
@@ -243,6 +247,22 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.PROBE_FAILED: Explanation(
         "Mend the image so that the named probe passes and publish it as a new version.",
         failure_reason=FailureReason.CRITICAL_SERVICES,
+    ),
+    Code.EMERGENCY_MODE: Explanation(
+        "Mend the unit or mount that the last lines name, and publish the image as a new version.",
+        failure_reason=FailureReason.CRITICAL_SERVICES,
+    ),
+    Code.BOOT_DEADLINE: Explanation(
+        "Find in the last lines what the boot waited for, mend the image and publish it anew.",
+        failure_reason=FailureReason.CRITICAL_SERVICES,
+    ),
+    Code.KERNEL_PANIC: Explanation(
+        "The last lines of the kernel name the cause; mend the image and publish it anew.",
+        failure_reason=FailureReason.BOOTLOADER,
+    ),
+    Code.NEVER_STARTED: Explanation(
+        "Boot the image on a bench with a console: its kernel, initramfs or root is at fault.",
+        failure_reason=FailureReason.BOOTLOADER,
     ),
     Code.NEVER_HEALTHY: Explanation(
         "Look at the failed boot with `journalctl -b -1`, mend the image and publish it anew.",

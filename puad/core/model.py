@@ -184,6 +184,38 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class BootRecord:
+    """What one boot has left in the persistent journal.
+
+    Attributes:
+        boot_id: The kernel's id of that boot.
+        reason: Why puad-boot-failed gave it up, in one word; empty when it did not.
+        lines: Its last lines that matter.
+    """
+
+    boot_id: str
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What the journal tells of the boots of the new slot, after a fallback.
+
+    Attributes:
+        boots: Those boots, oldest first.
+        panic: The last lines of the last kernel that panicked, as pstore kept them.
+    """
+
+    boots: tuple[BootRecord, ...] = ()
+    panic: tuple[str, ...] = ()
+
+    def lines_of(self, boot_id: str) -> tuple[str, ...]:
+        """The last lines of a boot."""
+        return next((boot.lines for boot in self.boots if boot.boot_id == boot_id), ())
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the machine itself says now; it outranks everything that is stored (invariant 4).
 
@@ -196,6 +228,7 @@ class Facts:
         slots: Every slot.
         verdict: The last verdict on disk, of whichever boot; None when there is none.
         boot_duration_s: How long this boot took up to the start of puad, in seconds.
+        trail: What the new slot's boots have left, after a fallback; None when it was not read.
     """
 
     boot_id: str
@@ -206,6 +239,7 @@ class Facts:
     slots: tuple[Slot, ...]
     verdict: Verdict | None = None
     boot_duration_s: float = 0.0
+    trail: Trail | None = None
 
     def slot(self, name: str) -> Slot | None:
         """The slot of that name, or None."""

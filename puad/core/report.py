@@ -97,7 +97,7 @@ def _entry(offer: Offer | None, cause: Cause, status: LogStatus) -> str:
                 version=offer.image_id if offer else "",
                 update_time=cause.at,
                 failure_reason=EXPLANATIONS[cause.code].failure_reason,
-                failure_log=f"{cause.code}: {cause.text}",
+                failure_log=f"{cause.code}: {cause.text}\n{cause.log}".rstrip(),
             )
         ]
     )

@@ -68,7 +68,10 @@ def _sentence(run: Run, goal: Goal) -> str:
     image, slot = goal.offer.image_id, goal.slot
     if run.cause is not None:
         ended = "was rolled back" if run.state is State.ROLLED_BACK else "failed"
-        return f"The update to image {image} {ended}: {run.cause.text}. {run.cause.hint}"
+        last_lines = f"\n{run.cause.log}" if run.cause.log else ""
+        return (
+            f"The update to image {image} {ended}: {run.cause.text}. {run.cause.hint}{last_lines}"
+        )
     sentences = {
         State.DOWNLOADING: f"Downloading image {image} to slot {slot}",
         State.STAGED: f"Image {image} is sealed on slot {slot} and waits for its window",

@@ -54,7 +54,7 @@ class Parts:
             timeout_s=limits.dbus_timeout_s, long_timeout_s=limits.seal_timeout_s
         )
         verdicts = Store(paths.verdict, limits)
-        facts = FactReader(self.boot_control, verdicts, paths.os_release, paths.run)
+        facts = FactReader(self.boot_control, verdicts, paths)
         self.installer = Installer(self.boot_control, paths.persist, limits, watch)
         self.supplier = Supplier(settings, self.store, self.clock, watch)
         self.desk = MaintenanceDesk(

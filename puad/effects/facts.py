@@ -6,13 +6,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
+from puad.config import PathSettings
 from puad.core.errors import StorageError
 from puad.core.model import Facts, Verdict
+from puad.core.rules.causes import wants_trail
+from puad.core.run import Run
+from puad.effects.boot_journal import read_trail
 from puad.os_release_file import read_os_release
 from puad.store import Store
 
@@ -51,34 +56,38 @@ def _bounded(duration_s: float) -> float:
 
 
 class FactReader:
-    """Reads the facts from boot control, os-release and the verdict file.
+    """Reads the facts from boot control, os-release, the verdict file and the journal.
 
     Args:
         boot_control: The boot-control service.
         verdicts: The store of the health process, which leaves its verdict there.
-        os_release: os-release of the booted root.
-        run: The folder of files that live for one boot.
+        paths: Where the rest of them lies.
     """
 
-    def __init__(
-        self,
-        boot_control: BootControl,
-        verdicts: Store,
-        os_release: Path,
-        run: Path,
-    ) -> None:
+    def __init__(self, boot_control: BootControl, verdicts: Store, paths: PathSettings) -> None:
         self._boot_control = boot_control
         self._verdicts = verdicts
-        self._os_release = read_os_release(os_release)
-        self._boot_id = boot_id(run / "boot-id")
-        self._boot_duration_s = boot_duration_s(run / "boot-duration")
+        self._journal = paths.journal
+        self._os_release = read_os_release(paths.os_release)
+        self._boot_id = boot_id(paths.run / "boot-id")
+        self._boot_duration_s = boot_duration_s(paths.run / "boot-duration")
 
-    def read(self) -> Facts:
-        """The facts as they are now.
+    def read(self, run: Run) -> Facts:
+        """The facts as they are now; the first time with the trail of boots that failed.
+
+        Args:
+            run: What the node was doing; it brings no facts before they were read once.
 
         Raises:
             BootControlError: The boot-control service is absent or silent.
         """
+        facts = self._read()
+        wanted = wants_trail(run, facts) if run.facts is None else None
+        if wanted is None:
+            return facts
+        return replace(facts, trail=read_trail(self._journal, *wanted, facts.boot_id))
+
+    def _read(self) -> Facts:
         return Facts(
             boot_id=self._boot_id,
             booted_slot=self._boot_control.booted_slot(),

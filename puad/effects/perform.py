@@ -104,7 +104,7 @@ class Effects:
             case Ask():
                 return self._ask(run)
             case Look():
-                return Looked(self._clock.moment(), self._facts.read())
+                return Looked(self._clock.moment(), self._facts.read(run))
             case Install(goal):
                 return self._install(goal, _facts_of(run), run.floor)
             case Consult(goal):

@@ -13,8 +13,9 @@ from puad.core.actions import Actions, Announce, Disarm, Install, Notice
 from puad.core.errors import Code
 from puad.core.events import Moment, Started
 from puad.core.model import Assessment, Facts, Offer, Slot
-from puad.core.rules.assessing import assess, cause_of, verdict_on
+from puad.core.rules.assessing import assess
 from puad.core.rules.booting import arm_again
+from puad.core.rules.causes import cause_of, verdict_on
 from puad.core.rules.holding import reset
 from puad.core.rules.installing import window_allows
 from puad.core.rules.outcomes import failed, goal_of, rolled_back
@@ -119,7 +120,7 @@ def started_in_assessing(run: Run, event: Started) -> tuple[Run, Actions]:
     goal = goal_of(run)
     if event.facts.booted_slot == goal.slot:
         return assess(run, event.facts, event.moment)
-    return rolled_back(run, cause_of(goal, event.facts, event.moment.now))
+    return rolled_back(run, cause_of(run, event.facts, event.moment.now))
 
 
 def rebuild(run: Run, event: Started) -> tuple[Run, Actions]:
@@ -139,7 +140,7 @@ def rebuild(run: Run, event: Started) -> tuple[Run, Actions]:
     if inactive is not None and (_was_tried(inactive) or inactive.assessment is Assessment.BAD):
         goal = _lost_goal(inactive, facts, event.moment)
         run = replace(run, state=State.ROLLED_BACK, goal=goal)
-        after, actions = rolled_back(run, cause_of(goal, facts, event.moment.now))
+        after, actions = rolled_back(run, cause_of(run, facts, event.moment.now))
         return after, (notice, *actions)
     return run, ()
 
@@ -166,7 +167,7 @@ def _in_old_slot(run: Run, facts: Facts, moment: Moment) -> tuple[Run, Actions]:
     slot = facts.slot(goal.slot)
     tried = slot is not None and (_was_tried(slot) or slot.assessment is Assessment.BAD)
     if not goal.undo and (tried or verdict_on(goal, facts) is not None):
-        return rolled_back(run, cause_of(goal, facts, moment.now))
+        return rolled_back(run, cause_of(run, facts, moment.now))
     if goal.undo or facts.primary_slot == goal.slot:
         text = f"The boot loader did not try slot {goal.slot}, although it was the boot target"
         cause = Cause(Code.NOT_TRIED, text, moment.now)
