@@ -101,6 +101,24 @@ def test_inactive_slot_is_writable_only_between_open_and_seal(
     claim.release()
 
 
+def test_mounted_slot_is_busy_and_says_where(
+    slots: DeviceSlots, devices: list[BlockDevice], tmp_path: Path
+) -> None:
+    folder = tmp_path / "somebody's"
+    folder.mkdir()
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", tmp_path / "b.img"], check=True)
+    subprocess.run(["/usr/bin/mount", "-o", "ro", devices[2].node, folder], check=True)
+    try:
+        for claim in (slots.claim_for_writing, lambda slot: slots.claim_for_seal(slot, 9)):
+            with pytest.raises(BootloaderError, match=f"mounted at {folder}") as caught:
+                claim("b")
+            assert caught.value.name is ErrorName.BUSY
+        assert is_protected(devices[2].node)
+    finally:
+        subprocess.run(["/usr/bin/umount", folder], check=True)
+    slots.claim_for_writing("b").release()
+
+
 def test_active_slot_is_opened_for_reading(slots: DeviceSlots, tmp_path: Path) -> None:
     fd = slots.open_active()
     assert os.pread(fd, 100, 0) == (tmp_path / "a.img").read_bytes()[:100]

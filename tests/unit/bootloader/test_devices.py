@@ -96,7 +96,9 @@ def test_find_slots_with_a_missing_label_is_refused() -> None:
 
 def test_find_slots_with_a_label_twice_on_the_disk_is_refused() -> None:
     twice = device("259:9", "nvme0n1p9", "259:0", label="rootfs_b")
-    assert "2 partitions" in refusal([*DISK, twice], PLAIN)
+    said = refusal([*DISK, twice], PLAIN)
+    assert "2 partitions with the label rootfs_b" in said
+    assert "/dev/nvme0n1p3, /dev/nvme0n1p9" in said
 
 
 def test_find_slots_with_a_root_that_is_no_slot_is_refused() -> None:
