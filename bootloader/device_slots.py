@@ -129,7 +129,13 @@ def find_device_slots(labels: DeviceSettings, files: Files) -> DeviceSlots:
 
 def describe_devices() -> list[BlockDevice]:
     """Every block device of the machine."""
-    return [_describe(device) for device in pyudev.Context().list_devices(subsystem="block")]
+    found = []
+    for device in pyudev.Context().list_devices(subsystem="block"):
+        try:
+            found.append(_describe(device))
+        except LookupError:  # it has gone meanwhile
+            continue
+    return found
 
 
 def _describe(device: pyudev.Device) -> BlockDevice:
