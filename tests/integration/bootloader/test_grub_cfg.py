@@ -14,7 +14,7 @@ import pytest
 from bootloader import grubenv
 from bootloader.backend import Entry
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.grub_entry import GOOD_OFFSET
+from bootloader.slot_entry import GOOD_OFFSET
 from bootloader.slot import BootFileKind
 from tests.integration.bootloader.grub_in_qemu import Boot, Disk, files_of, make_grub, put_kernels
 from tests.integration.bootloader.grub_in_qemu import power_on as power_on_qemu

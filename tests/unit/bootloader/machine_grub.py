@@ -14,8 +14,8 @@ from bootloader.backend import Entry, Setup
 from bootloader.backends.grub import PIN, Grub, GrubOptions
 from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.durable import Files
-from bootloader.grub_entry import GOOD_OFFSET, GrubEntry, decode
 from bootloader.slot import BootFileKind
+from bootloader.slot_entry import GOOD_OFFSET, SlotEntry, decode
 from tests.unit.bootloader.machines import SLOTS, LoaderMachine
 
 
@@ -42,7 +42,7 @@ class GrubMachine(LoaderMachine):
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)
         data = self.grubenv.read_bytes() if self.grubenv.exists() else b""
         variables = grubenv.decode(data) or {}
-        slots = list(self.backend()._ranked())
+        slots = list(self.backend().ranks())
         for slot in slots:
             if self._is_counted(slot, variables) and not self._count(slot, data):
                 continue
@@ -53,7 +53,7 @@ class GrubMachine(LoaderMachine):
     def grubenv(self) -> Path:
         return self.boot / "grub/grubenv"
 
-    def entry(self, slot: str) -> GrubEntry | None:
+    def entry(self, slot: str) -> SlotEntry | None:
         path = self.boot / f"puad/{slot}.env"
         return decode(path.read_bytes()) if path.exists() else None
 

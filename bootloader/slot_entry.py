@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The boot entry of a slot for GRUB: a file that is there or not, and what stands in it.
+"""The boot entry of a slot for GRUB and U-Boot: a file that is there or not, and what is in it.
 
-It is an environment block, so that GRUB takes the values as text and never as script, and larger
-than one, for the kernel command line. That the slot is good is one byte at a fixed place, which is
-changed in place: no directory is written when a slot is confirmed, so a power cut cannot lose it.
+It is a block of GRUB's environment, which U-Boot imports as text too: both take the values as text
+and never as script. It is larger than grubenv, for the kernel command line. That the slot is good
+is one byte, changed in place: no directory is written when a slot is confirmed, so a power cut
+cannot lose the entry.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _UNFIT: Final = frozenset("\"'\\*?")
 
 
 @dataclass(frozen=True, slots=True)
-class GrubEntry:
-    """What GRUB is told of a slot.
+class SlotEntry:
+    """What the boot loader is told of a slot.
 
     Attributes:
         order: Rises with each arm.
@@ -65,23 +66,23 @@ class GrubEntry:
         return data
 
 
-def new_entry(order: int, entry: Entry) -> GrubEntry:
+def new_entry(order: int, entry: Entry) -> SlotEntry:
     """The entry of a slot that is armed.
 
     Raises:
-        BootloaderError: `InvalidArgument`, for what GRUB cannot boot or would change.
+        BootloaderError: `InvalidArgument`, for what cannot be booted or would be changed.
     """
     _check_kinds(entry.kinds)
     unfit = _UNFIT & set(entry.command_line)
     if unfit or not _LINE.fullmatch(entry.command_line):
-        shown = " ".join(sorted(unfit)) or "other than printable ASCII"
-        what = f"GRUB cannot pass characters {shown} in the kernel command line"
+        shown = " ".join(sorted(unfit)) or "what is not printable ASCII"
+        what = f"the boot loader cannot pass {shown} in the kernel command line"
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
-    return GrubEntry(order, entry.kinds, entry.command_line)
+    return SlotEntry(order, entry.kinds, entry.command_line)
 
 
-def decode(data: bytes) -> GrubEntry | None:
-    """The entry that a file holds; None when GRUB cannot boot by it."""
+def decode(data: bytes) -> SlotEntry | None:
+    """The entry that a file holds; None when nothing can boot by it."""
     values = grubenv.decode(data) or {}
     kernel = values.get("puad_kernel")
     if kernel not in {"linux", "uki"}:
@@ -90,7 +91,7 @@ def decode(data: bytes) -> GrubEntry | None:
     if kernel == "linux" and values.get("puad_initrd") == "1":
         kinds.add(BootFileKind.INITRD)
     order = values.get("puad_order", "")
-    return GrubEntry(
+    return SlotEntry(
         order=int(order) if re.fullmatch(r"[0-9]{1,9}", order) else 0,
         kinds=frozenset(kinds),
         command_line=values.get("puad_options", ""),
@@ -101,5 +102,5 @@ def decode(data: bytes) -> GrubEntry | None:
 def _check_kinds(kinds: AbstractSet[BootFileKind]) -> None:
     linux = kinds - {BootFileKind.INITRD} == {BootFileKind.LINUX}
     if not linux and kinds != {BootFileKind.UKI}:
-        what = f"GRUB boots a uki, or linux with or without initrd, not {', '.join(sorted(kinds))}"
+        what = f"a uki boots, or linux with or without initrd, not {', '.join(sorted(kinds))}"
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)

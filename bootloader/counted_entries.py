@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What back ends share whose entries are files of ours, while the tries are counted elsewhere.
+
+On the boot partition:
+
+- `puad/<slot>.env`, the entry: without it the slot cannot boot. It says which boot files are
+  needed, the kernel command line, the order, and whether the slot is good.
+- `puad/<slot>/`, the boot files.
+
+Rules:
+
+1. Arm writes the counters, then the entry; Disarm deletes the entry, then the boot files. So the
+   entry's file is the one thing that decides, and no torn counter can make a slot bootable.
+2. A good slot depends on its entry only, never on the counters.
+3. When the counters cannot be read, a good slot is booted; without a good one, any whose entry and
+   boot files are there, not counted.
+4. What cannot be read is an unknown slot, never an exception; what cannot be written is.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from bootloader import slot_entry
+from bootloader.backend import Entry, Setup
+from bootloader.durable import storage_errors
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.kernel_command_line import slot_word
+from bootloader.slot import Assessment, BootStatus
+from bootloader.slot_entry import SlotEntry
+
+_FOLDER: Final = "puad"
+_MAX_BYTES: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The tries of a slot that is not good."""
+
+    left: int
+    done: int
+
+
+class CountedEntries(ABC):
+    """Goes before `Backend` among the bases of a back end; the counters are left to that one."""
+
+    setup: Setup
+    boot: Path
+    kernel_command_line: Path
+
+    @abstractmethod
+    def counters(self) -> Mapping[str, Counters]:
+        """The counters of the slots, as far as they can be read."""
+
+    @abstractmethod
+    def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
+        """Change one slot's counters; with `first` it is also the one that is tried first."""
+
+    @abstractmethod
+    def pinned(self) -> str:
+        """See `Backend`."""
+
+    def turn(self, slot: str, entry: SlotEntry) -> int:  # noqa: ARG002 -- for who keeps an order elsewhere
+        """The slot with the lowest number goes first among equals."""
+        return -entry.order
+
+    def status(self, slot: str) -> BootStatus:
+        """See `Backend`."""
+        entry = self.entry(slot)
+        if entry is None:
+            return BootStatus()
+        if entry.is_good:
+            return BootStatus(has_entry=True, assessment=Assessment.GOOD)
+        counters = self.counters().get(slot)
+        if counters is None:
+            return BootStatus(has_entry=True)
+        assessment = Assessment.INDETERMINATE if counters.left else Assessment.BAD
+        return BootStatus(True, assessment, counters.left, counters.done)  # noqa: FBT003 -- has_entry
+
+    def primary(self) -> str:
+        """See `Backend`."""
+        return next(iter(self.ranks()), "")
+
+    def fallback(self) -> str:
+        """See `Backend`."""
+        ranks = self.ranks()
+        return next((slot for slot in list(ranks)[1:] if ranks[slot] > 1), "")
+
+    def booted(self) -> str | None:
+        """See `Backend`."""
+        return slot_word(self.kernel_command_line)
+
+    def partition(self) -> Path:
+        """See `Backend`."""
+        return self.boot
+
+    def check(self) -> None:
+        """See `Backend`."""
+        folder = self.boot / _FOLDER
+        if not folder.is_dir():
+            what = f"there is no folder {_FOLDER} on the boot partition: is it mounted?"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self.boot))
+        if not os.access(folder, os.W_OK):
+            what = "the boot partition is mounted read-only, or went read-only after an error"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self.boot))
+
+    def boot_folder(self, slot: str) -> Path:
+        """See `Backend`."""
+        return self.boot / _FOLDER / slot
+
+    def disarm(self, slot: str) -> None:
+        """See `Backend`."""
+        self.setup.files.remove(self._path(slot))
+        folder = self.boot_folder(slot)
+        with storage_errors(folder):
+            files = sorted(folder.iterdir()) if folder.is_dir() else []
+        for path in files:
+            self.setup.files.remove(path)
+
+    def arm(self, slot: str, tries: int, entry: Entry) -> None:
+        """See `Backend`."""
+        orders = [found.order for found in map(self.entry, self.setup.slots) if found]
+        data = slot_entry.new_entry(max(orders, default=0) + 1, entry).encode()
+        self.write_counters(slot, Counters(tries, 0), first=True)
+        self.setup.files.replace(self._path(slot), data)
+
+    def mark_good(self, slot: str) -> None:
+        """See `Backend`."""
+        self._write_good(slot, is_good=True)
+
+    def mark_bad(self, slot: str) -> None:
+        """See `Backend`."""
+        counters = self.counters().get(slot, Counters(0, 0))
+        if counters.left or slot not in self.counters():
+            self.write_counters(slot, replace(counters, left=0))
+        self._write_good(slot, is_good=False)
+
+    def init(self, slot: str, entry: Entry) -> None:
+        """Make a new boot partition's only entry: a slot whose boot files are there, good."""
+        data = replace(slot_entry.new_entry(1, entry), is_good=True).encode()
+        self.write_counters(slot, Counters(0, 0), first=True)
+        self.setup.files.replace(self._path(slot), data)
+
+    def ranks(self) -> dict[str, int]:
+        """The slots that can boot, first the one that is tried first; 1 is a last resort."""
+        counters, pin = self.counters(), self.pinned()
+        ranks, keys = {}, {}
+        for slot in self.setup.slots:
+            entry, tries = self.entry(slot), counters.get(slot)
+            folder = self.boot_folder(slot)
+            if entry is None or not all(_has_bytes(folder / kind) for kind in entry.kinds):
+                continue
+            ranks[slot] = 2 if entry.is_good or (tries and tries.left) else 1
+            keys[slot] = (slot != pin, -ranks[slot], self.turn(slot, entry), slot)
+        return {slot: ranks[slot] for slot in sorted(ranks, key=keys.__getitem__)}
+
+    def entry(self, slot: str) -> SlotEntry | None:
+        """A slot's entry; None when there is none, or none that it could boot by."""
+        return slot_entry.decode(read_begin(self._path(slot)))
+
+    def _path(self, slot: str) -> Path:
+        return self.boot / _FOLDER / f"{slot}.env"
+
+    def _write_good(self, slot: str, *, is_good: bool) -> None:
+        entry = self.entry(slot)
+        if entry is None:
+            what = "the slot's boot entry cannot be read"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path(slot)))
+        if entry.is_good is not is_good:
+            offset = slot_entry.GOOD_OFFSET
+            byte = replace(entry, is_good=is_good).encode()[offset : offset + 1]
+            self.setup.files.write_at(self._path(slot), offset, byte)
+
+
+def read_begin(path: Path) -> bytes:
+    """The begin of a file, which is all that a small one has; empty when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BYTES)
+    except OSError:
+        return b""
+
+
+def _has_bytes(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
