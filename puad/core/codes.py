@@ -288,7 +288,7 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.QUARANTINED: Explanation("Release it with `puadctl retry`, then try again."),
     Code.NO_FALLBACK: Explanation("Install a good image instead: `puadctl slots` shows the slots."),
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
-    Code.NOT_ALLOWED: Explanation("Run the command as root."),
+    Code.NOT_ALLOWED: Explanation("Run the command as root, or as a user whom polkit lets do it."),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
     Code.FOLDER_UNREADABLE: Explanation("Give the folder that `puad-release export` wrote."),
     Code.INTERNAL: Explanation("This is a bug in puad: please report the journal's traceback."),

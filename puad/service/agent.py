@@ -4,7 +4,7 @@
 The object is exported with Gio over the introspection XML, because pydbus can neither take a
 descriptor nor answer later (docs/adr/0002). Rules:
 
-1. Anyone may read. Only root may change something; the bus daemon says who calls.
+1. Anyone may read. Root may change something, and whom polkit lets (`puad.service.authorisation`).
 2. No method works in the main loop: each is handed to the agent with a `Reply` for later.
 3. Every error is a `PuadError`; its D-Bus name is its code (`puad.core.dbus_errors`).
 """
@@ -23,6 +23,7 @@ from puad.core.dbus_errors import error_name
 from puad.core.errors import Code, OperatorError, PuadError
 from puad.effects.watch import Progress
 from puad.render import HistoryView, StatusView, history_document, status_document
+from puad.service.authorisation import authorise
 
 BUS_NAME: Final = "org.puad.Agent1"
 OBJECT_PATH: Final = "/org/puad/Agent1"
@@ -141,7 +142,7 @@ class AgentObject:
 
     def _on_call(
         self,
-        _connection: Gio.DBusConnection,
+        connection: Gio.DBusConnection,
         sender: str,
         _path: str,
         interface: str,
@@ -154,8 +155,25 @@ class AgentObject:
             return
         info = self._interface.lookup_method(method)
         reply = _Invocation(invocation, "".join(arg.signature for arg in info.out_args))
+        if method in self._open_to_all:
+            self._carry_out(method, invocation, reply)
+            return
+
+        def go_on(refusal: PuadError | None) -> None:
+            if refusal is None:
+                self._carry_out(method, invocation, reply)
+            else:
+                reply.failed(refusal)
+
+        waits = invocation.get_message().get_flags() & _MAY_ASK_A_PERSON
         try:
-            self._require_allowed(method, sender)
+            authorise(connection, method, sender, interactive=bool(waits), then=go_on)
+        except GLib.Error as error:
+            what = f"The bus does not say who calls {method}: {error.message}"
+            reply.failed(OperatorError(Code.NOT_ALLOWED, what))
+
+    def _carry_out(self, method: str, invocation: Gio.DBusMethodInvocation, reply: Reply) -> None:
+        try:
             self._calls[method](invocation, reply)
         except PuadError as error:
             reply.failed(error)
@@ -186,26 +204,6 @@ class AgentObject:
             "Progress": _progress(progress),
         }
 
-    def _require_allowed(self, method: str, sender: str) -> None:
-        if method not in self._open_to_all and self._uid(sender) != 0:
-            raise OperatorError(Code.NOT_ALLOWED, f"Only root may call {method}")
-
-    def _uid(self, sender: str) -> int:
-        if self._connection is None:
-            raise RuntimeError("the object is not exported")
-        reply = self._connection.call_sync(
-            "org.freedesktop.DBus",
-            "/org/freedesktop/DBus",
-            "org.freedesktop.DBus",
-            "GetConnectionUnixUser",
-            GLib.Variant("(s)", (sender,)),
-            GLib.VariantType("(u)"),
-            Gio.DBusCallFlags.NONE,
-            _BUS_TIMEOUT_MS,
-            None,
-        )
-        return int(reply.unpack()[0])
-
     def _changed(self, name: str, value: GLib.Variant) -> None:
         body = GLib.Variant("(sa{sv}as)", (INTERFACE, {name: value}, []))
         self._emit(_PROPERTIES, "PropertiesChanged", body)
@@ -219,5 +217,6 @@ def _progress(progress: Progress) -> GLib.Variant:
     return GLib.Variant("(tts)", (progress.done_bytes, progress.total_bytes, progress.phase))
 
 
+_MAY_ASK_A_PERSON: Final = Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 _DO_NOT_QUEUE: Final = 4
 _PRIMARY_OWNER: Final = 1
