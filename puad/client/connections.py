@@ -2,13 +2,15 @@
 """The connections of our sessions: urllib3's, on sockets that keep the deadline of the call.
 
 The sockets look up from waiting for the peer (`puad.client.deadline`): for bytes, and for the TLS
-handshake, which is many round trips in one call.
+handshake, which is many round trips in one call. Where the node's clock is certainly wrong, they
+hold the peer's certificate to the clock floor instead (docs/adr/0010).
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from datetime import datetime
 from typing import Any, Final
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -29,6 +31,21 @@ class TlsSocket(ssl.SSLSocket):
         """Receive what is there, or wait for it."""
         receive = super().recv_into
         return deadline.wait(self, lambda: receive(buffer, nbytes, flags))
+
+
+def tls_socket_at(floor: datetime) -> type[TlsSocket]:
+    """A TLS socket that refuses a certificate which had expired before the clock floor."""
+
+    class FlooredTlsSocket(TlsSocket):
+        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 -- the signature of ssl
+            super().do_handshake(block)
+            ends = (self.getpeercert() or {}).get("notAfter")
+            if not isinstance(ends, str) or ssl.cert_time_to_seconds(ends) < floor.timestamp():
+                raise ssl.SSLCertVerificationError(
+                    f"the certificate had expired before {floor:%Y-%m-%d %H:%M} UTC"
+                )
+
+    return FlooredTlsSocket
 
 
 class _PlainSocket(socket.socket):

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -45,11 +46,18 @@ class MaintenanceClient:
     Args:
         server: Where it is, and how to be trusted there.
         limits: The bound of its answer.
+        judged_at: The clock floor while the clock is certainly wrong, else None.
     """
 
-    def __init__(self, server: ServerSettings, limits: Limits) -> None:
+    def __init__(
+        self,
+        server: ServerSettings,
+        limits: Limits,
+        judged_at: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self._server = server
         self._limits = limits
+        self._judged_at = judged_at
 
     def report(self, host_guid: str, status: StatusReport, now: datetime) -> Answer:
         """Report the status and return what the maintenance manager wants.
@@ -85,7 +93,9 @@ class MaintenanceClient:
         timeout_s = float(self._server.timeout_s)
         with (
             # A session for each call: polls are far apart, and a renewed CA file counts at once.
-            make_session(self._server.tls_min, self._server.ca_file) as session,
+            make_session(
+                self._server.tls_min, self._server.ca_file, judged_at=self._judged_at()
+            ) as session,
             session.post(
                 self._server.url.rstrip("/") + PATH,
                 data=body,

@@ -8,6 +8,7 @@
 3. Redirects are bounded, followed only for GET and HEAD, and their bodies are never read: requests
    itself reads them whole, without a bound, even when it does not follow them.
 4. The environment (proxies, netrc, CA bundles) changes nothing, and no cookie is kept.
+5. Certificates are judged at the node's clock; at the clock floor when the clock stands below it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterator
+from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -25,16 +27,21 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 import puad
-from puad.client.connections import POOLS, TlsSocket
+from puad.client.connections import POOLS, TlsSocket, tls_socket_at
 from puad.core.errors import Code, ConfigError, ServerError
 
 TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 MOST_REDIRECTS: Final = 3
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
 _SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})
 
 
 def make_session(
-    tls_min: str, ca_file: str = "", *, max_redirects: int = MOST_REDIRECTS
+    tls_min: str,
+    ca_file: str = "",
+    *,
+    max_redirects: int = MOST_REDIRECTS,
+    judged_at: datetime | None = None,
 ) -> requests.Session:
     """A session that keeps the rules above.
 
@@ -42,6 +49,7 @@ def make_session(
         tls_min: Lowest TLS version, `1.2` or `1.3`.
         ca_file: The only CA certificates to trust; empty for the system's.
         max_redirects: How many redirects one call follows.
+        judged_at: The clock floor, when the clock is certainly wrong.
 
     Raises:
         ConfigError: `CONFIG_INVALID`, when the CA file cannot be used.
@@ -52,7 +60,7 @@ def make_session(
     session.headers["User-Agent"] = f"puad/{puad.__version__}"
     session.headers["Accept-Encoding"] = "identity"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(_tls_context(tls_min, ca_file))
+    adapter = _Adapter(_tls_context(tls_min, ca_file, judged_at))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -88,7 +96,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _tls_context(tls_min: str, ca_file: str) -> ssl.SSLContext:
+def _tls_context(tls_min: str, ca_file: str, judged_at: datetime | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ValueError) as error:
@@ -97,6 +105,9 @@ def _tls_context(tls_min: str, ca_file: str) -> ssl.SSLContext:
         ) from error
     context.minimum_version = TLS_VERSIONS[tls_min]
     context.sslsocket_class = TlsSocket
+    if judged_at is not None:
+        context.verify_flags |= _NO_CHECK_TIME
+        context.sslsocket_class = tls_socket_at(judged_at)
     return context
 
 

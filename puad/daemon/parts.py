@@ -58,7 +58,7 @@ class Parts:
         self.installer = Installer(self.boot_control, paths.persist, limits, watch)
         self.supplier = Supplier(settings, self.store, self.clock, watch)
         self.desk = MaintenanceDesk(
-            MaintenanceClient(settings.server, limits),
+            MaintenanceClient(settings.server, limits, self.clock.floor_above_the_clock),
             self.guid,
             watch,
         )

@@ -79,6 +79,10 @@ class Clock:
         trusted = now >= self.floor and self._is_synchronised()
         return Moment(now, clock_trusted=trusted, spread=self._random.random())
 
+    def floor_above_the_clock(self) -> datetime | None:
+        """The floor, when the clock stands below it and so is certainly wrong."""
+        return self.floor if datetime.now(UTC) < self.floor else None
+
     def reference_time(self) -> datetime:
         """The time at which signed metadata are judged: now, or the floor without a good clock."""
         moment = self.moment()

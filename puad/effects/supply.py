@@ -72,7 +72,12 @@ class Supplier:
             what = "No release service is configured"
             raise ConfigError(Code.CONFIG_INVALID, what, on="release.url")
         tls_min = self._settings.server.tls_min
-        with make_session(tls_min, release.ca_file, max_redirects=limits.redirects) as session:
+        with make_session(
+            tls_min,
+            release.ca_file,
+            max_redirects=limits.redirects,
+            judged_at=self._clock.floor_above_the_clock(),
+        ) as session:
             yield self._refreshed(
                 HttpOrigin(release.url, session, limits, self._watch.cancelled), _ONLINE
             )

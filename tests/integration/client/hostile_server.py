@@ -157,8 +157,11 @@ class Authority:
         return context
 
 
-def make_authority(folder: Path, name: str, host: str = "127.0.0.1") -> Authority:
-    now = dt.datetime.now(dt.UTC)
+def make_authority(
+    folder: Path, name: str, host: str = "127.0.0.1", *, ahead: dt.timedelta = dt.timedelta(0)
+) -> Authority:
+    """An authority whose certificates are valid for two days, around a time ahead of now."""
+    now = dt.datetime.now(dt.UTC) + ahead
     ca_key = ec.generate_private_key(ec.SECP256R1())
     key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} CA")])

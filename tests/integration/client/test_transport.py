@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,40 @@ def test_tls_server_of_the_given_ca_is_trusted(serve: Serve, authority: Authorit
     headers = server.requests[0].headers
     assert headers["user-agent"].startswith("puad/")
     assert headers["accept-encoding"] == "identity"
+
+
+def test_certificate_of_a_time_that_the_clock_has_not_reached_is_judged_at_the_floor(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """A node without a clock of its own stands years before what it has to talk to."""
+    ahead, day = timedelta(days=400), timedelta(days=1)
+    authority = make_authority(tmp_path, "later", ahead=ahead)
+    server = serve(answer(), authority.context())
+    then = datetime.now(UTC) + ahead
+
+    with pytest.raises(requests.exceptions.SSLError):
+        get(make_session("1.3", authority.ca_file), server.url)
+    for floor in (then - 300 * day, then):
+        session = make_session("1.3", authority.ca_file, judged_at=floor)
+        assert get(session, server.url).status_code == 200
+    with pytest.raises(requests.exceptions.SSLError, match="had expired before"):
+        get(make_session("1.3", authority.ca_file, judged_at=then + 2 * day), server.url)
+
+
+def test_certificate_judged_at_the_floor_is_held_to_its_ca_and_its_host_all_the_same(
+    serve: Serve, authority: Authority, tmp_path: Path
+) -> None:
+    floor = datetime.now(UTC)
+    server = serve(answer(), authority.context())
+    other = make_authority(tmp_path, "other")
+    elsewhere = make_authority(tmp_path, "elsewhere", host="127.0.0.9")
+    wrong_host = serve(answer(), elsewhere.context())
+
+    with pytest.raises(requests.exceptions.SSLError):
+        get(make_session("1.3", other.ca_file, judged_at=floor), server.url)
+    with pytest.raises(requests.exceptions.SSLError):
+        get(make_session("1.3", elsewhere.ca_file, judged_at=floor), wrong_host.url)
+    assert server.requests == wrong_host.requests == []
 
 
 def test_tls_12_server_is_refused_by_default_and_taken_when_allowed(

@@ -45,6 +45,13 @@ def test_moment_of_an_unsynchronised_clock_is_judged_at_the_floor(tmp_path: Path
     assert free.reference_time() == free.floor
 
 
+def test_floor_stands_above_a_clock_that_is_certainly_wrong_only(tmp_path: Path) -> None:
+    built_at = now() + DAY
+    assert clock(tmp_path, built_at).floor_above_the_clock() == built_at
+    assert clock(tmp_path).floor_above_the_clock() is None
+    assert clock(tmp_path, synchronised=False).floor_above_the_clock() is None
+
+
 def test_keep_follows_the_clock_only_as_far_as_signatures_vouch(tmp_path: Path) -> None:
     kept = clock(tmp_path)
     start = kept.floor
