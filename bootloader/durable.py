@@ -5,7 +5,9 @@ Everything that must survive a power cut goes through `Files`; a test takes its 
 power at any of these calls. Foreign OSErrors become BootloaderError here.
 
 On FAT a renamed file has a directory entry of zero bytes until its inode is written, and syncing
-the folder does not write it: so the file is synced after a rename as well, before the folder.
+the folder does not write it: so the file is synced after a rename as well, before the folder. A
+power cut in a rename can leave one file there under two names, and removing both frees its blocks
+twice, which makes the kernel stop writing that file system: so new files are made without one.
 """
 
 from __future__ import annotations
@@ -59,6 +61,24 @@ class Files:
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
+
+    @contextmanager
+    def fresh(self, path: Path) -> Iterator[BinaryIO]:
+        """A new file that is written under its own name, and vanishes unless the block ends well.
+
+        A power cut leaves it half-written: for a file that counts only once something names it.
+        """
+        with storage_errors(path):
+            self.make_folder(path.parent)
+            with path.open("xb") as file:
+                try:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                    _sync_folder(path.parent)
+                except BaseException:
+                    path.unlink()
+                    raise
 
     def rename(self, path: Path, target: Path) -> None:
         """Give a file another name in its folder; there is no file of that name."""

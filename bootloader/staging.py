@@ -67,7 +67,8 @@ def stage(incoming: Incoming, folder: Path, others: Iterable[Path], files: Files
     files.make_folder(folder)
     missing = sum(not (other / incoming.kind).exists() for other in others)
     _check_room(folder, incoming.size * (1 + missing))
-    with files.incoming(folder / incoming.kind) as target:
+    files.remove(folder / incoming.kind)
+    with files.fresh(folder / incoming.kind) as target:
         digest = hashlib.sha256()
         done = 0
         while done < incoming.size:

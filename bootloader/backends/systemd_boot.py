@@ -2,7 +2,9 @@
 """systemd-boot: one boot entry for each slot on the ESP, counted in its file name.
 
 The ESP is FAT, where a power cut can tear a rename: the name is lost, stands there twice, or stands
-before an empty file. Rules:
+before an empty file. systemd-boot and systemd-bless-boot rename, we hardly do: an entry of ours is
+made of zeros under its own name and then written over, and what is torn names nothing to boot.
+Rules:
 
 1. Nothing is ever done to the files of another slot than the named one, so whatever happens to a
    name, the fallback's is whole.
@@ -57,6 +59,7 @@ class _Listed:
 
     path: Path
     name: EntryName
+    raw: bytes
     text: EntryText
 
 
@@ -153,7 +156,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         generation = self._next_generation()
         self._remove_entries(slot)
         text = format_text(slot, entry.kinds, entry.command_line, generation)
-        self.setup.files.replace(self._folder / str(EntryName(slot, tries)), text)
+        self._write(self._folder / str(EntryName(slot, tries)), text)
 
     def mark_good(self, slot: str) -> None:
         """See `Backend`; systemd-bless-boot may have been here before."""
@@ -163,7 +166,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
             self._write_anew(slot)
         elif not best.name.is_good:
             try:
-                self._rename(best, EntryName(slot), listed)
+                self._bless(best, listed)
             except BootloaderError:  # systemd-bless-boot may have come first at this very moment
                 if self.status(slot).assessment is not Assessment.GOOD:
                     raise
@@ -179,13 +182,27 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
             while done in taken:
                 done += 1
             taken.add(done)
-            self._rename(entry, EntryName(slot, 0, done), listed)
+            self.setup.files.rename(entry.path, self._folder / str(EntryName(slot, 0, done)))
 
-    def _rename(self, entry: _Listed, name: EntryName, listed: list[_Listed]) -> None:
-        target = self._folder / str(name)
-        if target in {other.path for other in listed}:  # torn, or it would have been the best one
-            self.setup.files.remove(target)
-        self.setup.files.rename(entry.path, target)
+    def _bless(self, best: _Listed, listed: list[_Listed]) -> None:
+        """Write the entry without a counter, and remove the one with it."""
+        files, target = self.setup.files, self._folder / str(EntryName(best.name.slot))
+        if target in {entry.path for entry in listed}:  # torn, or it would have been the best one
+            files.remove(target)
+        try:
+            self._write(target, best.raw)
+        except BootloaderError as error:
+            if error.name is not ErrorName.NO_SPACE:
+                raise
+            files.rename(best.path, target)
+            return
+        if sum(entry.text.loader is not None for entry in listed) == 1:
+            files.remove(best.path)
+
+    def _write(self, path: Path, text: bytes) -> None:
+        with self.setup.files.fresh(path) as file:
+            file.write(bytes(len(text)))
+        self.setup.files.write_at(path, 0, text)
 
     def _write_anew(self, slot: str) -> None:
         """Write the entry of the booted slot whose name or text was lost while it runs."""
@@ -201,12 +218,11 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         text = format_text(slot, kinds, line, self._next_generation())
         target = self._folder / str(EntryName(slot))
         self.setup.files.remove(target)
-        self.setup.files.replace(target, text)
+        self._write(target, text)
 
     def _remove_entries(self, slot: str) -> None:
         for path in self._paths():
-            # what a power cut left of an arm is called .<name>.new
-            name = parse_name(path.name.removeprefix(".").removesuffix(".new"))
+            name = parse_name(path.name)
             if name and name.slot == slot:
                 self.setup.files.remove(path)
 
@@ -239,7 +255,8 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         for path in self._paths():
             name = parse_name(path.name)
             if name and name.slot in self.setup.slots:
-                found.append(_Listed(path, name, parse_text(_read(path))))
+                raw = _read(path)
+                found.append(_Listed(path, name, raw, parse_text(raw)))
         return found
 
     def _names(self) -> list[str]:

@@ -54,6 +54,20 @@ class CutFiles(Files):
         super().write_at(path, offset, written)
         raise PowerCut
 
+    @contextmanager
+    def fresh(self, path: Path) -> Iterator[BinaryIO]:
+        hits = self._hits()
+        if hits and self.how is Cut.OLD:
+            raise PowerCut
+        if hits and self.how is Cut.TORN:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"torn")
+            raise PowerCut
+        with super().fresh(path) as file:
+            yield file
+        if hits:
+            raise PowerCut
+
     def rename(self, path: Path, target: Path) -> None:
         hits = self._hits()
         if hits and self.how is Cut.TORN:  # FAT: the new name stands before an empty file

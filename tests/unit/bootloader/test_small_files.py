@@ -59,6 +59,27 @@ def test_incoming_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_fresh_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+
+    def write_and_fail() -> None:
+        with Files().fresh(path) as file:
+            file.write(b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    assert not path.exists()
+
+
+def test_fresh_never_takes_the_place_of_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(BootloaderError), Files().fresh(path):
+        pass
+    assert path.read_bytes() == b"old"
+
+
 def test_write_to_a_full_device_says_no_space() -> None:
     with pytest.raises(BootloaderError) as caught:
         Files().write_at(Path("/dev/full"), 0, b"x")

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -18,7 +20,7 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_variables import LoaderVariables
 from bootloader.slot import Assessment, BootFileKind
 from tests.unit.bootloader import loader_model
-from tests.unit.bootloader.machines import SystemdBootMachine
+from tests.unit.bootloader.machines import Cut, CutFiles, PowerCut, SystemdBootMachine
 from tests.unit.bootloader.test_backend_contract import install, stage
 
 FOREIGN = b"title Debian\nsort-key debian\nversion 6.12\nlinux /puad/a/linux\n"
@@ -81,9 +83,11 @@ def test_mark_good_after_systemd_bless_boot_changes_nothing(machine: SystemdBoot
 class BlessedMeanwhile(Files):
     """systemd-bless-boot is a moment faster."""
 
-    def rename(self, path: Path, target: Path) -> None:
-        path.rename(target)
-        super().rename(path, target)
+    @contextmanager
+    def fresh(self, path: Path) -> Iterator[BinaryIO]:
+        path.with_name("puad-b+2-1.conf").rename(path)
+        with super().fresh(path) as file:
+            yield file
 
 
 def test_mark_good_while_systemd_bless_boot_does_it_loses_nothing(
@@ -148,10 +152,16 @@ def test_slot_without_entry_and_boot_files_cannot_be_marked(machine: SystemdBoot
     assert names(machine) == ["puad-a.conf"]
 
 
-def test_temporary_file_of_a_cut_arm_is_removed_by_disarm(machine: SystemdBootMachine) -> None:
-    (machine.entries / ".puad-b+3.conf.new").write_bytes(b"torn")
-    machine.backend().disarm("b")
-    assert names(machine) == ["puad-a.conf"]
+def test_torn_entry_of_a_cut_arm_is_passed_over_and_removed(machine: SystemdBootMachine) -> None:
+    for at in (0, 1):  # the zeros, and the text over them
+        backend = machine.backend(CutFiles(at, Cut.TORN))
+        with pytest.raises(PowerCut):
+            backend.arm("b", 3, Entry(frozenset({BootFileKind.LINUX}), "slot=b"))
+        assert names(machine) == ["puad-a.conf", "puad-b+3.conf"]
+        assert machine.backend().status("b").has_entry
+        assert machine.backend().primary() == machine.power_on() == "a"
+        machine.backend().disarm("b")
+        assert names(machine) == ["puad-a.conf"]
 
 
 def test_counters_at_zero_on_both_slots_boot_a_last_resort(machine: SystemdBootMachine) -> None:
