@@ -118,7 +118,7 @@ class Node:
 
     def slots(self) -> dict[str, dict[str, Any]]:
         """What boot control says, by slot."""
-        return {slot["slot"]: slot for slot in self.ask("slots")["slots"]}
+        return {slot["name"]: slot for slot in self.ask("slots")["slots"]}
 
     # ---- waiting ----
 
@@ -132,13 +132,28 @@ class Node:
         wait_for(f"slot {slot} to be good", lambda: self._is_good(slot), limit_s)
 
     def _is_good(self, slot: str) -> bool:
-        with contextlib.suppress(GuestAwayError, AssertionError, KeyError):
-            return bool(self.slots()[slot]["assessment"] == "good")
+        with contextlib.suppress(GuestAwayError):
+            # asked first, because it costs a slow machine less than puadctl
+            marked = self.machine.guest.run(["systemctl", "is-active", "puad-mark-good.service"])
+            return marked.code == 0 and self.slots()[slot]["assessment"] == "good"
         return False
 
     def wait_status(self, status: str, limit_s: float = BOOT_S) -> None:
         """Wait until the server knows the node in this status."""
         wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s)
+
+    def open_window(self, for_s: int = 3600) -> None:
+        """Open a maintenance window now."""
+        self.server.plan_window(2, for_s)
+
+    def wait_updated(self, slot: str, limit_s: float = 3 * BOOT_S) -> None:
+        """Wait until that slot runs, is good, and the server has heard so."""
+        self.wait_good(slot, limit_s)
+        wait_for("the run to end at the server", self._is_updated, BOOT_S)
+
+    def _is_updated(self) -> bool:
+        runs = self.server.runs()
+        return bool(runs and runs[0]["status"] == "Update completed")
 
     def server_status(self) -> str:
         """The status of the update, as the protocol names it."""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios: nodes to play them with, their evidence when they fail, and what they cost.
+
+`--vm-full` plays every scenario with three tries and with every boot loader that it fits; without
+it each is played once, with one try where it does not ask for three.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.demo.layout import REPOSITORY
+from tests.vm.harness.bench import Bench, Kind
+from tests.vm.harness.machine import Counters
+from tests.vm.harness.node import Node
+
+RESULTS = REPOSITORY / "build/test-vm"
+LOADERS = ("systemd-boot", "grub")
+_REPORT = pytest.StashKey[pytest.TestReport]()
+_BEGAN = pytest.StashKey[float]()
+
+Start = Callable[..., Node]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--vm-full", action="store_true", help="three tries, every boot loader")
+    parser.addoption("--vm-report", metavar="FILE", help="write what was played as Markdown")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_BEGAN] = time.monotonic()
+    lines = (
+        "tries(n): the boots that a new image gets here",
+        "loaders(*names): the boot loaders that the scenario is for; the first one is the default",
+        "every_loader: played with each of them, always",
+    )
+    for line in lines:
+        config.addinivalue_line("markers", line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kind" not in metafunc.fixturenames:
+        return
+    full = metafunc.config.getoption("--vm-full")
+    markers = metafunc.definition
+    tries = markers.get_closest_marker("tries")
+    fitting = markers.get_closest_marker("loaders")
+    loaders = fitting.args if fitting else LOADERS
+    if not full and not markers.get_closest_marker("every_loader"):
+        loaders = loaders[:1]
+    count = 3 if full else tries.args[0] if tries else 1
+    kinds = [Kind(loader, count) for loader in loaders]
+    metafunc.parametrize("kind", kinds, ids=[kind.name for kind in kinds])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield
+    if report.when == "call":
+        item.stash[_REPORT] = report
+    return report  # type: ignore[return-value]  # a wrapper hands on what it got
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    boots, machine_s, rows = 0, 0.0, []
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            facts = dict(report.user_properties)
+            if report.when == "teardown" or not facts:
+                continue
+            boots += facts["boots"]
+            machine_s += facts["machine_s"]
+            name = report.nodeid.rpartition("/")[2]
+            rows.append((name, outcome, facts["boots"], report.duration))
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    seconds = time.monotonic() - config.stash[_BEGAN]
+    line = (
+        f"boots={boots} seconds={seconds:.0f} machine_seconds={machine_s:.0f}"
+        f" scenarios={len(rows)} skipped={skipped}"
+    )
+    terminalreporter.write_line(line)
+    if config.getoption("--vm-report"):
+        _write_report(Path(config.getoption("--vm-report")), sorted(rows), line)
+
+
+def _write_report(file: Path, rows: list[tuple[str, str, int, float]], line: str) -> None:
+    text = [
+        "# Scenarios in the virtual machine",
+        "",
+        "Written by `make test-vm-full`; [vm.md](vm.md) says what each scenario is.",
+        "",
+        line,
+        "",
+        "| scenario | outcome | boots | seconds |",
+        "|---|---|---|---|",
+    ]
+    text += [f"| `{name}` | {outcome} | {boots} | {s:.0f} |" for name, outcome, boots, s in rows]
+    file.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def bench(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Iterator[Bench]:
+    """Where nodes come from; what they cost is told at the end."""
+    counters = Counters()
+    yield Bench(lambda _text: None, counters)
+    record_property("boots", counters.boots)
+    record_property("machine_s", counters.seconds)
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """Start a node from a state; it is stopped at the end, and its evidence kept on a failure."""
+    nodes: list[Node] = []
+    bench: Bench = request.getfixturevalue("bench")
+
+    def begin(state: Path) -> Node:
+        node = Node(tmp_path / f"node-{len(nodes)}", bench.counters)
+        nodes.append(node)
+        node.adopt(state)
+        return node
+
+    yield begin
+    report = request.node.stash.get(_REPORT, None)
+    folder = RESULTS / re.sub(r"[^\w.-]+", "-", request.node.nodeid.rpartition("/")[2])
+    for number, node in enumerate(nodes):
+        if report is None or report.failed:
+            node.keep_evidence(folder / f"node-{number}")
+        node.close()
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def staged(bench: Bench, start: Start, kind: Kind) -> Callable[[str], Node]:
+    """Start a node on which version 2.0, of that variant, waits for its window."""
+    return lambda variant="good": start(bench.staged(kind, variant))
+
+
+@pytest.fixture
+def idle(bench: Bench, start: Start, kind: Kind) -> Node:
+    """A node that runs version 1.0 and has nothing to do."""
+    return start(bench.idle(kind))

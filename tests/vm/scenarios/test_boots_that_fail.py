@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images that never come up: each ends on the old slot, without anyone touching the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.vm.harness.bench import Kind
+from tests.vm.harness.explanation import roll_back
+from tests.vm.harness.node import Node
+
+Staged = Callable[[str], Node]
+
+
+@pytest.mark.tries(3)
+def test_kernel_that_panics_ends_on_the_old_slot_with_its_last_lines(
+    staged: Staged, kind: Kind
+) -> None:
+    node = staged("kernel-panic")
+    told = roll_back(node)
+    assert told.cause["failure_reason"] == "bootloader"
+    told.names(["panic", f"{kind.tries} of {kind.tries}"])
+    assert node.machine.resets >= kind.tries + 1
+
+
+def test_root_that_is_missing_ends_on_the_old_slot_and_the_cause_is_called_inferred(
+    staged: Staged, kind: Kind
+) -> None:
+    told = roll_back(staged("root-missing"))
+    assert told.cause["failure_reason"] == "bootloader"
+    told.names([f"{kind.tries} of {kind.tries}", "inferred"])
+
+
+def test_init_that_hangs_is_reset_by_the_watchdog_and_the_cause_is_called_inferred(
+    staged: Staged, kind: Kind
+) -> None:
+    node = staged("hang-init")
+    told = roll_back(node)
+    assert node.machine.qmp.count("WATCHDOG") >= kind.tries
+    assert told.cause["failure_reason"] == "bootloader"
+    told.names([f"{kind.tries} of {kind.tries}", "inferred"])
+
+
+def test_local_mount_that_fails_leads_through_emergency_mode_to_the_old_slot(
+    staged: Staged,
+) -> None:
+    told = roll_back(staged("mount-fails"))
+    told.names(["emergency", "srv.mount"])
+
+
+def test_persistent_partition_that_the_new_slot_cannot_mount_leads_to_the_old_slot(
+    staged: Staged,
+) -> None:
+    # what the failed boot has logged is lost with its memory: only that it did not come up is known
+    told = roll_back(staged("persist-mount-fails"))
+    assert told.cause["failure_reason"] == "bootloader"
+    told.names(["inferred"])
+
+
+def test_job_before_basic_target_that_never_ends_is_ended_by_the_deadline(staged: Staged) -> None:
+    told = roll_back(staged("job-hangs"))
+    told.names(["deadline", "fault-job.service"])
+
+
+def test_boot_that_is_never_complete_is_ended_by_the_deadline(staged: Staged) -> None:
+    told = roll_back(staged("deadline"))
+    told.names(["deadline", "fault-slow.service"])
