@@ -63,6 +63,33 @@ coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
 	$(BIN)/coverage report --include='puad/core/*' --fail-under=100 --show-missing --skip-covered
 	$(BIN)/coverage report --fail-under=90 --show-missing --skip-covered
 
+.PHONY: setup-vm
+setup-vm:
+	@PUAD_SETUP_VM=1 PUAD_SETUP_PACKAGING=1 .ci/setup
+
+.PHONY: demo-vm
+demo-vm: setup-vm ## the reference node in a virtual machine: an update and a rollback
+	@$(AS_ROOT) $(BIN)/python -m tests.vm.demo $(DEMO_OPTIONS)
+
+# Scenarios run two at a time; each waits for conditions with generous limits.
+VM_PYTEST := -n 2 --dist worksteal -p no:cacheprovider --timeout 3600 tests/vm/scenarios
+
+.PHONY: test-vm
+test-vm: setup-vm ## every scenario once, in virtual machines; at most 35 minutes
+	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
+	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) $(PYTEST_OPTIONS) \
+	  2>&1 | tee build/test-vm/pytest.log
+
+.PHONY: test-vm-full
+test-vm-full: setup-vm ## three tries everywhere, each boot loader; writes docs/vm-report.md
+	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
+	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) --vm-full --vm-report docs/vm-report.md \
+	  $(PYTEST_OPTIONS) 2>&1 | tee build/test-vm/pytest.log
+
+.PHONY: bench-vm
+bench-vm: setup-vm ## what puad costs a node: memory, wake-ups, exposure, seconds of an update
+	@$(AS_ROOT) $(BIN)/python -m tests.vm.bench
+
 .PHONY: bench-smoke
 bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke

@@ -41,7 +41,7 @@ class Ledger:
     def __init__(self, meter: Callable[[], int], narration: Narration) -> None:
         self.rows: list[Row] = []
         self._meter = meter
-        self._narration = narration
+        self.narration = narration
         self._mark()
 
     def _mark(self) -> None:
@@ -54,7 +54,7 @@ class Ledger:
         self.rows.append(row)
         self._mark()
         mark = "held" if row.held else "NOT HELD"
-        self._narration.say(
+        self.narration.say(
             f"{mark}: {name}: {seen if row.held else f'{seen!r}, not {expected!r}'}"
         )
 
@@ -65,7 +65,7 @@ class Ledger:
 
     def show(self) -> None:
         """The table at the end."""
-        self._narration.title("What was expected and what was seen")
+        self.narration.title("What was expected and what was seen")
         rows = [
             (
                 row.name,
@@ -76,7 +76,7 @@ class Ledger:
             )
             for row in self.rows
         ]
-        self._narration.table(("step", "expected", "seen", "s", "MiB"), rows)
+        self.narration.table(("step", "expected", "seen", "s", "MiB"), rows)
 
     def write(self, file: Path) -> None:
         """The same for a program."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.vm.harness.bench import Kind
 from tests.vm.harness.explanation import roll_back
 from tests.vm.harness.node import Node
 
