@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -72,6 +74,7 @@ def test_installed_users_are_the_services(with_puad: DebianRoot) -> None:
         ("var/lib/puad/node.d", "puad", 0o755),
         ("var/lib/puad-health", "puad-health", 0o750),
         ("var/lib/puad-bootloader", "root", 0o700),
+        ("var/lib/puad-orchestrator", "puad-orchestrator", 0o700),
     ],
 )
 def test_installed_state_folders_have_their_owners(
@@ -89,6 +92,29 @@ def test_every_unit_of_the_presets_is_enabled(with_puad: DebianRoot) -> None:
     assert len(units) > 10
     for unit in units:
         assert with_puad.call("systemctl", "is-enabled", unit).stdout == "enabled\n", unit
+
+
+def test_orchestrator_can_be_set_up_as_its_readme_says(copy: DebianRoot) -> None:
+    as_user = ("runuser", "-u", "puad-orchestrator", "--", "puad-orchestrator")
+    condition = copy.tree / "var/lib/puad-orchestrator/secret.key"
+    assert not condition.exists()
+    copy.run(*as_user, "init")
+    guid = "6f1c1a52-0a4e-4f0a-8a39-3f3f3a1f0001"
+    said = copy.run(*as_user, "enrol", "edge-7", "--guid", guid, "--profile", "edge", "--json")
+    assert json.loads(said)["guid"] == guid
+    unit = copy.tree / "usr/lib/systemd/system/puad-orchestrator.service"
+    assert f"ConditionPathExists=/{condition.relative_to(copy.tree)}" in unit.read_text("utf-8")
+
+
+def test_release_can_be_published(copy: DebianRoot) -> None:
+    (copy.tree / "tmp/root.raw").write_bytes(os.urandom(3 << 20))
+    where = ("--repo", "/srv/release", "--keys", "/root/keys")
+    copy.run("puad-release", "init", *where)
+    image = ("/tmp/root.raw", "--profile", "edge", "--version", "1.0")
+    (copy.tree / "tmp/linux").write_bytes(b"kernel")
+    copy.run("puad-release", "add", *image, "--linux", "/tmp/linux", *where)
+    copy.run("puad-release", "publish", *where)
+    assert (copy.tree / "srv/release/metadata/timestamp.json").exists()
 
 
 def test_upgrade_keeps_state_and_the_integrators_configuration(
