@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bootloader import systemd_bus
 from bootloader.durable import Files
 from bootloader.errors import ConfigError
 from bootloader.slot import BootFileKind, BootStatus
@@ -156,10 +155,15 @@ class Backend(ABC):
         Raises:
             BootloaderError: `RebootFailed`.
         """
+        from bootloader import systemd_bus  # noqa: PLC0415 -- see is_boot_complete
+
         systemd_bus.request_reboot(reason)
 
     def is_boot_complete(self) -> bool:
         """Whether this boot has reached boot-complete."""
+        # imported here: puad-boot-failed starts sooner, and does not depend on the D-Bus library
+        from bootloader import systemd_bus  # noqa: PLC0415 -- the same
+
         return systemd_bus.is_active("boot-complete.target")
 
 

@@ -40,9 +40,9 @@ from bootloader.mounts import mount_at, read_mounts
 from bootloader.reboot import force_reboot
 from bootloader.slot import Assessment, BootStatus
 
-# together less than the 90 s that systemd gives a service to start
-_ASK_SYSTEMD_S: Final = 5.0
-_FIND_OUT_S: Final = 25
+# all limits together lie well below what systemd gives the services that run this
+_ASK_SYSTEMD_S: Final = 10.0
+_FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
 _MAX_REASON: Final = 200
 _FAILED: Final = 1

@@ -2,8 +2,8 @@
 """The simulated boot loader: firmware in one file, with the semantics of the real ones.
 
 The service talks to it as to any back end. `power_on` is the firmware's own half: it chooses a slot
-and counts the try *before* it is made; only `bootloader.boot` calls it. What it chose is left for
-the booted node in `<run>/selected`, as systemd-boot leaves LoaderEntrySelected.
+and counts the try *before* it is made; only `bootloader.simulation` calls it. What it chose is left
+for the booted node in `<run>/selected`, as systemd-boot leaves LoaderEntrySelected.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
         self._mark(slot, tries_left=0)
 
     def request_reboot(self, reason: str) -> None:
-        """See `Backend`; ends pid 1 only inside the machine that `bootloader.boot` made."""
+        """See `Backend`; ends pid 1 only inside the machine that `bootloader.simulation` made."""
         self.setup.files.replace(self.setup.run / REBOOT, f"{reason}\n".encode())
         if self._selected().get("pid_namespace") == pid_namespace():
             os.kill(1, signal.SIGTERM)

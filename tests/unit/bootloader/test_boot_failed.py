@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,11 @@ def test_try_within_tells_the_exit_code_or_nothing() -> None:
     assert command.try_within(30, "/bin/false") == 1
     assert command.try_within(0.2, "/bin/sleep", "1000") is None
     assert command.try_within(30, "/nonexistent") is None
+
+
+def test_program_needs_no_library_for_d_bus() -> None:
+    code = (
+        "import sys; sys.modules['gi'] = None; import bootloader.boot_failed, bootloader.backends"
+    )
+    check = f"{code}; assert 'systemd-boot' in bootloader.backends.known()"
+    subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[3], check=True)
