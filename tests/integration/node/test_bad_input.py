@@ -284,6 +284,19 @@ def test_full_disk_stops_the_update_and_the_server_is_told(
         rig.cut_power()
 
 
+def test_broken_configuration_is_told_to_a_person_and_ends_puad(rig: Rig) -> None:
+    """The unit does not start it again (exit code 78), and the boot goes on without it."""
+    (rig.folder / "config/90-typo.toml").write_text("[update]\ntrys = 3\n")
+    rig.power_on()
+
+    assert rig.processes["puad"].wait(60) == 78
+    (line,) = [line for line in rig.logs_of("puad").splitlines() if "CRITICAL" in line]
+    assert "90-typo.toml" in line
+    assert "there is no key trys in [update]; did you mean tries?" in line
+    # the slot is good already, so the health process leaves it so
+    assert rig.processes["health"].wait(60) == 0
+
+
 def test_absent_boot_control_is_waited_for_and_reported(rig: Rig) -> None:
     rig.power_on()
     rig.wait_for_state("IDLE")

@@ -45,7 +45,10 @@ def test_update_to_an_unhealthy_image_ends_in_the_old_slot(
     (entry,) = json.loads(run["statusDetails"])["update_log"]
     assert (run["status"], entry["status"]) == ("Update failed", "rolledback")
     assert entry["failure_reason"] == "criticalservices"
-    assert "application" in entry["failure_log"]
+    assert "probe required/application failed" in entry["failure_log"]
+    assert entry["failure_log"].endswith("required/application: the till is on fire")
+    assert "| required/application: the till is on fire" in rig.puadctl("history").stdout
+    assert "required/application: the till is on fire" in rig.logs_of("puad")
     refused = rig.puadctl("run")
     assert refused.returncode != 0
     assert "retry" in refused.stderr
@@ -66,4 +69,5 @@ def test_update_to_an_image_that_is_not_the_promised_one_is_rolled_back(
 
     assert rig.booted == "a"
     (entry,) = json.loads(rig.server.runs()[0]["statusDetails"])["update_log"]
-    assert "image 2.0 has booted, but 5.0 was sealed" in entry["failure_log"]
+    assert "wrong-image-booted: Slot b runs image 2.0, not 5.0" in entry["failure_log"]
+    assert entry["failure_reason"] == "oscommit"
