@@ -24,7 +24,6 @@ def main() -> int:
         recording = open_recording(folder)
         found = check_recording(recording, options.states, options.seed, options.state)
         failed |= bool(found.violations)
-        print(found.summary(recording.name, options.seed))
     return 1 if failed else 0
 
 

@@ -89,15 +89,15 @@ class BootReader:
                 if folder.is_folder:
                     slots[folder.name] = self._match(fat, f"{_FILES}/{folder.name}", unreadable)
         self._lay_out(texts, slots)
-        entries = []
-        for shown in loader_model.read_entries(self._folder):
-            entries.append(self._entry(shown, texts[shown.path.name], slots))
+        entries = [
+            self._entry(shown, texts[shown.path.name], slots)
+            for shown in loader_model.read_entries(self._folder)
+        ]
         staged = {
             slot: frozenset(
                 image_id
                 for image_id, files in self._known.items()
-                if set(files) == set(found)
-                and all(image_id in found[kind] for kind in files)
+                if set(files) == set(found) and all(image_id in found[kind] for kind in files)
             )
             for slot, found in slots.items()
         }

@@ -32,6 +32,25 @@ _MOST_SHOWN: Final = 20
 BACKUP_BEHIND: Final = "table: the backup differs from the primary table"
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a sound state looks like; two states of one sight differ in nothing that matters.
+
+    Attributes:
+        stored: The state of the stored run.
+        entries: The entries that the boot loader shows, the one that it boots in front.
+        booted: The slot that it boots.
+        staged: Whether the target holds the image and its boot files.
+        harmless: The harmless findings.
+    """
+
+    stored: str
+    entries: tuple[str, ...]
+    booted: str
+    staged: bool
+    harmless: frozenset[str]
+
+
 @dataclass
 class Findings:
     """What came out.
@@ -40,17 +59,20 @@ class Findings:
         states: How many states were checked.
         violations: What is wrong, by the state's name.
         harmless: How often each harmless finding was seen.
+        sights: What each sound state looks like, by its name.
     """
 
     states: int = 0
     violations: dict[str, list[str]] = field(default_factory=dict)
     harmless: Counter[str] = field(default_factory=Counter)
+    sights: dict[str, Sight] = field(default_factory=dict)
 
     def add(self, other: Findings) -> None:
         """Take in what another process found."""
         self.states += other.states
         self.violations.update(other.violations)
         self.harmless.update(other.harmless)
+        self.sights.update(other.sights)
 
     def summary(self, name: str, seed: int) -> str:
         """The result in lines for a person."""
@@ -113,6 +135,8 @@ class Checker:
             found.harmless.update(harmless)
             if wrong:
                 found.violations[f"{self._recording.name}:{state.name}"] = wrong
+            elif moment is not None:
+                found.sights[state.name] = _sight(moment, harmless)
         return found
 
     def _moment(
@@ -183,4 +207,15 @@ def _named(
     return (
         tuple(f"{name}: {what}" for what in wrong),
         frozenset(f"{name}: {what}" for what in harmless),
+    )
+
+
+def _sight(moment: Moment, harmless: frozenset[str]) -> Sight:
+    target, installed = moment.story.target, moment.story.installed
+    return Sight(
+        stored=moment.store.run.state,
+        entries=tuple(entry.file for entry in moment.boot.entries),
+        booted=moment.boot.entries[0].slot,
+        staged=installed in moment.slots[target] & moment.boot.staged.get(target, frozenset()),
+        harmless=harmless,
     )

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 _ENTRY_BYTES: Final = 32
 _MOST_FOLDER_BYTES: Final = 1 << 20
@@ -75,7 +75,7 @@ class Fat:
         if self._clusters < 1 or len(self._table) < self._clusters * self._bits // 8:
             raise FatError("the table is too short")
 
-    def __enter__(self) -> Fat:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

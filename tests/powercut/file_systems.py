@@ -17,7 +17,6 @@ from typing import Final
 
 _TIMEOUT_S: Final = 120
 
-OF_THE_TARGET: Final = "a file of the slot that is being changed is incomplete"
 HARMLESS_FAT: Final = {
     "dirty bit": re.compile(
         r"(?:0x(?:41|25): )?Dirty bit is set\. Fs was not properly unmounted and some data may be"
@@ -31,11 +30,17 @@ HARMLESS_FAT: Final = {
         r"FATs differ(?: but appear to be intact)?\.?.*| {2}Using first FAT\."
     ),
 }
-_OF_A_FILE: Final = re.compile(
-    r" {2}(?:Contains a free cluster \(\d+\)\. Assuming EOF\."
-    r"|File size is \d+ bytes, cluster chain length is >? ?\d+ bytes\."
-    r"|Truncating file to \d+ bytes\.)"
-)
+OF_THE_TARGET: Final = {
+    "a file of the slot that is being changed is incomplete": re.compile(
+        r" {2}(?:Contains a free cluster \(\d+\)\. Assuming EOF\."
+        r"|File size is \d+ bytes, cluster chain length is >? ?\d+ bytes\."
+        r"|Truncating file to \d+ bytes\.)"
+    ),
+    "a file of the slot that is being changed has two names": re.compile(
+        r" {2}(?:share clusters\.|Truncating second to \d+ bytes(?: because first is FAT32 root"
+        r" dir)?\.)"
+    ),
+}
 _SAID_BY_FSCK: Final = re.compile(
     r"fsck\.fat [\d.]+ .*|.*: \d+ files, \d+/\d+ clusters|Leaving filesystem unchanged\.|"
 )
@@ -53,20 +58,23 @@ def check_fat(image: Path, target: str) -> tuple[list[str], set[str]]:
         target: The slot whose files may be incomplete, because no entry names them yet.
     """
     done = _run("/usr/sbin/fsck.vfat", "-n", image)
-    own = re.compile(rf"/puad/{target}/[^/]+|/loader/entries/\.?puad-{target}[.+][^/]*", re.I)
-    rest, incomplete = [], False
-    is_own = False
+    own = re.compile(
+        rf"(/puad/{target}/\.?[a-z]+(?:\.new)?|/loader/entries/\.?puad-{target}[.+].*)",
+        re.IGNORECASE,
+    )
+    rest, found, files = [], set[str](), list[str]()
     for line in (done.stdout + done.stderr).splitlines():
         if line.startswith("/"):
-            is_own = bool(own.fullmatch(line.strip()))
-        elif not is_own or not _OF_A_FILE.fullmatch(line):
+            files = [*files, line] if files and files[-1].endswith(" and") else [line]
+            if not own.fullmatch(line.removesuffix(" and").strip()):
+                rest.append(line)
+        elif all(own.fullmatch(file.removesuffix(" and").strip()) for file in files):
+            name = next((name for name, said in OF_THE_TARGET.items() if said.fullmatch(line)), "")
+            (found.add(name) if name else rest.append(line))
+        else:
             rest.append(line)
-            continue
-        if not is_own:
-            rest.append(line)
-        incomplete |= is_own
-    wrong, found = _sorted(rest, HARMLESS_FAT, _SAID_BY_FSCK)
-    return wrong, found | ({OF_THE_TARGET} if incomplete else set())
+    wrong, harmless = _sorted(rest, HARMLESS_FAT, _SAID_BY_FSCK)
+    return wrong, harmless | found
 
 
 def check_ext4(image: Path) -> tuple[list[str], set[str]]:

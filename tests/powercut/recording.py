@@ -7,9 +7,10 @@ the bench, or by the reference node in its virtual machine, is checked in the sa
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -140,15 +141,31 @@ def open_recording(folder: Path) -> Recording:
     )
     log = WriteLog(folder / document["log"])
     recording = Recording(folder.name, folder / document["disk"], log, story)
-    recording.requests.extend(log.requests())
+    recording.requests.extend(itertools.islice(log.requests(), document["first"], document["last"]))
     return recording
 
 
-def write_recording(folder: Path, story: Story, *, disk: str, log: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a recording comes from; paths from its folder.
+
+    Attributes:
+        disk: The raw disk before the first request.
+        log: The log.
+        first: Requests of the log that came before that disk.
+        last: The request at which it ends; None for all of the log.
+    """
+
+    disk: str
+    log: str
+    first: int = 0
+    last: int | None = None
+
+
+def write_recording(folder: Path, story: Story, source: Source) -> None:
     """Describe the recording that lies in a folder."""
     document: dict[str, Any] = {
-        "disk": disk,
-        "log": log,
+        **asdict(source),
         "protected": story.protected,
         "target": story.target,
         "images": {

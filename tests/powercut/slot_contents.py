@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,13 @@ class Likeness:
     """
 
     def __init__(self, image: Path) -> None:
-        self._data = image.read_bytes()
-        sectors = -(-len(self._data) // SECTOR)
-        self._data += bytes(sectors * SECTOR - len(self._data))
+        size = image.stat().st_size
+        with image.open("rb") as file:
+            # shared by every process that checks, and by every slot
+            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        odd = -size % SECTOR
+        self._data = memoryview(mapped[:] + bytes(odd) if odd else mapped)
+        sectors = len(self._data) // SECTOR
         self._same = bytearray(sectors)
         self._different = sectors
 
@@ -32,7 +37,7 @@ class Likeness:
 
     def take(self, sector: int, data: bytes) -> list[tuple[int, int]]:
         """Take in what is written from that sector of the slot on; how to undo it."""
-        here = memoryview(self._data)[sector * SECTOR : sector * SECTOR + len(data)]
+        here = self._data[sector * SECTOR : sector * SECTOR + len(data)]
         count = len(here) // SECTOR
         if here == memoryview(data)[: len(here)]:
             same = bytes([1]) * count

@@ -2,9 +2,10 @@
 """The write log: what QEMU's `blklogwrites` filter has recorded of a disk, write by write.
 
 The format is dm-log-writes': a super block, then for each request a header of one sector and, for a
-write, its data in whole sectors; the header's own length of the data is for marks, and mostly 0. The reader streams: it keeps the headers and the place of the
-data, never the data. A log that ends within a request is read up to that request, because the
-recorder may have been killed like the machine.
+write, its data in whole sectors; the header's own length of the data is for marks, and mostly 0.
+The reader streams: it keeps the headers and the place of the data, never the data. A log that ends
+within a request is read up to that request, because the recorder may have been killed like the
+machine.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FUA: Final = 2
 DISCARD: Final = 4
 MARK: Final = 8
 MOST_REQUESTS: Final = 1 << 22
+_PIECE_SECTORS: Final = 2048
 _SUPER: Final = struct.Struct("<QQQI")
 _HEADER: Final = struct.Struct("<QQQQ")
 _KNOWN_FLAGS: Final = FLUSH | FUA | DISCARD | MARK
@@ -114,7 +116,7 @@ class WriteLog:
             place += self.sector_bytes
             has_data = sectors > 0 and not flags & (DISCARD | MARK)
             taken = sectors * self.sector_bytes if has_data else 0
-            if flags & ~_KNOWN_FLAGS or length not in {0, taken} and not flags & MARK:
+            if flags & ~_KNOWN_FLAGS or (length not in {0, taken} and not flags & MARK):
                 raise WriteLogError(f"request {number} has a header that makes no sense")
             length = max(length, taken)
             if place + length > self._size:
@@ -126,3 +128,12 @@ class WriteLog:
         """The bytes that a request has written; a discard leaves zeros."""
         length = request.sectors * SECTOR
         return os.pread(self._fd, length, request.place) if request.place else bytes(length)
+
+
+def write_request(disk: int, log: WriteLog, request: Request, first: int, last: int) -> None:
+    """Write sectors of a request, from `first` up to `last`, to their place on a disk."""
+    while first < last:
+        count = min(_PIECE_SECTORS, last - first)
+        piece = Request(request.sector + first, count, 0, request.place + first * SECTOR)
+        os.pwrite(disk, log.data(piece), piece.sector * SECTOR)
+        first += count

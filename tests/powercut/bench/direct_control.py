@@ -71,7 +71,7 @@ class DirectControl:
     def close(self) -> None:
         """Let the slots go, as a reboot does."""
         for slot in _PARTITIONS:
-            self.control._seals.drop(slot)  # noqa: SLF001 -- the process would end here
+            self.control._seals.drop(slot)
 
     def booted_slot(self) -> str:
         """See `puad.bootcontrol.BootControl`, here and below."""
@@ -128,7 +128,7 @@ class DirectControl:
 
 def _device(disk: str, number: int, partuuids: dict[str, str]) -> BlockDevice:
     node = Path(f"{disk}{number}")
-    status = os.stat(node).st_rdev
+    status = node.stat().st_rdev
     size = int(Path(f"/sys/class/block/{node.name}/size").read_text("ascii")) * 512
     return BlockDevice(
         number=f"{os.major(status)}:{os.minor(status)}",

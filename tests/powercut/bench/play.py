@@ -78,8 +78,8 @@ class Play:
     def _mount(self) -> None:
         disk = self.document["disk"]
         for kind, number, options, folder in (
-            ("vfat", 1, "umask=0077", self.esp),
-            ("ext4", 4, "noatime", self.persist),
+            ("vfat", 1, self.document["esp_options"], self.esp),
+            ("ext4", 4, "nodev,nosuid,noexec", self.persist),
         ):
             argv = ["mount", "-t", kind, "-o", options, f"{disk}{number}", str(folder)]
             subprocess.run(argv, check=True)
@@ -146,7 +146,7 @@ class Boot:
         self._store = Store(paths.persist)
         self._verdicts = Store(paths.verdict)
         self._clock = Clock(self._store, datetime.fromtimestamp(1_700_000_000, UTC), lambda: True)
-        self._facts = FactReader(self.control, self._verdicts, release, self._folder)
+        self._facts = FactReader(self.control, self._verdicts, paths)
         watch = Watch()
         supplier = Supplier(settings, self._store, self._clock, watch)
         supplier.keep_folder(os.open(play.source / "release", os.O_RDONLY | os.O_DIRECTORY))
@@ -163,14 +163,19 @@ class Boot:
         )
         memory = Memory(self._store)
         run, self._lost = memory.load()
-        self._engine = Engine(
-            run, memory, watch, self._perform, self._posted.put, lambda *_: None
-        )
+        self._engine = Engine(run, memory, watch, self._perform, self._posted.put, lambda *_: None)
 
     def live(self) -> bool:
         """Until the reboot, or until the play is over."""
         try:
-            self._feed(Started(self._clock.moment(), self._facts.read(), Rules(tries=1), self._lost))
+            self._feed(
+                Started(
+                    self._clock.moment(),
+                    self._facts.read(self._engine.run),
+                    Rules(tries=1),
+                    self._lost,
+                )
+            )
             return self._go_on()
         finally:
             self._engine.stop(_PATIENCE_S)
@@ -179,6 +184,8 @@ class Boot:
 
     def _go_on(self) -> bool:
         play = self._play
+        if self._kind == "resume" and self._slot != play.document["target"]:
+            return self._finish()
         if play.is_back:
             return True
         if self._slot == play.document["target"]:
@@ -189,14 +196,25 @@ class Boot:
         self._until(lambda: self.control.reboots > 0)
         return False
 
+    def _finish(self) -> bool:
+        """Go on with a run that a power cut has interrupted, or begin it again."""
+        if self._engine.run.state in {State.IDLE, State.FAILED, State.ROLLED_BACK}:
+            folder = os.open(self._play.source / "release", os.O_RDONLY | os.O_DIRECTORY)
+            offer = self._supplier.inspect(folder)
+            self._feed(InstallAsked(self._clock.moment(), offer))
+        self._until(lambda: self.control.reboots > 0)
+        return False
+
     def _assess(self) -> bool:
         if self._kind == "rollback":
             self._health(good=False)
             return False
+        if self._engine.run.state is State.DONE:
+            return True
         self._health(good=True)
-        self._feed(Looked(self._clock.moment(), self._facts.read()))
+        self._feed(Looked(self._clock.moment(), self._facts.read(self._engine.run)))
         self._until(lambda: self._engine.run.state is State.DONE)
-        if self._kind == "update":
+        if self._kind in {"update", "resume"}:
             return True
         self._feed(RollbackAsked(self._clock.moment()))
         self._until(lambda: self.control.reboots > 0)
@@ -204,7 +222,7 @@ class Boot:
 
     def _health(self, *, good: bool) -> None:
         """The health process and, when it is content, puad-mark-good."""
-        facts = self._facts.read()
+        facts = self._facts.read(self._engine.run)
         probe = ProbeResult("application", required=True, passed=good, reason="" if good else "no")
         verdict = Verdict(
             facts.boot_id, self._slot, self._image_id, good, (probe,), datetime.now(UTC)
@@ -228,9 +246,10 @@ class Boot:
         while not condition():
             if time.monotonic() > end or self._engine.run.state is State.FAILED:
                 run = self._engine.run
-                raise RuntimeError(f"{self._play.document['name']} stands in {run.state}: {run.cause}")
+                raise RuntimeError(
+                    f"{self._play.document['name']} stands in {run.state}: {run.cause}"
+                )
             try:
                 self._posted.get(timeout=0.5)()
             except queue.Empty:
                 self._feed(Ticked(self._clock.moment()))
-

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.powercut.recording import Image, Recording, Story, open_recording, write_recording
+from tests.powercut.recording import (
+    Image,
+    Recording,
+    Source,
+    Story,
+    open_recording,
+    write_recording,
+)
 from tests.powercut.write_log import SECTOR
 from tests.unit.powercut.logs import Entry, log_bytes
 
@@ -50,5 +57,5 @@ class SmallDisk:
         images = {name: Image(name, self.folder / name, {}) for name in ("old", "new")}
         before = {"a": "old", "b": ""}
         story = Story("a", "b", images, before, "new", {})
-        write_recording(folder, story, disk="../disk.raw", log="writes.log")
+        write_recording(folder, story, Source("../disk.raw", "writes.log"))
         return open_recording(folder)

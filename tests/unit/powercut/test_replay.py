@@ -101,9 +101,7 @@ def test_at_follows_the_slots_sector_by_sector(disk: SmallDisk, tmp_path: Path) 
 @pytest.mark.parametrize(
     "spoils", [write(START["rootfs_a"] + 3, b"x" * 512), (START["rootfs_a"], 8, DISCARD, b"")]
 )
-def test_at_notices_a_slot_that_is_spoilt(
-    disk: SmallDisk, tmp_path: Path, spoils: Entry
-) -> None:
+def test_at_notices_a_slot_that_is_spoilt(disk: SmallDisk, tmp_path: Path, spoils: Entry) -> None:
     recording = disk.record([spoils])
 
     with replaying(recording, tmp_path) as replay:

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Booting a state: the reference node goes on from a power cut, with the real firmware.
+
+Three things are asked: the firmware chooses what the model said, the update then comes to its end,
+and the server's final word is the truth. The firmware's variables are new: they lie outside of the
+log, and nothing may depend on them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.demo.waiting import wait_for
+from tests.powercut.node_recorder import KIND, UPDATE
+from tests.powercut.recording import Recording
+from tests.powercut.states import State
+from tests.powercut.write_log import write_request
+from tests.vm.harness.bench import Bench
+from tests.vm.harness.node import Node
+from tests.vm.image.recipe import NodeImage
+
+_BOOT_S: Final = 600
+_END_S: Final = 1200
+_SLOT: Final = re.compile(rb"puad\.slot=([a-z]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a booted state ended.
+
+    Attributes:
+        name: The state.
+        expected: The slot that the model said.
+        first: The slot that the firmware booted first; empty when none came up.
+        wrong: What was wrong; empty when nothing was.
+    """
+
+    name: str
+    expected: str
+    first: str
+    wrong: str
+
+
+def write_disk(recording: Recording, state: State, path: Path) -> None:
+    """The whole disk in that state, as a file."""
+    command = ["cp", "--sparse=always", str(recording.disk), str(path)]
+    subprocess.run(command, check=True)
+    with path.open("r+b") as disk:
+        for request in itertools.islice(recording.requests, state.flushed):
+            if request.place:
+                write_request(disk.fileno(), recording.log, request, 0, request.sectors)
+        for kept in state.kept:
+            request = recording.requests[kept.index]
+            if request.place:
+                write_request(disk.fileno(), recording.log, request, kept.first, kept.last)
+
+
+class Booter:
+    """Boots states.
+
+    Args:
+        bench: Makes the node's surroundings.
+        folder: For disks and logs; a folder for each state.
+        images: What was offered in the recording, oldest first.
+    """
+
+    def __init__(self, bench: Bench, folder: Path, images: list[NodeImage]) -> None:
+        self._bench = bench
+        self._folder = folder
+        self._images = images
+
+    def boot(self, recording: Recording, state: State, expected: str) -> Outcome:
+        """Switch the node on in that state and wait for the end of its update."""
+        name = f"{recording.name}:{state.name}"
+        folder = self._folder / name.replace(":", "-")
+        folder.mkdir(parents=True)
+        disk = folder / "disk.raw"
+        write_disk(recording, state, disk)
+        node = Node(folder / "node", self._bench.counters)
+        first, wrong = "", ""
+        try:
+            self._serve(node)
+            node.machine.insert(disk)
+            node.power_on()
+            wait_for("a first boot", lambda: _booted(node), _BOOT_S)
+            first = _booted(node)[0]
+            if first != expected:
+                wrong = f"the firmware booted slot {first}, the model said {expected}"
+            else:
+                self._wait_for_the_end(node, recording)
+        except Exception as error:  # noqa: BLE001 -- the other states are to be booted as well
+            wrong = f"{type(error).__name__}: {error}"
+        if wrong:
+            node.keep_evidence(folder / "evidence")
+        node.close()
+        disk.unlink()
+        return Outcome(name, expected, first, wrong)
+
+    def _serve(self, node: Node) -> None:
+        """The server as it was before the recording, and everything that it offers by now."""
+        node.adopt_server(self._bench.idle(KIND))
+        for image in self._images:
+            node.offer(image)
+        node.server.open_window(0, 7200)
+
+    def _wait_for_the_end(self, node: Node, recording: Recording) -> None:
+        target, installed = recording.story.target, recording.story.installed
+        good = recording.name == UPDATE
+        slot = target if good else recording.story.protected
+        image_id = installed if good else recording.story.before[slot]
+
+        def is_over() -> bool:
+            return node.running().endswith(image_id) and node.slots()[slot]["assessment"] == "good"
+
+        wait_for(f"{image_id} to be good on slot {slot}", is_over, _END_S)
+        node.wait_status("UP_TO_DATE" if good else "FAILED", _END_S)
+
+
+def _booted(node: Node) -> list[str]:
+    """The slots whose kernels have told their command line, in order."""
+    found = _SLOT.findall(node.machine.console.read_bytes())
+    return [word.decode() for word in found]
