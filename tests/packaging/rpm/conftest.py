@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,12 +136,29 @@ def unpack(rpms: Rpms, debs: Packages, tmp_path_factory: pytest.TempPathFactory)
     return trees
 
 
+def depends_layer(depends: Sequence[str], below: Path) -> Path:
+    """What apt changes in a clean root when it installs what puad depends on; from the cache."""
+    made = below.with_name(below.name.replace("root-", "depends-"))
+    with below.with_name("lock-depends").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            half = made.with_name("half-depends")
+            for old in (*made.parent.glob("depends-*"), half):
+                shutil.rmtree(old, ignore_errors=True)
+            with overlay(half, [below]) as root:
+                root.apt("install", *depends)
+            (half / "own").rename(made)
+            shutil.rmtree(half)
+    return made
+
+
 @pytest.fixture(scope="module")
 def with_depends(debs: Packages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRoot]:
     """A Debian 13 with all that the packages need, and without them."""
     depends = depends_of(debs)
-    with overlay(tmp_path_factory.mktemp("with-depends"), [clean_root(depends)]) as root:
-        root.apt("install", *depends)
+    clean = clean_root(depends)
+    layers = [depends_layer(depends, clean), clean]
+    with overlay(tmp_path_factory.mktemp("with-depends"), layers) as root:
         yield root
 
 
