@@ -14,8 +14,8 @@ _SHOWN: Final = 400
 _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def run(*argv: str) -> None:
-    """Run a program to its end.
+def run(*argv: str) -> str:
+    """Run a program to its end; what it wrote.
 
     Raises:
         BootloaderError: `StorageFailed`, with what it said, when it fails or takes too long.
@@ -34,6 +34,7 @@ def run(*argv: str) -> None:
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()[:_SHOWN]
         raise BootloaderError(ErrorName.STORAGE_FAILED, said or "it failed", on=argv[0])
+    return done.stdout.decode("utf-8", "replace")
 
 
 def try_within(limit_s: float, *argv: str) -> int | None:

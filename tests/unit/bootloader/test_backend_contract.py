@@ -15,13 +15,14 @@ from bootloader.errors import ConfigError
 from bootloader.slot import Assessment, BootFileKind
 from bootloader.tables import Section
 from tests.unit.bootloader.machine_grub import GrubMachine
+from tests.unit.bootloader.machine_uboot import UBootMachine
 from tests.unit.bootloader.machines import MACHINES, SLOTS, Cut, CutFiles, LoaderMachine, PowerCut
 
 ENTRY = Entry(frozenset({BootFileKind.LINUX}), "slot=b")
 NEW_KERNEL = b"kernel b"
 POWER_ONS = 12
 MOST_WRITES = 40
-ALL_MACHINES = MACHINES | {"grub": GrubMachine}
+ALL_MACHINES = MACHINES | {"grub": GrubMachine, "u-boot": UBootMachine}
 
 
 @pytest.fixture(params=sorted(backends.known()))

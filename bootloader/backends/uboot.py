@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""U-Boot: entries and counters that `bootloader/u-boot/boot.cmd` reads at power-on.
+
+The entries are those of `bootloader.counted_entries`. U-Boot's environment has `BOOT_<slot>_LEFT`
+and `BOOT_<slot>_DONE`, the tries of slots that are not good, and `BOOT_ORDER`. It is read and
+written by U-Boot's own tools, and a change is one write: with a redundant environment a power cut
+leaves the old or the new one. A line that the tools cannot read is never written over: then only an
+environment that is given as the default may take its place, because one with our variables alone
+would not boot at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bootloader import command
+from bootloader.backend import Backend, Setup
+from bootloader.counted_entries import CountedEntries, Counters
+from bootloader.errors import BootloaderError
+from bootloader.slot_entry import SlotEntry
+
+ORDER: Final = "BOOT_ORDER"
+PIN: Final = "BOOT_PIN"
+_SCRIPT: Final = "fw_setenv.script"
+_DIGIT: Final = re.compile(r"[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class UBootOptions:
+    """The section `[u-boot]`.
+
+    Attributes:
+        boot: Where the boot partition is mounted.
+        config: What the tools read: where the environment lies.
+        default_environment: What becomes the environment when there is none that can be read.
+        fw_printenv: The tool that reads.
+        fw_setenv: The tool that writes.
+        kernel_command_line: The file in which the kernel shows its command line.
+    """
+
+    boot: Path = Path("/boot")
+    config: Path = Path("/etc/fw_env.config")
+    default_environment: Path = Path("/etc/u-boot-initial-env")
+    fw_printenv: Path = Path("/usr/bin/fw_printenv")
+    fw_setenv: Path = Path("/usr/bin/fw_setenv")
+    kernel_command_line: Path = Path("/proc/cmdline")
+
+
+class UBoot(CountedEntries, Backend, name="u-boot", options=UBootOptions):
+    """U-Boot with puad's boot.cmd."""
+
+    def __init__(self, setup: Setup, options: UBootOptions) -> None:
+        super().__init__(setup, options)
+        self.boot = options.boot
+        self.kernel_command_line = options.kernel_command_line
+        self._options = options
+
+    def pinned(self) -> str:
+        """See `Backend`."""
+        pin = self._variables().get(PIN, "")
+        return pin if pin in self.setup.slots else ""
+
+    def counters(self) -> dict[str, Counters]:
+        """See `CountedEntries`."""
+        variables = self._variables()
+        found = {}
+        for slot in self.setup.slots:
+            left, done = (variables.get(name, "") for name in _names(slot))
+            if _DIGIT.fullmatch(left):
+                found[slot] = Counters(int(left), int(done) if _DIGIT.fullmatch(done) else 9)
+        return found
+
+    def turn(self, slot: str, entry: SlotEntry) -> int:
+        """See `CountedEntries`; the slots of BOOT_ORDER go before one that is not in it."""
+        order = self._variables().get(ORDER, "").split()
+        return order.index(slot) - len(order) if slot in order else _after_all(entry)
+
+    def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
+        """See `CountedEntries`."""
+        left, done = _names(slot)
+        changes = {left: str(counters.left), done: str(counters.done)}
+        if first:
+            others = [other for other in self.ranks() if other != slot]
+            changes[ORDER] = " ".join([slot, *others])
+        self._write(changes)
+
+    def _variables(self) -> dict[str, str]:
+        try:
+            text = command.run(str(self._options.fw_printenv), "-c", str(self._options.config))
+        except BootloaderError:
+            return {}
+        pairs = (line.partition("=") for line in text.splitlines())
+        return {name: value for name, _, value in pairs}
+
+    def _write(self, changes: Mapping[str, str]) -> None:
+        script = self.setup.run / _SCRIPT
+        text = "".join(f"{name}={value}\n" for name, value in changes.items())
+        self.setup.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        script.write_text(text)  # /run: it need not outlive anything
+        command.run(
+            str(self._options.fw_setenv),
+            *("-c", str(self._options.config)),
+            *("-f", str(self._options.default_environment)),
+            *("-s", str(script)),
+        )
+
+
+def _names(slot: str) -> tuple[str, str]:
+    return f"BOOT_{slot}_LEFT", f"BOOT_{slot}_DONE"
+
+
+def _after_all(entry: SlotEntry) -> int:
+    return 1_000_000_000 - entry.order
