@@ -15,7 +15,9 @@ class NotSeenError(Exception):
     """What was waited for did not come."""
 
 
-def wait_for(what: str, ask: Callable[[], _T | None], limit_s: float) -> _T:
+def wait_for(
+    what: str, ask: Callable[[], _T | None], limit_s: float, every_s: float = _EVERY_S
+) -> _T:
     """Ask until there is an answer: neither None, nor False, nor empty.
 
     Raises:
@@ -28,4 +30,4 @@ def wait_for(what: str, ask: Callable[[], _T | None], limit_s: float) -> _T:
             return answer
         if time.monotonic() > end:
             raise NotSeenError(f"waited {limit_s:.0f} s for {what}")
-        time.sleep(_EVERY_S)
+        time.sleep(every_s)

@@ -42,12 +42,26 @@ def make_authority(folder: Path, addresses: tuple[str, ...]) -> Authority:
     made = Authority(folder)
     ca_key, own_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name, own_name = _name("test CA"), _name("test orchestrator")
-    basic = x509.BasicConstraints(ca=True, path_length=None)
     ips = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-    ca = _builder(ca_name, ca_name, ca_key).add_extension(basic, critical=True)
-    own = _builder(own_name, ca_name, own_key).add_extension(
-        x509.SubjectAlternativeName(ips), critical=False
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
+    # Python 3.13 takes nothing that lacks what RFC 5280 asks for.
+    issuer_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
+    ca = _builder(ca_name, ca_name, ca_key).add_extension(usage, critical=True)
+    ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    ca = ca.add_extension(issuer_id, critical=False)
+    of_issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id)
+    own = _builder(own_name, ca_name, own_key).add_extension(of_issuer, critical=False)
+    own = own.add_extension(x509.SubjectAlternativeName(ips), critical=False)
     for file, builder in ((made.ca, ca), (made.certificate, own)):
         signed = builder.sign(ca_key, hashes.SHA256())
         file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

@@ -124,12 +124,12 @@ class Node:
 
     def wait_slot(self, slot: str, limit_s: float = BOOT_S) -> None:
         """Wait until that slot has booted and the guest answers."""
-        wait_for(f"slot {slot} to be up", lambda: self.booted_slot() == slot, limit_s)
+        wait_for(f"slot {slot} to be up", lambda: self.booted_slot() == slot, limit_s, 1)
 
     def wait_good(self, slot: str, limit_s: float = BOOT_S) -> None:
         """Wait until that slot runs and is good."""
         self.wait_slot(slot, limit_s)
-        wait_for(f"slot {slot} to be good", lambda: self._is_good(slot), limit_s)
+        wait_for(f"slot {slot} to be good", lambda: self._is_good(slot), limit_s, 3)
 
     def _is_good(self, slot: str) -> bool:
         with contextlib.suppress(GuestAwayError):
@@ -140,7 +140,7 @@ class Node:
 
     def wait_status(self, status: str, limit_s: float = BOOT_S) -> None:
         """Wait until the server knows the node in this status."""
-        wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s)
+        wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s, 1)
 
     def open_window(self, for_s: int = 3600) -> None:
         """Open a maintenance window now."""
@@ -149,7 +149,7 @@ class Node:
     def wait_updated(self, slot: str, limit_s: float = 3 * BOOT_S) -> None:
         """Wait until that slot runs, is good, and the server has heard so."""
         self.wait_good(slot, limit_s)
-        wait_for("the run to end at the server", self._is_updated, BOOT_S)
+        wait_for("the run to end at the server", self._is_updated, BOOT_S, 1)
 
     def _is_updated(self) -> bool:
         runs = self.server.runs()
