@@ -131,10 +131,16 @@ def power_on(disk: Disk, *machine: object) -> Boot:
     """One boot, to the reset by the stub kernel or to where GRUB gives up."""
     debug, serial = disk.path.with_name("debug"), disk.path.with_name("serial")
     debug.write_bytes(b"")
-    serial.write_bytes(b"")
     argv = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"]
     argv += ["-no-reboot", "-serial", f"file:{serial}", "-debugcon", f"file:{debug}"]
     argv += ["-drive", f"file={disk.path},format=raw,if=ide", *map(str, machine)]
+    console = watch(argv, serial)
+    return Boot(debug.read_text("latin-1"), console)
+
+
+def watch(argv: list[str], serial: Path) -> str:
+    """Run QEMU until the machine resets or its boot loader gives up; what stands on the console."""
+    serial.write_bytes(b"")
     with subprocess.Popen(argv, stderr=subprocess.PIPE) as process:
         try:
             until = time.monotonic() + _LIMIT_S
@@ -144,7 +150,7 @@ def power_on(disk: Disk, *machine: object) -> Boot:
                 time.sleep(0.02)
         finally:
             process.kill()
-    return Boot(debug.read_text("latin-1"), serial.read_text("latin-1"))
+    return serial.read_text("latin-1")
 
 
 def put_kernels(boot: Path) -> None:

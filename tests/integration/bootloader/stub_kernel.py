@@ -40,3 +40,28 @@ def stub_kernel(name: str) -> bytes:
     struct.pack_into("<I", setup, 0x238, _COMMAND_LINE_BYTES)
     code = _code(name)
     return bytes(setup) + code.ljust(512, b"\x90")
+
+
+# for AArch64, as assembled; x0 is the device tree
+_ARM64_CODE = bytes.fromhex(
+    "0120a1d2e50300aa"  # mov x1, #0x9000000 (the serial port of QEMU's virt); mov x5, x0
+    "e2030070"  # adr x2, name
+    "4314403863000034230000b9fdffff17"  # until NUL: ldrb w3, [x2], #1; str w3, [x1]
+    "a40440b98408c05a8400058b"  # x4 = x5 + rev([x5, #4]): the end of the device tree
+    "bf0004ebc2010054"  # cmp x5, x4; b.hs end
+    "62020010e60305aa"  # adr x2, marker; mov x6, x5
+    "43144038c3000034c71440387f00076b80ffff54"  # compare up to the marker's NUL
+    "a5040091f6ffff17"  # not here: x5 + 1, again
+    "a314403863000034230000b9fdffff17"  # until NUL: ldrb w3, [x5], #1; str w3, [x1]
+    "43018052230000b9"  # end: a line feed
+    "0080b0d2200180f2020000d400000014"  # PSCI SYSTEM_RESET by hvc
+)
+ARM64_MARKER = "puad-line "
+
+
+def arm64_stub_kernel(name: str) -> bytes:
+    """An Image that writes `name|` and what follows ARM64_MARKER in its command line."""
+    sizes = struct.pack("<QQQQQQ4sI", 0x80000, 0x10000, 2, 0, 0, 0, b"ARM\x64", 0)
+    head = struct.pack("<II", 0x14000010, 0) + sizes
+    texts = f"{ARM64_MARKER}\0{name}|\0".encode()
+    return (head + _ARM64_CODE + texts).ljust(4096, b"\0")
