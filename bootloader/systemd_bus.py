@@ -12,6 +12,7 @@ from bootloader.errors import BootloaderError, ErrorName
 
 _LIMIT_MS: Final = 10_000
 _LOGIND: Final = ("org.freedesktop.login1", "/org/freedesktop/login1")
+_SKIP_INHIBITORS: Final = 1 << 4  # logind's SD_LOGIND_SKIP_INHIBITORS
 _SYSTEMD: Final = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
 
 _log = logging.getLogger(__name__)
@@ -19,6 +20,9 @@ _log = logging.getLogger(__name__)
 
 def request_reboot(reason: str) -> None:
     """Ask logind for a reboot, told to everybody on a terminal; delays get their time.
+
+    Block inhibitors are skipped: the agent has honoured them before it armed a slot, and logind
+    would let one keep a node on a slot that is bad.
 
     Raises:
         BootloaderError: `RebootFailed`.
@@ -29,8 +33,8 @@ def request_reboot(reason: str) -> None:
     except GLib.Error as error:
         _log.warning("the reboot comes without a wall message: %s", error.message)
     try:
-        interactive = GLib.Variant("(b)", (False,))
-        _call(*_LOGIND, manager, "Reboot", interactive)
+        flags = GLib.Variant("(t)", (_SKIP_INHIBITORS,))
+        _call(*_LOGIND, manager, "RebootWithFlags", flags)
     except GLib.Error as error:
         what = f"logind did not take the request to reboot ({reason}): {error.message}"
         raise BootloaderError(ErrorName.REBOOT_FAILED, what) from error

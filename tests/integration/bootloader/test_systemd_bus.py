@@ -31,7 +31,7 @@ XML = """<node>
     <method name="SetWallMessage">
       <arg name="message" type="s" direction="in"/><arg name="enable" type="b" direction="in"/>
     </method>
-    <method name="Reboot"><arg name="interactive" type="b" direction="in"/></method>
+    <method name="RebootWithFlags"><arg name="flags" type="t" direction="in"/></method>
   </interface>
   <interface name="org.freedesktop.systemd1.Manager">
     <method name="GetUnit">
@@ -47,8 +47,8 @@ state, log = sys.argv[1:]
 def answer(_bus, _sender, _path, _interface, method, arguments, invocation):
     with open(log, "a") as file:
         print(method, *arguments.unpack(), file=file)
-    if method == "Reboot" and state == "inhibited":
-        invocation.return_dbus_error("org.freedesktop.login1.BlockedByInhibitorLock", "blocked")
+    if method == "RebootWithFlags" and state == "refused":
+        invocation.return_dbus_error("org.freedesktop.login1.OperationInProgress", "not now")
     elif method == "SetWallMessage" and state == "inactive":  # the wish is told, and may be refused
         invocation.return_dbus_error("org.freedesktop.DBus.Error.AccessDenied", "no")
     elif method == "GetUnit":
@@ -98,7 +98,7 @@ def ask(address: str) -> str:
 
 @pytest.mark.parametrize(
     ("state", "said"),
-    [("active", "True"), ("inactive", "False"), ("inhibited", "RebootFailed False")],
+    [("active", "True"), ("inactive", "False"), ("refused", "RebootFailed False")],
 )
 def test_reboot_and_boot_state_come_from_systemd(
     address: str, tmp_path: Path, state: str, said: str
@@ -117,7 +117,7 @@ def test_reboot_and_boot_state_come_from_systemd(
         wait_until(is_there, "the stand-in is on the bus")
         assert ask(address) == said
     calls = log.read_text().splitlines()
-    assert calls[:2] == ["SetWallMessage update True", "Reboot False"]
+    assert calls[:2] == ["SetWallMessage update True", "RebootWithFlags 16"]
     assert calls[2] == "GetUnit boot-complete.target"
 
 
