@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 import pytest
 
 from puad.core import machine
-from puad.core.actions import Action, Ask, Install, Look
+from puad.core.actions import Action, Ask, Consult, Install, Look
 from puad.core.errors import Code, StorageError
 from puad.core.events import (
     CancelAsked,
+    Consulted,
     Event,
     InstallAsked,
     Looked,
@@ -73,6 +74,11 @@ class Bench:
         self.engine = Engine(
             run, self.disk, self.watch, self._perform, self.posted.put, self._listen
         )
+
+    @property
+    def run_id(self) -> str:
+        assert self.engine.run.goal is not None
+        return self.engine.run.goal.run_id
 
     def _perform(self, action: Action, _run: Run) -> Event | None:
         self.performed.put(action)
@@ -170,6 +176,33 @@ def test_cancel_stops_the_install_and_its_result_is_nobodys(bench: Bench) -> Non
 
     assert bench.engine.run.state is State.IDLE
     assert [run.state for run in bench.disk.remembered] == [State.DOWNLOADING]
+
+
+def test_cancel_stops_the_asking_of_hooks_and_what_they_say_is_nobodys(bench: Bench) -> None:
+    going, stopped = threading.Event(), threading.Event()
+
+    def consult() -> Event:
+        going.set()
+        while not bench.watch.cancelled():
+            assert not stopped.wait(0.01)
+        return Consulted(MOMENT, bench.run_id)
+
+    bench.answers[Install] = lambda: Sealed(MOMENT, bench.run_id)
+    bench.answers[Ask] = lambda: NotAnswered(MOMENT)
+    bench.answers[Consult] = consult
+    bench.engine.feed(InstallAsked(MOMENT, OFFER))
+    while not going.is_set():
+        bench.posted.get(timeout=PATIENCE_S)()
+        bench.engine.feed(Ticked(MOMENT))
+        going.wait(0.2)
+    assert bench.engine.run.state is State.STAGED
+
+    bench.engine.feed(CancelAsked(MOMENT))
+    for _ in range(4):
+        with suppress(queue.Empty):
+            bench.posted.get(timeout=1)()
+
+    assert bench.engine.run.state is State.IDLE
 
 
 def test_result_of_an_action_is_fed(bench: Bench) -> None:
