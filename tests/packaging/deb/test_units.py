@@ -97,6 +97,29 @@ def test_order_of_the_boot_assessment_is_one_chain(with_puad: DebianRoot) -> Non
     assert (etc / "multi-user.target.wants" / good).is_symlink()
 
 
+def test_modes_of_state_folders_are_said_alike_twice(with_puad: DebianRoot) -> None:
+    text = (with_puad.tree / "usr/lib/tmpfiles.d/puad.conf").read_text("utf-8")
+    rows = [line.split() for line in text.splitlines() if line.startswith("d ")]
+    modes = {row[1]: row[2] for row in rows}
+    for unit in ("puad.service", "puad-health.service", "puad-bootloader.service"):
+        (mode,) = requires(with_puad, unit, "StateDirectoryMode")
+        for folder in requires(with_puad, unit, "StateDirectory"):
+            assert modes[f"/var/lib/{folder}"] == mode
+
+
+def test_health_process_may_read_the_nodes_own_configuration(copy: DebianRoot) -> None:
+    node_d = copy.tree / "var/lib/puad/node.d"
+    (node_d / "10-node.toml").write_text('[server]\nurl = "https://example.org"\n', "utf-8")
+    read = "/var/lib/puad/node.d/10-node.toml"
+    assert "example.org" in copy.run("runuser", "-u", "puad-health", "--", "cat", read)
+    names = copy.run("runuser", "-u", "puad-health", "--", "ls", "/var/lib/puad/node.d")
+    assert names.split() == ["10-node.toml"]
+    (copy.tree / "var/lib/puad/token").write_text("secret", "ascii")
+    (copy.tree / "var/lib/puad/token").chmod(0o600)
+    done = copy.call("runuser", "-u", "puad-health", "--", "cat", "/var/lib/puad/token")
+    assert done.returncode != 0
+
+
 @pytest.mark.parametrize(
     "unit", ["puad-boot-deadline.timer", "puad-boot-failed.service", "puad-slots-read-only.service"]
 )
