@@ -27,7 +27,6 @@ ONLY_DEB = re.compile(r"usr/share/doc/|usr/share/python3/runtime\.d/")
 
 # Debian's names of what Fedora calls otherwise; an empty one is part of what is required anyway.
 FEDORA = {
-    "fdisk": "util-linux",
     "gir1.2-glib-2.0": "",
     "python3:any": "",
     "python3-gi": "python3-gobject-base",
