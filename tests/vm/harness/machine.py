@@ -84,6 +84,7 @@ class Machine:
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
     _sockets: Path = field(init=False)
     _on_since: float = field(init=False, default=0.0)
+    _console_at: int = field(init=False, default=0)
 
     @property
     def disk(self) -> Path:
@@ -110,6 +111,7 @@ class Machine:
     def power_on(self, memory: Path | None = None) -> None:
         """Switch it on, or let it go on from saved memory."""
         self._sockets = Path(tempfile.mkdtemp(prefix="puad-vm-"))
+        self._console_at = self.console.stat().st_size if self.console.exists() else 0
         incoming = ["-incoming", f"exec:zstd -dcq {memory}"] if memory else []
         with (self.folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -192,6 +194,24 @@ class Machine:
         """Go on from a saved machine, which stays as it is."""
         self.insert(saved.disk, "qcow2", saved.variables)
         self.power_on(saved.memory if saved.memory.exists() else None)
+
+    def plug(self, disk: Path) -> None:
+        """Plug a second disk in, as a person plugs a stick in."""
+        node = {"driver": "raw", "node-name": "stick"}
+        file = {"driver": "file", "filename": str(disk.resolve())}
+        self.qmp.execute("blockdev-add", **node, file=file)
+        self.qmp.execute(
+            "device_add", driver="virtio-blk-pci", drive="stick", id="stick", bus="socket0"
+        )
+
+    def wait_console(self, text: str, limit_s: float) -> None:
+        """Wait until the console shows a text that it had not shown at power-on."""
+        wait_for(f"{text!r} on the console", lambda: text in self._said(), limit_s)
+
+    def _said(self) -> str:
+        with self.console.open("rb") as file:
+            file.seek(self._console_at)
+            return file.read().decode("utf-8", "replace")
 
     # ---- QEMU's command line ----
 

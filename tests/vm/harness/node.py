@@ -120,6 +120,12 @@ class Node:
         """What boot control says, by slot."""
         return {slot["name"]: slot for slot in self.ask("slots")["slots"]}
 
+    def esp(self) -> dict[str, str]:
+        """SHA-256 by path of the ESP's files, but for the seed that each boot changes."""
+        find = "find . -type f ! -name random-seed -exec sha256sum {} +"
+        lines = self.guest_output("sh", "-c", f"cd /efi && {find}").splitlines()
+        return {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+
     # ---- waiting ----
 
     def wait_slot(self, slot: str, limit_s: float = BOOT_S) -> None:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m tests.vm.bench`: what puad costs a node, measured on the reference node.
+
+The node polls every 20 s, as the default says, and has nothing to do. Voluntary switches of all
+threads are what wakes a processor; both are counted over ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.vm.harness.bench import Bench, Kind
+from tests.vm.harness.machine import Counters
+from tests.vm.harness.node import Node
+from tests.vm.image.layout import CACHE
+
+_WATCHED_S: Final = 600
+_UNITS: Final = ("puad.service", "puad-bootloader.service", "puad-health.service")
+_SLOW_POLL: Final = "[server]\npoll_interval_s = 20\n"
+
+
+def main() -> int:
+    """Measure, and print one line for each figure."""
+    parser = argparse.ArgumentParser(prog="make bench-vm", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=_WATCHED_S, help="how long to count")
+    seconds: int = parser.parse_args().seconds
+    bench = Bench(_say, Counters())
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
+        node = bench.node(bench.idle(Kind()), Path(folder))
+        try:
+            _measure(node, seconds)
+        finally:
+            node.close()
+    return 0
+
+
+def _measure(node: Node, seconds: int) -> None:
+    for unit in _UNITS:
+        said = node.guest_output("systemd-analyze", "security", "--no-pager", unit)
+        (score,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", said)
+        _say(f"exposure of {unit}: {score}")
+    for line in node.guest_output("systemd-analyze", "time").splitlines()[:1]:
+        _say(line)
+    node.machine.guest.write("/run/puad/config.d/50-poll.toml", _SLOW_POLL)
+    node.guest_output("systemctl", "restart", "puad.service")
+    time.sleep(60)
+    for unit in _UNITS[:2]:
+        pid = node.guest_output("systemctl", "show", "--value", "--property=MainPID", unit)
+        status = node.guest_output("cat", f"/proc/{pid}/status")
+        (rss,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        _say(f"idle memory of {unit}: {int(rss) / 1024:.1f} MiB")
+    unit = _UNITS[0]
+    pid = node.guest_output("systemctl", "show", "--value", "--property=MainPID", unit)
+    before, began = _switches(node, pid), time.monotonic()
+    time.sleep(seconds)
+    switches = _switches(node, pid) - before
+    per_minute = switches * 60 / (time.monotonic() - began)
+    _say(f"wake-ups of {unit}: {per_minute:.1f} a minute, over {seconds} s at a 20 s poll")
+
+
+def _switches(node: Node, pid: str) -> int:
+    lines = node.guest_output("sh", "-c", f"cat /proc/{pid}/task/*/status")
+    return sum(map(int, re.findall(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", lines)))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
