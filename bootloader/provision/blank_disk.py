@@ -29,7 +29,8 @@ from bootloader.provision.refusal import ProvisionError
 from bootloader.provision.repart import Job, Partition, run_repart
 from bootloader.slot import BootFileKind
 
-FIRST_BOOT_WORD: Final = "puad.provision"
+# The mounts of the first boot wait for partitions that are made meanwhile, however slowly.
+_FIRST_BOOT_WORDS: Final = "puad.provision systemd.default_device_timeout_sec=600"
 _MAX_IMAGE_BYTES: Final = 1 << 40
 
 
@@ -203,7 +204,7 @@ def _contents(order: Order, work: Path, names: Mapping[str, str]) -> dict[str, C
 def _lay_trees(order: Order, work: Path) -> None:
     line = order.ids.command_line(order.settings.general.command_line)
     if order.factory:
-        line = f"{line} {FIRST_BOOT_WORD}"
+        line = f"{line} {_FIRST_BOOT_WORDS}"
     lay_esp(work / "esp", order.settings, order.boot_loader, order.boot_files, line)
     if not order.factory:
         lay_persistent(work / "persist", order.node_files, order.passwd)
