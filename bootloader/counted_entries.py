@@ -167,13 +167,10 @@ class CountedEntries(ABC):
         return self.boot / _FOLDER / f"{slot}.env"
 
     def _write_good(self, slot: str, *, is_good: bool) -> None:
-        entry = self.entry(slot)
-        if entry is None:
-            what = "the slot's boot entry cannot be read"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path(slot)))
-        if entry.is_good is not is_good:
-            offset = slot_entry.GOOD_OFFSET
-            byte = replace(entry, is_good=is_good).encode()[offset : offset + 1]
+        data = read_begin(self._path(slot))
+        offset = slot_entry.good_offset(data)
+        byte = slot_entry.GOOD_BYTES[is_good]
+        if data[offset : offset + 1] != byte:
             self.setup.files.write_at(self._path(slot), offset, byte)
 
 

@@ -22,7 +22,8 @@ from bootloader.slot import BootFileKind
 FILE_BYTES: Final = 4096
 _MAX_LINE: Final = 2047  # what Linux takes on x86
 _GOOD: Final = "puad_good"
-GOOD_OFFSET: Final = len(grubenv.SIGNATURE) + len(f"{_GOOD}=")
+GOOD_BYTES: Final = {True: b"1", False: b"0"}
+_GOOD_LINE: Final = re.compile(rb"\n%s=(.)\n" % _GOOD.encode())
 # GRUB parts the line at spaces, expands * and ?, and changes quotes and backslashes
 _LINE: Final = re.compile(r"[ -~]*")
 _UNFIT: Final = frozenset("\"'\\*?")
@@ -97,6 +98,19 @@ def decode(data: bytes) -> SlotEntry | None:
         command_line=values.get("puad_options", ""),
         is_good={"1": True, "0": False}.get(values.get(_GOOD, "")),
     )
+
+
+def good_offset(data: bytes) -> int:
+    """Where in an entry's file the byte stands that says whether the slot is good.
+
+    Raises:
+        BootloaderError: `StorageFailed`, when there is no such place.
+    """
+    found = _GOOD_LINE.search(data)
+    if found is None:
+        what = "the slot's boot entry cannot be read"
+        raise BootloaderError(ErrorName.STORAGE_FAILED, what)
+    return found.start(1)
 
 
 def _check_kinds(kinds: AbstractSet[BootFileKind]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from bootloader.backend import Entry
 from bootloader.errors import BootloaderError
 from bootloader.slot import BootFileKind
-from bootloader.slot_entry import GOOD_OFFSET
+from bootloader.slot_entry import good_offset
 from tests.integration.bootloader.grub_in_qemu import Disk, files_of
 from tests.integration.bootloader.uboot_in_qemu import (
     environment,
@@ -241,7 +241,8 @@ def test_uboot_without_an_environment_boots_what_was_armed_last(
     both_good(machine)
     for path in (machine.boot / "puad").glob("*.env"):
         data = path.read_bytes()
-        path.write_bytes(data[:GOOD_OFFSET] + b"\xff" + data[GOOD_OFFSET + 1 :])
+        at = good_offset(data)
+        path.write_bytes(data[:at] + b"\xff" + data[at + 1 :])
     disk = disk_of(machine, tmp_path)
     put_bytes(disk, b"")
     assert power_on(disk, flash).slot == "b"

@@ -14,8 +14,8 @@ import pytest
 from bootloader import grubenv
 from bootloader.backend import Entry
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.slot_entry import GOOD_OFFSET
 from bootloader.slot import BootFileKind
+from bootloader.slot_entry import good_offset
 from tests.integration.bootloader.grub_in_qemu import Boot, Disk, files_of, make_grub, put_kernels
 from tests.integration.bootloader.grub_in_qemu import power_on as power_on_qemu
 from tests.unit.bootloader.machine_grub import GrubMachine
@@ -58,7 +58,8 @@ def patch(machine: GrubMachine, old: bytes, new: bytes) -> None:
 def set_good_byte(machine: GrubMachine, slot: str, byte: bytes) -> None:
     path = machine.boot / f"puad/{slot}.env"
     data = path.read_bytes()
-    path.write_bytes(data[:GOOD_OFFSET] + byte + data[GOOD_OFFSET + 1 :])
+    at = good_offset(data)
+    path.write_bytes(data[:at] + byte + data[at + 1 :])
 
 
 def fresh(machine: GrubMachine) -> None:

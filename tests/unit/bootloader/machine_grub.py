@@ -15,7 +15,7 @@ from bootloader.backends.grub import PIN, Grub, GrubOptions
 from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.durable import Files
 from bootloader.slot import BootFileKind
-from bootloader.slot_entry import GOOD_OFFSET, SlotEntry, decode
+from bootloader.slot_entry import SlotEntry, decode, good_offset
 from tests.unit.bootloader.machines import SLOTS, LoaderMachine
 
 
@@ -82,7 +82,7 @@ class GrubMachine(LoaderMachine):
     def ruin(self) -> None:
         self.grubenv.write_bytes(b"\xff" * grubenv.BLOCK_BYTES)
         for path in (self.boot / "puad").glob("*.env"):
-            Files().write_at(path, GOOD_OFFSET, b"\xff")
+            Files().write_at(path, good_offset(path.read_bytes()), b"\xff")
 
     def pin(self, slot: str) -> None:
         variables = grubenv.decode(self.grubenv.read_bytes()) or {}

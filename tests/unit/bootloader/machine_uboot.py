@@ -15,7 +15,7 @@ from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.backends.uboot import PIN, UBoot, UBootOptions
 from bootloader.durable import Files
 from bootloader.slot import BootFileKind
-from bootloader.slot_entry import GOOD_OFFSET
+from bootloader.slot_entry import good_offset
 from tests.unit.bootloader.machines import SLOTS, LoaderMachine
 
 ENVIRONMENT_BYTES = 0x2000
@@ -79,7 +79,7 @@ class UBootMachine(LoaderMachine):
     def ruin(self) -> None:
         self.environment.write_bytes(b"\xff" * 2 * ENVIRONMENT_BYTES)
         for path in (self.boot / "puad").glob("*.env"):
-            Files().write_at(path, GOOD_OFFSET, b"\xff")
+            Files().write_at(path, good_offset(path.read_bytes()), b"\xff")
 
     def pin(self, slot: str) -> None:
         self.set(**{PIN: slot})
