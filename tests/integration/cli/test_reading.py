@@ -96,6 +96,7 @@ def test_history_shows_past_runs(puadctl: Run, scripted: Start) -> None:
         "r3",
         "r2",
         "r1",
+        "r0.5",
         "r0",
         "r-1",
         "r-2",
