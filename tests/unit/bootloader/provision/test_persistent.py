@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The persistent partition's first contents."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from bootloader.provision.persistent import NodeFiles, check_node_files, lay_persistent
+from bootloader.provision.refusal import ProvisionError
+
+PASSWD = "root:x:0:0:root:/root:/bin/sh\npuad:x:971:972::/:/x\npuad-health:x:973:974::/:/x\n"
+
+
+@pytest.fixture
+def passwd(tmp_path: Path) -> Path:
+    path = tmp_path / "passwd"
+    path.write_text(PASSWD)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    path = tmp_path / "tree"
+    path.mkdir()
+    return path
+
+
+def seen(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+def test_folders_belong_to_whom_the_image_says(tree: Path, passwd: Path) -> None:
+    lay_persistent(tree, NodeFiles(), passwd)
+    assert seen(tree / "var/lib/puad") == (971, 972, 0o751)
+    assert seen(tree / "var/lib/puad/node.d") == (971, 972, 0o755)
+    assert seen(tree / "var/lib/puad-health") == (973, 974, 0o750)
+    assert seen(tree / "var/lib/puad-bootloader") == (0, 0, 0o700)
+    assert seen(tree / "var/log/journal") == (0, 0, 0o755)
+    assert seen(tree / "ssh") == (0, 0, 0o700)
+
+
+def test_node_files_lie_where_the_agent_looks_and_the_token_is_secret(
+    tree: Path, passwd: Path, tmp_path: Path
+) -> None:
+    given = NodeFiles(*(tmp_path / name for name in ("config", "token", "ca")))
+    for path, _, _ in given.placed():
+        path.write_text(f"{path.name}\n")
+    check_node_files(given)
+    lay_persistent(tree, given, passwd)
+    store = tree / "var/lib/puad"
+    assert (store / "node.d/10-node.toml").read_text() == "config\n"
+    assert (store / "ca.crt").read_text() == "ca\n"
+    assert seen(store / "token") == (971, 972, 0o600)
+
+
+def test_user_that_the_image_lacks_is_named(tree: Path, passwd: Path) -> None:
+    passwd.write_text("root:x:0:0:root:/root:/bin/sh\n")
+    with pytest.raises(ProvisionError, match=r"there is no user puad; .*--passwd"):
+        lay_persistent(tree, NodeFiles(), passwd)
+
+
+@pytest.mark.parametrize("size", [0, (1 << 20) + 1])
+def test_node_file_of_a_strange_size_is_refused(tmp_path: Path, size: int) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(bytes(size))
+    with pytest.raises(ProvisionError, match="must be a file of 1 to"):
+        check_node_files(NodeFiles(token=token))
+
+
+def test_node_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProvisionError, match=f"{tmp_path}/ca: it cannot be read"):
+        check_node_files(NodeFiles(ca=tmp_path / "ca"))
