@@ -9,8 +9,8 @@ On the boot partition:
 
 Rules:
 
-1. Arm writes the counters, then the entry; Disarm deletes the entry, then the boot files. So the
-   entry's file is the one thing that decides, and no torn counter can make a slot bootable.
+1. Arm writes the counters, then the entry, its first line last; Disarm deletes the entry, then the
+   boot files. So the entry alone decides, and no torn counter can make a slot bootable.
 2. A good slot depends on its entry only, never on the counters.
 3. When the counters cannot be read, a good slot is booted; without a good one, any whose entry and
    boot files are there, not counted.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bootloader import slot_entry
+from bootloader import grubenv, slot_entry
 from bootloader.backend import Entry, Setup
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
@@ -126,8 +126,9 @@ class CountedEntries(ABC):
         """See `Backend`."""
         orders = [found.order for found in map(self.entry, self.setup.slots) if found]
         data = slot_entry.new_entry(max(orders, default=0) + 1, entry).encode()
+        self.setup.files.remove(self._path(slot))
         self.write_counters(slot, Counters(tries, 0), first=True)
-        self.setup.files.replace(self._path(slot), data)
+        self._write_entry(slot, data)
 
     def mark_good(self, slot: str) -> None:
         """See `Backend`."""
@@ -143,8 +144,9 @@ class CountedEntries(ABC):
     def init(self, slot: str, entry: Entry) -> None:
         """Make a new boot partition's only entry: a slot whose boot files are there, good."""
         data = replace(slot_entry.new_entry(1, entry), is_good=True).encode()
+        self.setup.files.remove(self._path(slot))
         self.write_counters(slot, Counters(0, 0), first=True)
-        self.setup.files.replace(self._path(slot), data)
+        self._write_entry(slot, data)
 
     def ranks(self) -> dict[str, int]:
         """The slots that can boot, first the one that is tried first; 1 is a last resort."""
@@ -165,6 +167,14 @@ class CountedEntries(ABC):
 
     def _path(self, slot: str) -> Path:
         return self.boot / _FOLDER / f"{slot}.env"
+
+    def _write_entry(self, slot: str, data: bytes) -> None:
+        # no rename, which FAT can tear: what makes it an entry is written last, within one sector
+        path, head = self._path(slot), len(grubenv.SIGNATURE)
+        with self.setup.files.fresh(path) as file:
+            file.write(bytes(len(data)))
+        self.setup.files.write_at(path, head, data[head:])
+        self.setup.files.write_at(path, 0, data[:head])
 
     def _write_good(self, slot: str, *, is_good: bool) -> None:
         data = read_begin(self._path(slot))

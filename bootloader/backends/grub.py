@@ -71,10 +71,19 @@ class Grub(CountedEntries, Backend, name="grub", options=GrubOptions):
         if as_ours and len(places) == 1 and places[0] + len(record) <= _SECTOR_BYTES:
             self.setup.files.write_at(self._path_of_grubenv, places[0], record)
         else:
-            self.setup.files.replace(self._path_of_grubenv, self._new_block(slot, counters))
+            self._replace(self._new_block(slot, counters), len(data))
 
     def _variables(self) -> dict[str, str]:
         return grubenv.decode(read_begin(self._path_of_grubenv)) or {}
+
+    def _replace(self, block: bytes, old_bytes: int) -> None:
+        # no rename, which FAT can tear; grubenv may get lost, since no good slot depends on it
+        if old_bytes == len(block):
+            self.setup.files.write_at(self._path_of_grubenv, 0, block)
+            return
+        self.setup.files.remove(self._path_of_grubenv)
+        with self.setup.files.fresh(self._path_of_grubenv) as file:
+            file.write(block)
 
     def _new_block(self, slot: str, counters: Counters) -> bytes:
         known = {name: Counters(0, 0) for name in self.setup.slots} | self.counters()

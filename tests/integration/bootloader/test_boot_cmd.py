@@ -153,6 +153,12 @@ def entry_zero(machine: UBootMachine) -> None:
     (machine.boot / "puad/b.env").write_bytes(bytes(4096))
 
 
+def entry_without_its_first_line(machine: UBootMachine) -> None:
+    arm(machine)
+    path = machine.boot / "puad/b.env"
+    path.write_bytes(bytes(25) + path.read_bytes()[25:])
+
+
 def nothing_left(machine: UBootMachine) -> None:
     machine.backend().disarm("a")
 
@@ -189,6 +195,7 @@ STATES = {
     "with initrd": State(with_initrd, "b"),
     "entry missing": State(entry_missing, "a"),
     "entry zero": State(entry_zero, "a"),
+    "entry without its first line": State(entry_without_its_first_line, "a"),
     "nothing left": State(nothing_left, None),
 }
 

@@ -225,6 +225,12 @@ def good_byte_torn(machine: GrubMachine) -> None:
     set_good_byte(machine, "b", b"\xff")
 
 
+def entry_without_its_first_line(machine: GrubMachine) -> None:
+    arm(machine)
+    path = machine.boot / "puad/b.env"
+    path.write_bytes(bytes(25) + path.read_bytes()[25:])
+
+
 def nothing_left(machine: GrubMachine) -> None:
     machine.backend().disarm("a")
 
@@ -267,6 +273,7 @@ STATES: dict[str, tuple[Callable[[GrubMachine], None], str | None]] = {
     "entry half": (entry_is(grubenv.SIGNATURE + b"puad_good=1\npuad_order=9\n"), "a"),
     "under write, grubenv torn": (under_write_and_grubenv_torn, "a"),
     "good byte torn, counted again": (good_byte_torn, "b"),
+    "entry without its first line": (entry_without_its_first_line, "a"),
     "nothing left": (nothing_left, None),
 }
 

@@ -61,6 +61,9 @@ def test_grubenv_is_changed_in_place_within_its_first_sector(grub: GrubMachine) 
     files = Recorder()
     backend = grub.backend(files)
     backend.arm("b", 9, LINUX)
+    assert [name for name, *_ in files.places] == ["grubenv", "b.env", "b.env"]
+    assert files.places[-1] == ("b.env", 0, len(grubenv.SIGNATURE))
+    del files.places[1:]
     backend.mark_good("b")
     backend.mark_bad("b")
     assert [name for name, *_ in files.places] == ["grubenv", "b.env", "grubenv", "b.env"]
