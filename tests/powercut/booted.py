@@ -8,19 +8,22 @@ log, and nothing may depend on them.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.demo.waiting import wait_for
-from tests.powercut.node_recorder import KIND, UPDATE
+from tests.powercut.node_recorder import UPDATE
 from tests.powercut.recording import Recording
 from tests.powercut.states import State
 from tests.powercut.write_log import write_request
-from tests.vm.harness.bench import Bench
+from tests.vm.harness.guest import GuestAwayError
+from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
 from tests.vm.image.recipe import NodeImage
 
@@ -37,12 +40,14 @@ class Outcome:
         name: The state.
         expected: The slot that the model said.
         first: The slot that the firmware booted first; empty when none came up.
+        end: What became of the node; empty when something was wrong.
         wrong: What was wrong; empty when nothing was.
     """
 
     name: str
     expected: str
     first: str
+    end: str
     wrong: str
 
 
@@ -64,13 +69,13 @@ class Booter:
     """Boots states.
 
     Args:
-        bench: Makes the node's surroundings.
+        idle: The state in which the recording began: its server and releases.
         folder: For disks and logs; a folder for each state.
         images: What was offered in the recording, oldest first.
     """
 
-    def __init__(self, bench: Bench, folder: Path, images: list[NodeImage]) -> None:
-        self._bench = bench
+    def __init__(self, idle: Path, folder: Path, images: list[NodeImage]) -> None:
+        self._idle = idle
         self._folder = folder
         self._images = images
 
@@ -81,47 +86,60 @@ class Booter:
         folder.mkdir(parents=True)
         disk = folder / "disk.raw"
         write_disk(recording, state, disk)
-        node = Node(folder / "node", self._bench.counters)
-        first, wrong = "", ""
+        node = Node(folder / "node", Counters())
+        first, end, wrong = "", "", ""
         try:
             self._serve(node)
             node.machine.insert(disk)
             node.power_on()
             wait_for("a first boot", lambda: _booted(node), _BOOT_S)
             first = _booted(node)[0]
-            if first != expected:
-                wrong = f"the firmware booted slot {first}, the model said {expected}"
+            if first == expected:
+                end = self._wait_for_the_end(node, recording)
             else:
-                self._wait_for_the_end(node, recording)
+                wrong = f"the firmware booted slot {first}, the model said {expected}"
         except Exception as error:  # noqa: BLE001 -- the other states are to be booted as well
             wrong = f"{type(error).__name__}: {error}"
         if wrong:
             node.keep_evidence(folder / "evidence")
         node.close()
         disk.unlink()
-        return Outcome(name, expected, first, wrong)
+        return Outcome(name, expected, first, end, wrong)
 
     def _serve(self, node: Node) -> None:
         """The server as it was before the recording, and everything that it offers by now."""
-        node.adopt_server(self._bench.idle(KIND))
+        node.server.adopt(self._idle)
+        for name in ("release", "keys"):
+            shutil.copytree(self._idle / name, node.folder / name)
+        node.serve()
         for image in self._images:
             node.offer(image)
         node.server.open_window(0, 7200)
 
-    def _wait_for_the_end(self, node: Node, recording: Recording) -> None:
+    def _wait_for_the_end(self, node: Node, recording: Recording) -> str:
+        """Wait until the node runs what it must, and the server knows: its final word."""
         target, installed = recording.story.target, recording.story.installed
         good = recording.name == UPDATE
         slot = target if good else recording.story.protected
         image_id = installed if good else recording.story.before[slot]
 
-        def is_over() -> bool:
-            return node.running().endswith(image_id) and node.slots()[slot]["assessment"] == "good"
+        def is_there() -> bool:
+            with contextlib.suppress(GuestAwayError, AssertionError, KeyError):
+                return node.running().endswith(f" {image_id}") and node.is_good(slot)
+            return False
 
-        wait_for(f"{image_id} to be good on slot {slot}", is_over, _END_S)
-        node.wait_status("UP_TO_DATE" if good else "FAILED", _END_S)
+        wait_for(f"{image_id} to be good on slot {slot}", is_there, _END_S)
+        if good:
+            node.wait_status("UP_TO_DATE", _END_S)
+            return f"then {image_id} on slot {slot}, UP_TO_DATE at the server"
+        node.wait_status("FAILED", _END_S)
+        cause = node.server.last_cause()
+        if cause.get("version") != installed:
+            raise RuntimeError(f"the server's last cause is {cause}")
+        return f"then {image_id} on slot {slot}, FAILED at the server: {cause.get('reason')}"
 
 
 def _booted(node: Node) -> list[str]:
-    """The slots whose kernels have told their command line, in order."""
+    """The slots whose boots can be told from the console, in order."""
     found = _SLOT.findall(node.machine.console.read_bytes())
     return [word.decode() for word in found]

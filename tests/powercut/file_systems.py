@@ -7,15 +7,18 @@ violation, so that a new kind of damage cannot hide among known ones.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 _TIMEOUT_S: Final = 120
+_LOOPS: Final = Path("/sys/block")
 
 HARMLESS_FAT: Final = {
     "dirty bit": re.compile(
@@ -97,6 +100,21 @@ def mounted(image: Path, folder: Path) -> Iterator[None]:
         yield
     finally:
         _run("/usr/bin/umount", folder).check_returncode()
+        _wait_detached(image)
+
+
+def _wait_detached(image: Path) -> None:
+    """Wait until the kernel has let go: a busy machine may write the super block after umount."""
+    end = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < end:
+        backing = []
+        for path in _LOOPS.glob("loop*/loop/backing_file"):
+            with contextlib.suppress(OSError):  # it goes while it is read
+                backing.append(path.read_text(encoding="utf-8").strip())
+        if str(image) not in backing:
+            return
+        time.sleep(0.005)
+    raise TimeoutError(f"{image} is still in use")
 
 
 def _sorted(

@@ -62,28 +62,34 @@ class LoggedMachine(Machine):
         return [*words[: at - 1], *disk, *words[at + 1 :]]
 
 
-def recordings(bench: Bench, say: Callable[[str], None]) -> list[Path]:
-    """The two recordings, from the cache where they are there."""
-    idle = bench.idle(KIND)
-    images = {
+def images(bench: Bench) -> dict[str, NodeImage]:
+    """The images that take part."""
+    return {
         FIRST: bench.image(KIND, FIRST),
         SECOND: bench.image(KIND, SECOND),
         THIRD: bench.image(KIND, THIRD, BAD),
     }
+
+
+def recordings(bench: Bench, say: Callable[[str], None]) -> list[Path]:
+    """The two recordings, from the cache where they are there."""
+    idle, known = bench.idle(KIND), images(bench)
     here = Path(__file__).parent
     code = tree_key(here / "node_recorder.py", here / "recording.py")
-    folder = CACHE / f"powercut-{key(code, idle.name, *(i.root.name for i in images.values()))}"
+    folder = (
+        CACHE / f"powercut-{key(code, idle.name, *(image.root.name for image in known.values()))}"
+    )
     if not folder.exists():
         say("recording an update and a rollback of the reference node")
         half = folder.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
-        _record(bench, idle, images, half)
+        _record(bench, idle, known, half)
         half.rename(folder)
     return [folder / UPDATE, folder / ROLLBACK]
 
 
-def _record(bench: Bench, idle: Path, images: dict[str, NodeImage], half: Path) -> None:
+def _record(bench: Bench, idle: Path, known: dict[str, NodeImage], half: Path) -> None:
     for name in (UPDATE, ROLLBACK):
         (half / name).mkdir()
     node = Node(half / "work", bench.counters)
@@ -93,10 +99,10 @@ def _record(bench: Bench, idle: Path, images: dict[str, NodeImage], half: Path) 
     node.machine = machine
     try:
         node.adopt(idle)
-        _update(node, images[SECOND])
+        _update(node, known[SECOND])
         node.guest_output("sync")
         first = WriteLog(machine.log).entries
-        _roll_back(node, images[THIRD])
+        _roll_back(node, known[THIRD])
         node.guest_output("sync")
         node.keep_evidence(half / "evidence")
         machine.cut_power()
@@ -108,9 +114,9 @@ def _record(bench: Bench, idle: Path, images: dict[str, NodeImage], half: Path) 
     machine.log.rename(half / "writes.log")
     _convert(idle / "disk.qcow2", half / UPDATE / "disk.raw")
     _advance(half / UPDATE / "disk.raw", half / "writes.log", first, half / ROLLBACK / "disk.raw")
-    known = {version: _describe(image) for version, image in images.items()}
-    update = Story("a", "b", known, {"a": FIRST, "b": ""}, SECOND, _FOLDERS)
-    rollback = Story("b", "a", known, {"a": FIRST, "b": SECOND}, THIRD, _FOLDERS)
+    described = {version: _describe(image) for version, image in known.items()}
+    update = Story("a", "b", described, {"a": FIRST, "b": ""}, SECOND, _FOLDERS)
+    rollback = Story("b", "a", described, {"a": FIRST, "b": SECOND}, THIRD, _FOLDERS)
     log = "../writes.log"
     write_recording(half / UPDATE, update, Source("disk.raw", log, last=first))
     write_recording(half / ROLLBACK, rollback, Source("disk.raw", log, first=first))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -97,11 +98,26 @@ def _store_after_action() -> Iterator[None]:
         yield
 
 
-FAULTS: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
-    "no-folder-sync-in-boot-control": _no_folder_sync_in_boot_control,
-    "no-folder-sync-in-the-store": _no_folder_sync_in_the_store,
-    "arm-before-seal": _arm_before_seal,
-    "fallback-deleted-first": _fallback_deleted_first,
-    BLESS_BEFORE_VERDICT: _bless_before_verdict,
-    "store-after-action": _store_after_action,
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault that is planted.
+
+    Attributes:
+        plant: Makes it while a context lasts.
+        breaks: The invariant by which the checker must find it.
+    """
+
+    plant: Callable[[], AbstractContextManager[None]]
+    breaks: str
+
+
+FAULTS: Final = {
+    "no-folder-sync-in-boot-control": Fault(
+        _no_folder_sync_in_boot_control, "nothing_unverified_boots"
+    ),
+    "no-folder-sync-in-the-store": Fault(_no_folder_sync_in_the_store, "stored_before_done"),
+    "arm-before-seal": Fault(_arm_before_seal, "nothing_unverified_boots"),
+    "fallback-deleted-first": Fault(_fallback_deleted_first, "something_boots"),
+    BLESS_BEFORE_VERDICT: Fault(_bless_before_verdict, "good_only_after_the_verdict"),
+    "store-after-action": Fault(_store_after_action, "stored_before_done"),
 }

@@ -31,14 +31,21 @@ def main() -> None:
         from tests.powercut.bench.play import Play  # noqa: PLC0415 -- needs the path above
 
         for document in json.loads((SOURCE / "plays.json").read_text()):
-            time.monotonic()
+            began = time.monotonic()
             Play(document, SOURCE).run()
+            _say(f"played {document['name']} in {time.monotonic() - began:.1f} s")
+        _say("all played")
     except BaseException:  # noqa: BLE001 -- process 1 must switch the machine off
         traceback.print_exc()
         sys.stderr.flush()
     finally:
         os.sync()
         ctypes.CDLL(None).reboot(_POWER_OFF)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _prepare() -> None:

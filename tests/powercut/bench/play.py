@@ -66,7 +66,7 @@ class Play:
         with ExitStack() as stack:
             fault = self.document["fault"]
             if fault:
-                stack.enter_context(FAULTS[fault]())
+                stack.enter_context(FAULTS[fault].plant())
             try:
                 for _ in range(8):
                     if self._boot():

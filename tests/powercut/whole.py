@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole check: from the planted faults to the booted states."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.demo.layout import REPOSITORY, key, tree_key
+from tests.powercut.bench.factory import make_factory
+from tests.powercut.bench.faults import FAULTS
+from tests.powercut.bench.recorder import PLANTED, SOUND, System, record
+from tests.powercut.booted import Booter
+from tests.powercut.campaign import check_recording
+from tests.powercut.checker import Findings
+from tests.powercut.nastiest import nastiest
+from tests.powercut.node_recorder import KIND, SECOND, THIRD, UPDATE, images, recordings
+from tests.powercut.recording import Recording, open_recording
+from tests.powercut.report import FOLDER, Report
+from tests.powercut.states import Enumerator
+from tests.vm.harness.bench import Bench
+from tests.vm.harness.machine import Counters
+from tests.vm.image.layout import CACHE
+from tests.vm.image.recipe import Spec, build
+
+_FAULT_STATES: Final = 400
+_EVERY: Final = 1 << 30
+_AT_ONCE: Final = 2
+_SOURCES: Final = (
+    "puad",
+    "bootloader",
+    "tests/powercut/bench",
+    "tests/powercut/recording.py",
+    "tests/unit/bootloader/loader_model.py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked for.
+
+    Attributes:
+        states: States of the reference node.
+        seed: Where chance begins.
+        boot: How many are booted.
+        bench_only: Whether to leave the reference node out.
+    """
+
+    states: int
+    seed: int
+    boot: int
+    bench_only: bool = False
+
+
+def check_whole(options: Options, report: Report) -> None:
+    """Check everything."""
+    folder = _bench_recordings(report)
+    for plan in PLANTED:
+        found = check_recording(open_recording(folder / plan.name), _FAULT_STATES, options.seed)
+        report.fault(plan.name, FAULTS[plan.fault].breaks, found)
+    for plan in SOUND:
+        found = check_recording(open_recording(folder / plan.name), _EVERY, options.seed)
+        report.recording(plan.name, options.seed, found)
+    if options.bench_only:
+        return
+    bench = Bench(report.say, Counters())
+    checked = []
+    left = options.states
+    folders = recordings(bench, report.say)
+    for number, path in enumerate(folders):
+        recording = open_recording(path)
+        share = left // (len(folders) - number)
+        found = check_recording(recording, share, options.seed)
+        left -= found.states
+        report.recording(recording.name, options.seed, found)
+        checked.append((recording, found))
+    _boot(bench, checked, options, report)
+
+
+def check_one(name: str, options: Options, report: Report) -> None:
+    """Check one state of one recording."""
+    where, _, state = name.partition(":")
+    folder = _bench_recordings(report)
+    if where not in {plan.name for plan in (*PLANTED, *SOUND)}:
+        folder = recordings(Bench(report.say, Counters()), report.say)[0].parent
+    found = check_recording(open_recording(folder / where), 1, options.seed, state)
+    report.recording(where, options.seed, found)
+
+
+def _bench_recordings(report: Report) -> Path:
+    """The folder of the bench's recordings, from the cache where it is there."""
+    base = build(Spec("0"))
+    code = tree_key(*(REPOSITORY / source for source in _SOURCES))
+    folder = CACHE / f"powercut-bench-{key(code, base.root.name)}"
+    if not folder.exists():
+        report.say("recording updates, rollbacks and planted faults on the bench")
+        half = folder.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        story = make_factory(half)
+        record(half, story, System(base.root, base.linux, base.initrd), (*PLANTED, *SOUND))
+        half.rename(folder)
+    return folder
+
+
+def _boot(
+    bench: Bench,
+    checked: list[tuple[Recording, Findings]],
+    options: Options,
+    report: Report,
+) -> None:
+    work = FOLDER / "booted"
+    shutil.rmtree(work, ignore_errors=True)
+    known = images(bench)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        jobs = []
+        for number, (recording, found) in enumerate(checked):
+            offered = [known[SECOND]] if recording.name == UPDATE else [known[SECOND], known[THIRD]]
+            booter = Booter(bench.idle(KIND), work, offered)
+            share = (options.boot + number) // len(checked)
+            enumerator = Enumerator(recording, options.seed)
+            for name in nastiest(found.sights, share):
+                point, _, variant = name.partition(":")
+                state, model = enumerator.state(int(point), variant), found.sights[name].booted
+                jobs.append(pool.submit(booter.boot, recording, state, model))
+        for job in jobs:
+            report.booted(job.result())
