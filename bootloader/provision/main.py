@@ -15,7 +15,7 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from bootloader import config
 from bootloader.errors import BootloaderError, ConfigError
@@ -160,8 +160,16 @@ def _machine_id_word(text: str) -> str:
     return text
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that ends wrong usage with the status that sysexits has for it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="puad-provision",
         description="Make the disk of a node: ESP, two slots, persistent partition.",
     )

@@ -147,7 +147,7 @@ def test_configuration_with_an_error_is_named(
 def test_options_that_do_not_fit_are_wrong_usage(given: Given, options: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         given.run(*options)
-    assert caught.value.code == 2
+    assert caught.value.code == os.EX_USAGE
 
 
 def test_first_boot_with_nothing_missing_changes_nothing(
