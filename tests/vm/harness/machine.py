@@ -31,6 +31,23 @@ GUID: Final = "6f9b3c52-4f0e-4c53-9a57-2f8f6c1d7a10"
 _FIRMWARE: Final = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 _VARIABLES: Final = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 _LIMIT_S: Final = 300
+# A saved machine goes on only with the devices that it was saved with.
+DEVICES: Final = """
+    qemu-system-x86_64 -nodefaults -no-user-config -display none -uuid {guid}
+    -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -rtc base={rtc}
+    -action watchdog=reset,panic=none -device i6300esb -device virtio-rng-pci
+    -drive if=pflash,unit=0,format=raw,readonly=on,file={firmware}
+    -drive if=pflash,unit=1,format=raw,file={variables}
+    -drive if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file={disk}
+    -device virtio-blk-pci,drive=disk,serial=node,write-cache=on,bootindex=1
+    -device pcie-root-port,id=socket0,chassis=1
+    -device virtio-serial-pci
+    -chardev socket,id=guest,path={guest},server=on,wait=off
+    -device virtserialport,chardev=guest,name=org.qemu.guest_agent.0
+    -chardev file,id=console,path={console},append=on -serial chardev:console
+    -qmp unix:{qmp},server=on,wait=off
+    -device virtio-net-pci,netdev=net,romfile=
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +148,10 @@ class Machine:
             self.counters.boots += 1
 
     def _goes_on(self) -> bool:
-        return bool(self.qmp.execute("query-status")["status"] == "running")
+        status = self.qmp.execute("query-status")["status"]
+        if status == "paused":  # as it was saved
+            self.qmp.execute("cont")
+        return bool(status == "running")
 
     def cut_power(self) -> None:
         """Switch it off, without notice."""
@@ -216,24 +236,17 @@ class Machine:
     # ---- QEMU's command line ----
 
     def _command(self) -> list[str]:
-        sockets = self._sockets
         forward = f",guestfwd=tcp:{ADDRESS}:{PORT}-cmd:busybox nc 127.0.0.1 {self.relay_port}"
-        words = f"""
-            qemu-system-x86_64 -nodefaults -no-user-config -display none -uuid {GUID}
-            -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -rtc base={self.rtc}
-            -action watchdog=reset,panic=none -device i6300esb -device virtio-rng-pci
-            -drive if=pflash,unit=0,format=raw,readonly=on,file={_FIRMWARE}
-            -drive if=pflash,unit=1,format=raw,file={self.folder / "variables.fd"}
-            -drive if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file={self.disk}
-            -device virtio-blk-pci,drive=disk,serial=node,write-cache=on,bootindex=1
-            -device pcie-root-port,id=socket0,chassis=1
-            -device virtio-serial-pci
-            -chardev socket,id=guest,path={sockets / "guest"},server=on,wait=off
-            -device virtserialport,chardev=guest,name=org.qemu.guest_agent.0
-            -chardev file,id=console,path={self.console},append=on -serial chardev:console
-            -qmp unix:{sockets / "qmp"},server=on,wait=off
-            -device virtio-net-pci,netdev=net,romfile=
-        """.split()
+        words = DEVICES.format(
+            guid=GUID,
+            rtc=self.rtc,
+            firmware=_FIRMWARE,
+            variables=self.folder / "variables.fd",
+            disk=self.disk,
+            guest=self._sockets / "guest",
+            console=self.console,
+            qmp=self._sockets / "qmp",
+        ).split()
         return [*words, "-netdev", f"user,id=net,restrict=on{forward if self.relay_port else ''}"]
 
 

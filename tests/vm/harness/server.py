@@ -14,12 +14,15 @@ from tests.demo.layout import Layout
 from tests.demo.orchestrator import Enrolled, Orchestrator
 from tests.vm.harness.authority import Authority, make_authority
 from tests.vm.harness.machine import ADDRESS
+from tests.vm.image.tree import PROFILE
 
 _SAVED = ("orchestrator", "tls", "server.json")
 
 
 class Server(Orchestrator):
     """The orchestrator of one machine; everything that it knows lies in its layout's run folder."""
+
+    profile = PROFILE
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)

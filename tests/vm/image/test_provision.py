@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""puad-provision on files, with the systemd-repart of Debian 13."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.demo.layout import REPOSITORY
+from tests.demo.tool import ToolError
+from tests.vm.image.disk import DEFINITIONS, Disk, NodeFiles, Start, make_disk, run_provision
+from tests.vm.image.layout import PARTS
+from tests.vm.image.recipe import NodeImage, Spec, build
+
+SEED = uuid.UUID("0c5a4f1e-2b1d-4a7e-8d53-6f2b8a1c9e10")
+LABELS = ["esp", "rootfs_a", "rootfs_b", "persist"]
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def image() -> NodeImage:
+    built = build(Spec("1.0"))
+    passwd = "root:x:0:0::/:/x\npuad:x:971:972::/:/x\npuad-health:x:973:974::/:/x\n"
+    folder = built.root.parent / "test-provision/etc"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "passwd").write_text(passwd)
+    return NodeImage(
+        built.version,
+        built.variant,
+        built.loader,
+        built.root,
+        built.linux,
+        built.initrd,
+        folder.parent,
+    )
+
+
+def first_boot(disk: Path, image: NodeImage) -> dict[str, Any]:
+    options: list[str | Path] = ["--first-boot", "--json", "--definitions", DEFINITIONS]
+    config = PARTS / "bootloader-systemd-boot.toml"
+    passwd = disk.with_name("passwd")
+    shutil.copyfile(image.tree / "etc/passwd", passwd)
+    return run_provision([disk, *options, "--config", config, "--passwd", passwd], [disk.parent])
+
+
+def table(disk: Path) -> str:
+    return subprocess.check_output(["/usr/sbin/sfdisk", "--dump", disk], text=True)
+
+
+def from_persist(disk: Path, offset: int, command: str) -> str:
+    """What debugfs says of the persistent partition."""
+    part = disk.with_suffix(".persist")
+    with disk.open("rb") as source, part.open("wb") as target:
+        source.seek(offset)
+        shutil.copyfileobj(source, target)
+    check = subprocess.run(["/usr/sbin/e2fsck", "-fn", part], capture_output=True, check=False)
+    assert check.returncode == 0, check.stdout
+    return subprocess.check_output(
+        ["/usr/sbin/debugfs", "-R", command, part], text=True, stderr=subprocess.DEVNULL
+    )
+
+
+def test_disk_made_has_everything_and_slot_a_holds_the_image(
+    image: NodeImage, tmp_path: Path
+) -> None:
+    files = NodeFiles(config="[server]\n", token="secret\n", ca="pem\n")
+    disk = make_disk(image, tmp_path / "disk", files=files, identity=SEED)
+    assert list(disk.ids) == LABELS
+    assert all(part.upper() in table(disk.path) for part in disk.ids.values())
+    root = image.root.read_bytes()
+    with disk.path.open("rb") as file:
+        file.seek(disk.offsets["rootfs_a"])
+        assert file.read(len(root)) == root
+        file.seek(disk.offsets["rootfs_b"])
+        assert not any(file.read(MIB))
+    esp = f"{disk.path}@@{disk.offsets['esp']}"
+    entry = ["/usr/bin/mtype", "-i", esp, "::loader/entries/puad-a.conf"]
+    text = subprocess.check_output(entry, text=True)
+    for label in ("esp", "rootfs_a", "persist"):
+        assert f"PARTUUID={disk.ids[label]}" in text
+    assert f"systemd.machine_id={disk.machine_id}" in text
+    assert "puad.provision" not in text
+    persist = disk.offsets["persist"]
+    assert "secret" in from_persist(disk.path, persist, "cat /var/lib/puad/token")
+    owner = from_persist(disk.path, persist, "stat /var/lib/puad/token")
+    assert "User:   971" in owner
+    assert "Mode:  0600" in owner
+
+
+def test_disk_that_is_not_blank_is_made_anew_only_with_wipe(
+    image: NodeImage, tmp_path: Path
+) -> None:
+    disk = make_disk(image, tmp_path / "disk", identity=SEED)
+    before = table(disk.path)
+    again = [disk.path, "--json", "--root-image", tmp_path / "root", "--linux", tmp_path / "linux"]
+    loader = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+    again += ["--boot-loader", loader, "--definitions", DEFINITIONS, "--slot-size", "256M"]
+    again += ["--esp-size", "64M", "--config", PARTS / "bootloader-systemd-boot.toml"]
+    again += ["--passwd", tmp_path / "passwd"]
+    shutil.copyfile(image.root, tmp_path / "root")
+    shutil.copyfile(image.linux, tmp_path / "linux")
+    shutil.copyfile(image.tree / "etc/passwd", tmp_path / "passwd")
+    with pytest.raises(ToolError, match="not blank: it holds PMBR, gpt"):
+        run_provision(again, [tmp_path])
+    assert table(disk.path) == before
+    planned = run_provision([*again, "--wipe", "--dry-run"], [tmp_path])
+    assert (planned["changed"], len(planned["partitions"])) == (False, 4)
+    assert table(disk.path) == before
+    made = run_provision([*again, "--wipe"], [tmp_path])
+    assert made["changed"] is True
+    assert set(disk.ids.values()).isdisjoint(item["part_id"] for item in made["partitions"])
+
+
+def test_factory_disk_gets_the_rest_on_its_first_boot_once(
+    image: NodeImage, tmp_path: Path
+) -> None:
+    disk = factory(image, tmp_path)
+    before = disk.path.read_bytes()[: disk.offsets["rootfs_a"] + 256 * MIB]
+    made = first_boot(disk.path, image)
+    assert [item["label"] for item in made["partitions"]] == ["rootfs_b", "persist"]
+    after = disk.path.read_bytes()[: disk.offsets["rootfs_a"] + 256 * MIB]
+    assert after[MIB:] == before[MIB:]
+    persist = made["partitions"][1]["offset"]
+    assert "User:   971" in from_persist(disk.path, persist, "stat /var/lib/puad")
+    whole = table(disk.path)
+    assert first_boot(disk.path, image)["changed"] is False
+    assert table(disk.path) == whole
+
+
+def test_first_boot_that_is_cut_short_goes_on_at_the_next(image: NodeImage, tmp_path: Path) -> None:
+    disk = factory(image, tmp_path)
+    kept = shutil.copyfile(disk.path, tmp_path / "kept")
+    before, cut = table(disk.path), 0
+    program = [sys.executable, __file__, str(disk.path), str(image.tree)]
+    for delay_s in (0.4, 0.8, 1.2, 1.6, 2.0):
+        shutil.copyfile(kept, disk.path)
+        process = subprocess.Popen(program, cwd=REPOSITORY, start_new_session=True)
+        time.sleep(delay_s)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        cut += table(disk.path) == before
+        first_boot(disk.path, image)
+        assert [f'name="{label}"' in table(disk.path) for label in LABELS] == [True] * 4
+        assert first_boot(disk.path, image)["changed"] is False
+    assert cut > 0  # at least one was cut before its end
+
+
+def factory(image: NodeImage, folder: Path) -> Disk:
+    disk = make_disk(image, folder / "disk", identity=SEED, start=Start(factory=True))
+    assert list(disk.ids) == ["esp", "rootfs_a"]
+    assert disk.machine_id == "firmware"
+    esp = f"{disk.path}@@{disk.offsets['esp']}"
+    entry = ["/usr/bin/mtype", "-i", esp, "::loader/entries/puad-a.conf"]
+    assert " puad.provision " in subprocess.check_output(entry, text=True)
+    return disk
+
+
+if __name__ == "__main__":  # the process that is killed
+    sys.path.insert(0, str(REPOSITORY))
+    given = build(Spec("1.0"))
+    first_boot(
+        Path(sys.argv[1]),
+        NodeImage(
+            given.version,
+            given.variant,
+            given.loader,
+            given.root,
+            given.linux,
+            given.initrd,
+            Path(sys.argv[2]),
+        ),
+    )
