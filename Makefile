@@ -86,6 +86,15 @@ test-vm-full: setup-vm ## three tries everywhere, each boot loader; writes docs/
 	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) --vm-full --vm-report docs/vm-report.md \
 	  $(PYTEST_OPTIONS) 2>&1 | tee build/test-vm/pytest.log
 
+N ?= 2000
+SEED ?= 1
+BOOT ?= 4
+
+.PHONY: test-powercut
+test-powercut: setup-vm ## power cuts: N=states SEED=seed BOOT=booted ones STATE=one:alone:again
+	@$(AS_ROOT) $(BIN)/python -m tests.powercut --states $(N) --seed $(SEED) --boot $(BOOT) \
+	  $(if $(STATE),--state $(STATE)) $(POWERCUT_OPTIONS)
+
 .PHONY: bench-vm
 bench-vm: setup-vm ## what puad costs a node: memory, wake-ups, exposure, seconds of an update
 	@$(AS_ROOT) $(BIN)/python -m tests.vm.bench

@@ -71,7 +71,7 @@ def check_fat(image: Path, target: str) -> tuple[list[str], set[str]]:
             files = [*files, line] if files and files[-1].endswith(" and") else [line]
             if not own.fullmatch(line.removesuffix(" and").strip()):
                 rest.append(line)
-        elif all(own.fullmatch(file.removesuffix(" and").strip()) for file in files):
+        elif files and all(own.fullmatch(file.removesuffix(" and").strip()) for file in files):
             name = next((name for name, said in OF_THE_TARGET.items() if said.fullmatch(line)), "")
             (found.add(name) if name else rest.append(line))
         else:
