@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 from bootloader.simulation.machine import Machine
+from puad.core.run import State
 from tests.integration.open_bus import open_bus
 from tests.integration.orchestrator_stub.running import Node, Orchestrator
 
@@ -353,6 +354,15 @@ class Rig:
             if found is not None and told[-1:] != [found[1]]:
                 told.append(found[1])
         return told
+
+    def told_of(self, *states: str) -> bool:
+        """Whether puad has told of these states, in this order and of no other.
+
+        On a busy host the slot may be marked good before puad looks for the first time in its
+        boot; then it goes from ARMED to DONE.
+        """
+        at_once = [state for state in states if state != State.ASSESSING]
+        return self.story() in (list(states), at_once)
 
     # ---- what can be seen ----
 
