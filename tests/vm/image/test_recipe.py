@@ -14,8 +14,8 @@ from tests.demo.layout import REPOSITORY
 from tests.vm.image import recipe, tree
 from tests.vm.image.layout import CACHE
 from tests.vm.image.recipe import Spec, build
+from tests.vm.image.toolbox import in_toolbox
 from tests.vm.image.uki import make_uki
-from tests.vm.image.variants import VARIANTS
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +45,8 @@ def test_image_built_twice_has_the_same_bytes(
 @pytest.mark.parametrize("name", ["good", "wrong-version", "wrong-profile"])
 def test_image_says_in_os_release_what_its_variant_wants(name: str) -> None:
     image = build(Spec("1.7", name))
-    folder = ["dump.erofs", "--path=/usr/lib/os-release"]
-    subprocess.run([*folder, image.root], check=True, capture_output=True)
-    text = recipe._os_release(Spec("1.7", name), VARIANTS[name])
+    command = ["dump.erofs", "--cat", "--path=/usr/lib/os-release", image.root]
+    text = in_toolbox(command, [image.root.parent])
     version = "99.9" if name == "wrong-version" else "1.7"
     profile = "other" if name == "wrong-profile" else "edge"
     assert f"IMAGE_ID={profile}\nIMAGE_VERSION={version}\nVARIANT_ID={name}\n" in text
@@ -58,10 +57,7 @@ def test_fault_of_the_initrd_is_laid_behind_the_good_one() -> None:
     data = bad.initrd.read_bytes()
     assert data.startswith(good.initrd.read_bytes())
     more = gzip.decompress(data[-(len(data) - good.initrd.stat().st_size) :].lstrip(b"\0"))
-    listed = subprocess.run(
-        ["/usr/bin/cpio", "--list", "--quiet"], input=more, check=True, capture_output=True
-    )
-    assert listed.stdout.split() == [b"conf", b"conf/conf.d", b"conf/conf.d/fault"]
+    assert b"conf/conf.d/fault\0" in more
 
 
 def test_uki_has_its_command_line_and_the_same_bytes_twice() -> None:
