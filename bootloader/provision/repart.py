@@ -20,7 +20,6 @@ _SHOWN: Final = 600
 # A super block that a power cut tears between two of its sectors fails its own checksum, and then
 # the kernel mounts nothing. Without that checksum its halves fit each other.
 _EXT4_OPTIONS: Final = "-O ^metadata_csum,^metadata_csum_seed"
-_OUTDATED: Final = 254  # with drop-ins, --offline, and table last
 
 
 @dataclass(frozen=True, slots=True)

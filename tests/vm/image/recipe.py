@@ -37,7 +37,6 @@ class Spec:
         trust_root: The root metadata of the release service; None for a node without it.
         settings: TOML of the image's own settings, for /usr/lib/puad/config.d.
         loader: The back end of boot control, `systemd-boot` or `grub`.
-        probe_network: Whether the orchestrator's address is one of the required probes.
     """
 
     version: str
