@@ -133,7 +133,8 @@ def power_on(disk: Disk, *machine: object) -> Boot:
     debug.write_bytes(b"")
     argv = ["qemu-system-x86_64", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"]
     argv += ["-no-reboot", "-serial", f"file:{serial}", "-debugcon", f"file:{debug}"]
-    argv += ["-drive", f"file={disk.path},format=raw,if=ide", *map(str, machine)]
+    # no IDE: the firmware may wait 32 s for a drive of that kind
+    argv += ["-drive", f"file={disk.path},format=raw,if=virtio", *map(str, machine)]
     console = watch(argv, serial)
     return Boot(debug.read_text("latin-1"), console)
 
