@@ -24,7 +24,6 @@ from puad.system_bus import connect, disconnect
 
 __all__ = ["main"]
 
-_TICK_MS: Final = 1000
 _PATIENCE_S: Final = 20.0
 _LOG: Final = logging.getLogger(__name__)
 
@@ -74,8 +73,8 @@ def _run(settings: config.Settings) -> int:
         daemon.bus_object.export(bus.con)
         for number in (signal.SIGTERM, signal.SIGINT):
             GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _quit, loop)
-        GLib.timeout_add(_TICK_MS, daemon.tick)
         daemon.tick()
+        daemon.pulse.reset()
         notify(ready=True)
         loop.run()
         notify(stopping=True)

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from puad.config import Settings
@@ -36,6 +37,7 @@ from puad.core.events import (
 )
 from puad.core.machine import begins
 from puad.core.model import Facts, Offer
+from puad.core.rest import rest
 from puad.core.rules.operator import refusal
 from puad.core.run import Run, State
 from puad.daemon.engine import Engine
@@ -43,6 +45,7 @@ from puad.daemon.lookout import Lookout
 from puad.daemon.memory import Memory
 from puad.daemon.parts import Parts, rules_of
 from puad.daemon.poller import Poller
+from puad.daemon.pulse import Pulse
 from puad.daemon.view import status_view
 from puad.daemon.workers import Post
 from puad.effects.watch import Progress, Watch
@@ -93,20 +96,30 @@ class Daemon:
         self._progress_told_at = 0.0
         self._watch = watch
         watch.listener = self._show_progress
+        self.pulse = Pulse(self.tick, self._rest_s)
 
     @property
     def bus_object(self) -> AgentObject:
         """The object to put on the bus."""
         return self._object
 
-    def tick(self) -> bool:
-        """What is due now; called again and again by the main loop, which it never ends."""
+    def tick(self) -> None:
+        """What is due now; called by the pulse, which it never ends."""
         try:
             self._tick()
         except Exception:  # noqa: BLE001 - the main loop outlives a bug
             _LOG.exception("a bug: this second is skipped")
         notify(watchdog=True, status=one_line(self.status_view()))
-        return True
+
+    def _rest_s(self) -> float:
+        if not self._started:
+            return 1.0
+        now = time.monotonic()
+        due = [self._look_at - now, self._poller.rest_s(now)]
+        resting = rest(self._engine.run, datetime.now(UTC))
+        if resting is not None:
+            due.append(resting.total_seconds())
+        return min(due)
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -211,6 +224,13 @@ class Daemon:
         return NotAnswered(event.moment) if isinstance(event, Answered) else event
 
     def _heard(self, before: Run, after: Run, event: Event) -> None:
+        self._hear(after, event)
+        if after.state is not before.state or begins(before, after):
+            self._tell_change(before, after)
+        if not isinstance(event, Ticked):
+            self.pulse.reset()
+
+    def _hear(self, after: Run, event: Event) -> None:
         match event:
             case Answered() | NotAnswered():
                 contact = self._parts.desk.contact
@@ -222,8 +242,6 @@ class Daemon:
                 self._begin(after, facts)
             case Failed(step=Step.LOOK, code=code, text=text):
                 self._lose_boot_control(BootControlError(code, text))
-        if after.state is not before.state or begins(before, after):
-            self._tell_change(before, after)
 
     def _tell_change(self, before: Run, after: Run) -> None:
         goal = after.goal or before.goal

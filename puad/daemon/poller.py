@@ -15,6 +15,7 @@ from puad.effects.maintenance import Contact
 from puad.service import Reply
 
 _LEAST_BACKOFF_S: Final = 60.0
+_FOREVER_S: Final = 86_400.0
 
 
 class Poller:
@@ -40,6 +41,10 @@ class Poller:
     def is_quiet(self) -> bool:
         """Whether the orchestrator asked to be left alone until later (Retry-After)."""
         return time.monotonic() < self._quiet_until
+
+    def rest_s(self, now: float) -> float:
+        """How long it is until the orchestrator is to be asked."""
+        return self._at - now if self._server.url else _FOREVER_S
 
     def tick(self) -> None:
         """Ask when it is time."""
