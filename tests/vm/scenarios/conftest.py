@@ -70,17 +70,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    stats = terminalreporter.stats
+    outcomes = {r.nodeid: r for word in ("passed", "failed", "error") for r in stats.get(word, [])}
     boots, machine_s, rows = 0, 0.0, []
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.stats.get(outcome, []):
-            facts = dict(report.user_properties)
-            if report.when == "teardown" or not facts:
-                continue
-            boots += facts["boots"]
-            machine_s += facts["machine_s"]
-            name = report.nodeid.rpartition("/")[2]
-            rows.append((name, outcome, facts["boots"], report.duration))
-    skipped = len(terminalreporter.stats.get("skipped", []))
+    # what a node cost is known when it is stopped, in the teardown
+    for report in (r for reports in stats.values() for r in reports):
+        facts = dict(getattr(report, "user_properties", ()))
+        if getattr(report, "when", "") != "teardown" or not facts:
+            continue
+        boots += facts["boots"]
+        machine_s += facts["machine_s"]
+        played = outcomes[report.nodeid]
+        name = report.nodeid.rpartition("/")[2]
+        rows.append((name, played.outcome, facts["boots"], played.duration))
+    skipped = len(stats.get("skipped", []))
     seconds = time.monotonic() - config.stash[_BEGAN]
     line = (
         f"boots={boots} seconds={seconds:.0f} machine_seconds={machine_s:.0f}"
