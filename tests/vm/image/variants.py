@@ -65,9 +65,9 @@ _ALL = (
     Variant(
         "kernel-panic",
         "panics in the initial RAM disk; panic= reboots",
-        # sourced by /init as soon as /proc is there
+        # sourced by /init when the essential drivers are loaded
         initrd={
-            "conf/conf.d/fault": "echo 'fault: kernel panic' >/dev/kmsg; "
+            "scripts/init-premount/ORDER": "echo 'fault: kernel panic' >/dev/kmsg\n"
             "echo c >/proc/sysrq-trigger\n"
         },
     ),
