@@ -54,9 +54,7 @@ class Ledger:
         self.rows.append(row)
         self._mark()
         mark = "held" if row.held else "NOT HELD"
-        self.narration.say(
-            f"{mark}: {name}: {seen if row.held else f'{seen!r}, not {expected!r}'}"
-        )
+        self.narration.say(f"{mark}: {name}: {seen if row.held else f'{seen!r}, not {expected!r}'}")
 
     @property
     def held(self) -> bool:

@@ -41,20 +41,22 @@ class ReleaseService:
         """Make keys and an empty repository."""
         self._run("init")
 
-    def add(
-        self, version: str, image: Path, kernel: Path, initrd: Path | None = None
-    ) -> dict[str, Any]:
-        """Compress an image and put it, with its boot files, aside for the next `publish`."""
-        options: list[str | Path] = [
-            "--profile",
-            self.profile,
-            "--version",
-            version,
-            "--level",
-            _LEVEL,
-        ]
-        options += ["--architecture", os.uname().machine, "--linux", kernel]
-        options += ["--initrd", initrd] if initrd else []
+    def add(self, version: str, image: Path, *boot_files: Path, **more: str) -> dict[str, Any]:
+        """Compress an image and put it aside, with its boot files, for the next `publish`.
+
+        Args:
+            version: Its version.
+            image: The root image.
+            boot_files: A kernel, a kernel and an initial RAM disk, or a UKI (`*.efi`).
+            more: Further options, such as `root_partuuid`.
+        """
+        options: list[str | Path] = ["--profile", self.profile, "--version", version]
+        options += ["--level", _LEVEL, "--architecture", os.uname().machine]
+        kinds = ("--uki",) if boot_files[0].suffix == ".efi" else ("--linux", "--initrd")
+        for kind, file in zip(kinds, boot_files, strict=False):
+            options += [kind, file]
+        for name, value in more.items():
+            options += [f"--{name.replace('_', '-')}", value]
         added = self._run("add", image, *options, keyed=False)
         release: dict[str, Any] = added["release"]
         return release

@@ -100,10 +100,10 @@ class Node:
         return json.loads(done.stdout)
 
     def booted_slot(self) -> str:
-        """The slot that the kernel comes from; empty while the guest does not answer."""
+        """The slot that is mounted as root; empty while the guest does not answer."""
         with contextlib.suppress(GuestAwayError, AssertionError):
-            words = self.guest_output("cat", "/proc/cmdline").split()
-            return next((w[-1] for w in words if w.startswith("puad.slot=")), "")
+            root = ("findmnt", "--noheadings", "--first-only", "--output", "PARTLABEL", "/")
+            return self.guest_output(*root).strip().removeprefix("rootfs_")
         return ""
 
     def os_release(self) -> dict[str, str]:
