@@ -114,7 +114,7 @@ class Booter:
         node.serve()
         for image in self._images:
             node.offer(image)
-        node.server.open_window(0, 7200)
+        node.server.plan_window(10, 7200)
 
     def _wait_for_the_end(self, node: Node, recording: Recording) -> str:
         """Wait until the node runs what it must, and the server knows: its final word."""

@@ -125,7 +125,7 @@ def _record(bench: Bench, idle: Path, known: dict[str, NodeImage], half: Path) -
 
 def _update(node: Node, image: NodeImage) -> None:
     node.offer(image)
-    node.server.open_window(0, 7200)
+    node.server.plan_window(10, 7200)
     node.puadctl("check")
     node.wait_good("b", _LIMIT_S)
     node.wait_status("UP_TO_DATE", _LIMIT_S)
