@@ -25,7 +25,7 @@ class Callers:
 
     Attributes:
         user: May call all of them.
-        health_user: May call RequestReboot.
+        health_user: May call RequestReboot, in a boot that has failed.
     """
 
     user: str
@@ -36,7 +36,7 @@ class Callers:
         return (self.user, self.health_user) if method in _HEALTH_METHODS else (self.user,)
 
 
-def require_allowed(bus: Gio.DBusConnection, sender: str, callers: Callers, method: str) -> None:
+def require_allowed(bus: Gio.DBusConnection, sender: str, callers: Callers, method: str) -> bool:
     """Let root and those who may call this method pass.
 
     Args:
@@ -44,6 +44,9 @@ def require_allowed(bus: Gio.DBusConnection, sender: str, callers: Callers, meth
         sender: The caller's unique name on it.
         callers: Who may call what.
         method: What is called.
+
+    Returns:
+        Whether it is the health user, who may call it only in a boot that has failed.
 
     Raises:
         BootloaderError: `NotAllowed`.
@@ -53,6 +56,7 @@ def require_allowed(bus: Gio.DBusConnection, sender: str, callers: Callers, meth
     if uid != 0 and uid not in {_uid_of_user(user) for user in users}:
         what = f"only root and user {' or '.join(users)} may call {method}, not uid {uid}"
         raise BootloaderError(ErrorName.NOT_ALLOWED, what)
+    return uid not in {0, _uid_of_user(callers.user)}
 
 
 def _uid_of_user(user: str) -> int:

@@ -23,8 +23,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -38,7 +37,8 @@ from bootloader.errors import BootloaderError, ConfigError
 from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
 from bootloader.reboot import force_reboot
-from bootloader.slot import Assessment, BootStatus
+from bootloader.slot import BootStatus
+from bootloader.way_back import decide
 
 # all limits together lie well below what systemd gives the services that run this
 _ASK_SYSTEMD_S: Final = 10.0
@@ -46,14 +46,6 @@ _FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
 _MAX_REASON: Final = 200
 _FAILED: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether to reboot, and why."""
-
-    reboots: bool
-    why: str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,22 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         last_words.keep()
         force_reboot()
     return os.EX_OK
-
-
-def decide(booted: str, statuses: Mapping[str, BootStatus]) -> Decision:
-    """The rule.
-
-    Args:
-        booted: The booted slot.
-        statuses: What the boot loader knows of each slot.
-    """
-    if statuses[booted].assessment is Assessment.GOOD:
-        return Decision(reboots=False, why=f"slot {booted} is good, so a reboot leads here again")
-    for slot, status in statuses.items():
-        if slot != booted and status.assessment is Assessment.GOOD:
-            return Decision(reboots=True, why=f"slot {booted} is not good and slot {slot} is")
-    why = f"slot {booted} is not good, and neither is another one that a reboot could lead to"
-    return Decision(reboots=False, why=why)
 
 
 def _is_boot_complete() -> bool:

@@ -4,7 +4,8 @@
 It is exported through Gio, because pydbus can neither return descriptors nor answer later
 (docs/adr/0002-descriptors-through-gio.md). Rules:
 
-1. Every method needs authorisation, properties none.
+1. Every method needs authorisation, properties none. The health user's reboot needs a boot that has
+   failed as well: whoever has that user in hand must not keep a good node rebooting.
 2. Stage and Seal read whole files, OpenInactive and Seal wait a moment for a descriptor that is on
    its way out: they run in a worker thread, one at a time, and are answered when they end.
    Meanwhile properties are answered as ever and other methods are `Busy`.
@@ -30,6 +31,7 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.properties import INTERFACE, read_properties
 from bootloader.sealing import Chain
 from bootloader.trust import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES
+from bootloader.way_back import decide
 
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
@@ -117,7 +119,8 @@ class BusObject:
             _answer(invocation, lambda: self._property(method, arguments))
             return
         try:
-            require_allowed(self._bus, sender, self._callers, method)
+            if require_allowed(self._bus, sender, self._callers, method):
+                self._require_failed_boot()
             if self._is_working:
                 what = "another OpenInactive, Stage or Seal is at work"
                 raise BootloaderError(ErrorName.BUSY, what)  # noqa: TRY301 -- one way out for refusals
@@ -191,6 +194,15 @@ class BusObject:
         else:
             raise RuntimeError(f"{method} is in the XML but has no branch here")
         return None, None
+
+    def _require_failed_boot(self) -> None:
+        statuses = {slot.name: slot.status for slot in self._control.slots()}
+        if not statuses:
+            return  # the call itself says why they are unknown
+        decision = decide(self._control.booted, statuses)
+        if not decision.reboots:
+            what = f"the health user may reboot a failed boot only: {decision.why}"
+            raise BootloaderError(ErrorName.NOT_ALLOWED, what)
 
     def _request_reboot(self, reason: str) -> None:
         self._control.request_reboot(reason)

@@ -15,8 +15,8 @@ from gi.repository import Gio, GLib
 from bootloader.simulation.machine import load_machine
 from tests.integration.bootloader.conftest import (
     ALLOWED_USER,
-    HEALTH_USER,
     BUS_NAME,
+    HEALTH_USER,
     LINUX,
     OBJECT,
     PROPERTIES,
@@ -189,6 +189,11 @@ def uid_of(name: str) -> int:
     return int(done.stdout)
 
 
+def fail_boot(node: Node) -> None:
+    """Slot a, which is booted, has lost its entry; slot b is good."""
+    node.firmware("--slot", "b")
+
+
 CHANGING = [
     ("Disarm", "string:b"),
     ("OpenInactive", "string:b"),
@@ -217,17 +222,27 @@ def test_service_serves_its_user_and_tells_everybody_its_properties(node: Node) 
     assert 'string "a"' in send(node, NOBODY, f"{PROPERTIES}.Get", *name)
 
 
-@pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("call", CHANGING, ids=lambda call: call[0])
 def test_service_lets_the_health_user_ask_for_a_reboot_only(
     node: Node, call: tuple[str, ...]
 ) -> None:
     method, *arguments = call
-    said = send(node, uid_of(HEALTH_USER), f"{BUS_NAME}.{method}", *arguments)
+    fail_boot(node)
+    with serving(node):
+        said = send(node, uid_of(HEALTH_USER), f"{BUS_NAME}.{method}", *arguments)
     if method == "RequestReboot":
         assert "method return" in said
     else:
         assert f"{BUS_NAME}.Error.NotAllowed" in said
+
+
+@pytest.mark.usefixtures("service")
+def test_service_never_reboots_a_good_slot_for_the_health_user(node: Node) -> None:
+    reboot = (f"{BUS_NAME}.RequestReboot", "string:why")
+    said = send(node, uid_of(HEALTH_USER), *reboot)
+    assert f"{BUS_NAME}.Error.NotAllowed" in said
+    assert "slot a is good" in said
+    assert "method return" in send(node, uid_of(ALLOWED_USER), *reboot)
 
 
 def test_user_that_does_not_exist_allows_nobody(node: Node) -> None:
@@ -262,4 +277,6 @@ def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> 
             health = uid_of(HEALTH_USER)
             assert denied in send(node, health, f"{BUS_NAME}.Disarm", "string:b")
             why = "string:the verdict is bad"
-            assert "method return" in send(node, health, f"{BUS_NAME}.RequestReboot", why)
+            # the bus lets it through, and the service looks at the boot
+            refused = send(node, health, f"{BUS_NAME}.RequestReboot", why)
+            assert f"{BUS_NAME}.Error.NotAllowed" in refused

@@ -11,8 +11,8 @@ import pytest
 
 from bootloader import boot_failed, command, last_words
 from bootloader.backend import Entry
-from bootloader.boot_failed import decide
 from bootloader.slot import Assessment, BootFileKind, BootStatus
+from bootloader.way_back import decide
 from tests.unit.bootloader.machines import SystemdBootMachine
 
 GOOD = BootStatus(True, Assessment.GOOD)

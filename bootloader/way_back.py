@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way back from a boot that has failed: whether a reboot leads to a slot that is good. Pure.
+
+puad-boot-failed goes by it, and boot control when the health user asks for a reboot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootloader.slot import Assessment, BootStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to reboot, and why."""
+
+    reboots: bool
+    why: str
+
+
+def decide(booted: str, statuses: Mapping[str, BootStatus]) -> Decision:
+    """The rule.
+
+    Args:
+        booted: The booted slot.
+        statuses: What the boot loader knows of each slot.
+    """
+    if statuses[booted].assessment is Assessment.GOOD:
+        return Decision(reboots=False, why=f"slot {booted} is good, so a reboot leads here again")
+    for slot, status in statuses.items():
+        if slot != booted and status.assessment is Assessment.GOOD:
+            return Decision(reboots=True, why=f"slot {booted} is not good and slot {slot} is")
+    why = f"slot {booted} is not good, and neither is another one that a reboot could lead to"
+    return Decision(reboots=False, why=why)
