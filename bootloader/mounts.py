@@ -50,13 +50,14 @@ def read_mounts() -> list[Mount]:
     """The mounts of this process."""
     path = Path("/proc/self/mountinfo")
     with storage_errors(path):
-        return parse_mounts(path.read_text())
+        # any user may have mounted something under a name that is no text
+        return parse_mounts(path.read_bytes().decode("utf-8", "replace"))
 
 
 def parse_mounts(text: str) -> list[Mount]:
     """The mounts that a mountinfo file lists, in its order."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         left, _, right = line.partition(" - ")
         place, rest = left.split(" "), right.split(" ", 2)
         if len(place) >= _MIN_FIELDS and len(rest) == 3:  # noqa: PLR2004 -- type, source, options

@@ -14,7 +14,7 @@ import pytest
 from bootloader import slots_read_only, write_protection
 from bootloader.device_slots import describe_devices
 from bootloader.devices import BlockDevice
-from bootloader.mounts import parse_mounts
+from bootloader.mounts import parse_mounts, read_mounts
 from bootloader.write_protection import is_write_protected
 
 
@@ -98,3 +98,16 @@ def test_wrong_configuration_is_told(config: Path, capsys: pytest.CaptureFixture
 def test_slots_that_are_files_are_left_to_their_modes(config: Path) -> None:
     config.write_text('backend = "simulated"\n[files]\na = "/none/a"\nb = "/none/b"\n')
     assert slots_read_only.main(["--config", str(config)]) == 0
+
+
+def test_mounts_are_read_when_a_user_has_mounted_under_a_name_that_is_no_text(
+    tmp_path: Path,
+) -> None:
+    place = os.fsencode(tmp_path) + b"/\xff\xfe"
+    os.mkdir(place)  # noqa: PTH102 -- a name that is no text
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "none", place], check=True)
+    try:
+        points = [str(mount.point) for mount in read_mounts()]
+    finally:
+        subprocess.run(["/usr/bin/umount", place], check=True)
+    assert f"{tmp_path}/\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in points

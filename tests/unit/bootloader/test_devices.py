@@ -137,5 +137,13 @@ def test_parse_mounts_undoes_escapes() -> None:
     assert mount.source == r"/dev/a\b"
 
 
+@pytest.mark.parametrize("ugly", ["\f", "\v", "\x1c", "\x85", "\u2028"])
+def test_parse_mounts_ends_a_line_at_a_line_feed_only(ugly: str) -> None:
+    found = mounts(
+        f"36 35 98:0 / /mnt/{ugly}x rw - fuse me rw", "37 35 98:1 / / ro - erofs /dev/a ro"
+    )
+    assert [str(mount.point) for mount in found] == [f"/mnt/{ugly}x", "/"]
+
+
 def test_parse_mounts_leaves_out_broken_lines() -> None:
     assert mounts("nonsense", "1 2 3 - x") == []
