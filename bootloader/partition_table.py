@@ -8,6 +8,8 @@ partition. Rules:
 1. One copy is written and synced, entries then header, before the other one is touched: at any
    moment one of them is whole. The backup comes first, as the UEFI specification has it.
 2. The copy that is whole is the one that is believed; the primary one when both are.
+3. Nothing is written when a copy would come to lie in a partition: a header says where the other
+   copy is, and one that is wrong must not cost a slot.
 
 The firmware restores a torn primary copy from the backup (UEFI 2.10, 5.3.2); the kernel takes the
 backup when it is told `gpt`.
@@ -20,6 +22,7 @@ import os
 import struct
 import uuid
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +40,7 @@ _MIN_ENTRY_BYTES: Final = 128
 _MAX_ENTRIES_BYTES: Final = 1 << 20
 _ID_OFFSET: Final = 16
 _ID_BYTES: Final = 16
+_PLACE: Final = struct.Struct("<QQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,22 @@ class _Copy:
             entries_lba = _PRIMARY + 1
         return replace(self, lba=self.other_lba, other_lba=self.lba, entries_lba=entries_lba)
 
+    def lies_in_a_partition(self, sector_bytes: int) -> bool:
+        """Whether writing this copy would change a partition, or what comes before any table."""
+        end = self.entries_lba + -(-len(self.entries) // sector_bytes)
+        mine = ((self.lba, self.lba), (self.entries_lba, end - 1))
+        return self.entries_lba <= _PRIMARY or any(
+            first <= mine_last and mine_first <= last
+            for first, last in self._partitions()
+            for mine_first, mine_last in mine
+        )
+
+    def _partitions(self) -> Iterator[tuple[int, int]]:
+        """First and last sector of every partition."""
+        for begin in range(0, len(self.entries), self.entry_bytes):
+            if any(self.entries[begin : begin + _ID_OFFSET]):  # the type, zero for none
+                yield _PLACE.unpack_from(self.entries, begin + _ID_OFFSET + _ID_BYTES)
+
     def with_partition_id(self, number: int, partuuid: str) -> _Copy:
         """This copy with another id for one partition."""
         begin = (number - 1) * self.entry_bytes + _ID_OFFSET
@@ -109,6 +129,9 @@ def set_partition_id(disk: Path, number: int, partuuid: str, files: Files) -> No
         raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(disk))
     changed = found.with_partition_id(number, partuuid)
     copies = sorted((changed, changed.mirrored(sector_bytes)), key=lambda copy: -copy.lba)
+    if any(copy.lies_in_a_partition(sector_bytes) for copy in copies):
+        what = "a copy of the partition table would come to lie in a partition"
+        raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(disk))
     for copy in copies:
         files.write_at(disk, copy.entries_lba * sector_bytes, copy.entries)
         files.write_at(disk, copy.lba * sector_bytes, copy.header())

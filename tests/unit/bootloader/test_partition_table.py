@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -102,5 +103,23 @@ def test_set_partition_id_without_a_whole_copy_writes_nothing(disk: Path) -> Non
     spoil(disk, BACKUP)
     before = disk.read_bytes()
     with pytest.raises(BootloaderError):
+        set_partition_id(disk, 2, NEW, Files())
+    assert disk.read_bytes() == before
+
+
+def point_backup_at(disk: Path, lba: int) -> None:
+    """Have the primary header, whole as ever, say that the backup stands there."""
+    data = bytearray(disk.read_bytes())
+    data[512 + 32 : 512 + 40] = lba.to_bytes(8, "little")
+    data[512 + 16 : 512 + 20] = bytes(4)
+    data[512 + 16 : 512 + 20] = zlib.crc32(data[512 : 512 + 92]).to_bytes(4, "little")
+    disk.write_bytes(data)
+
+
+@pytest.mark.parametrize("lba", [3, 2048, 3000, 4095, 4100, 6000])
+def test_set_partition_id_never_writes_a_copy_into_a_partition(disk: Path, lba: int) -> None:
+    point_backup_at(disk, lba)
+    before = disk.read_bytes()
+    with pytest.raises(BootloaderError, match="would come to lie in a partition"):
         set_partition_id(disk, 2, NEW, Files())
     assert disk.read_bytes() == before
