@@ -47,14 +47,19 @@ class SlotAccess(ABC):
 
     @abstractmethod
     def root_id(self, slot: str) -> str:
-        """The partition id of a slot; empty when it has none."""
+        """The partition id of a slot; empty when it has none.
+
+        Raises:
+            BootloaderError: `RootIdTaken`, when another partition has it.
+        """
 
     @abstractmethod
     def partition_id(self, name: str) -> str:
         """The partition id of `esp` or `persist`, on the disk of the slots only.
 
         Raises:
-            BootloaderError: `Disagreement`, when there is not exactly one that has an id.
+            BootloaderError: `Disagreement`, when there is not exactly one that has an id;
+                `RootIdTaken`, when another partition has it.
         """
 
     @abstractmethod

@@ -87,7 +87,9 @@ class DeviceSlots(SlotAccess):
 
     def root_id(self, slot: str) -> str:
         """See `SlotAccess`."""
-        return self._found.slots[slot].partuuid
+        mine = self._found.slots[slot]
+        self._require_sole(mine, mine.partuuid)
+        return mine.partuuid
 
     def partition_id(self, name: str) -> str:
         """See `SlotAccess`."""
@@ -96,15 +98,13 @@ class DeviceSlots(SlotAccess):
         if not device.partuuid:
             what = f"the partition with the label {label} has no id"
             raise BootloaderError(ErrorName.DISAGREEMENT, what, on=str(device.node))
+        self._require_sole(device, device.partuuid)
         return device.partuuid
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """See `SlotAccess`."""
         mine = self._found.slots[slot]
-        for device in self._devices:
-            if device.partuuid == partuuid and device.number != mine.number:
-                what = f"another partition has the id {partuuid}"
-                raise BootloaderError(ErrorName.ROOT_ID_TAKEN, what, on=str(device.node))
+        self._require_sole(mine, partuuid)
         disk = next(device.node for device in self._devices if device.number == mine.disk)
         set_partition_id(disk, mine.partition, partuuid, self._files)
         self._devices, self._found = _with_root_id(self._devices, self._found, slot, partuuid)
@@ -115,6 +115,14 @@ class DeviceSlots(SlotAccess):
             return _DMI_UUID.read_text("ascii").strip().lower()
         except (OSError, UnicodeDecodeError):  # not every machine has DMI; puad's config has a guid
             return ""
+
+    def _require_sole(self, mine: BlockDevice, partuuid: str) -> None:
+        """Refuse an id that another partition has, on whatever disk: a boot could take that one."""
+        # looked for anew, too: a copy of this disk may have been plugged in meanwhile
+        for device in (*self._devices, *describe_devices()):
+            if partuuid and device.partuuid == partuuid and device.number != mine.number:
+                what = f"another partition has the id {partuuid}"
+                raise BootloaderError(ErrorName.ROOT_ID_TAKEN, what, on=str(device.node))
 
 
 def find_device_slots(labels: DeviceSettings, files: Files) -> DeviceSlots:
@@ -133,7 +141,7 @@ def describe_devices() -> list[BlockDevice]:
     for device in pyudev.Context().list_devices(subsystem="block"):
         try:
             found.append(_describe(device))
-        except LookupError:  # it has gone meanwhile
+        except (LookupError, OSError):  # it has gone meanwhile
             continue
     return found
 

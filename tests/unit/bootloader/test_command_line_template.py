@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,15 @@ def test_partition_that_is_not_certain_is_refused(
     with pytest.raises(BootloaderError, match=said) as caught:
         render("{persist_id}", slots, "b", machine_id)
     assert caught.value.name is ErrorName.DISAGREEMENT
+
+
+@pytest.mark.parametrize("name", ["root_id", "esp_id", "persist_id"])
+def test_id_that_a_copy_of_the_disk_has_as_well_is_refused(
+    machine_id: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    slots = disk_slots(DISK, monkeypatch)
+    plugged_in = [replace(device, number=f"8:{n}", disk="8:0") for n, device in enumerate(DISK)]
+    monkeypatch.setattr("bootloader.device_slots.describe_devices", lambda: DISK + plugged_in)
+    with pytest.raises(BootloaderError, match="another partition has the id") as caught:
+        render(f"{{{name}}}", slots, "b", machine_id)
+    assert caught.value.name is ErrorName.ROOT_ID_TAKEN
