@@ -84,10 +84,12 @@ def provision(order: Order, *, dry_run: bool, say: Callable[[str], None]) -> lis
         ProvisionError: Before anything is written, if it can be told by then.
     """
     image_size = _check(order)
-    made = _make_file(order, dry_run=dry_run)
+    made = _make_file(order)
     try:
         with target.claimed(order.disk):
             _require_blank(order)
+            if not dry_run:
+                _grow(order)
             return _fill(order, image_size, dry_run=dry_run, say=say)
     except BaseException:
         if made:
@@ -116,16 +118,19 @@ def _check(order: Order) -> int:
     return image_size
 
 
-def _make_file(order: Order, *, dry_run: bool) -> bool:
+def _make_file(order: Order) -> bool:
     """Make the file; false when there is a disk or file already."""
     if order.disk.exists() or not order.file_size:
-        if not dry_run and order.file_size and not target.is_device(order.disk):
-            size = order.disk.stat().st_size
-            if size < order.file_size:
-                _resize(order.disk, order.file_size)
         return False
     _resize(order.disk, order.file_size)
     return True
+
+
+def _grow(order: Order) -> None:
+    """Bring a file that was there to its size, once it may be written."""
+    is_file = not target.is_device(order.disk)
+    if is_file and order.disk.stat().st_size < order.file_size:
+        _resize(order.disk, order.file_size)
 
 
 def _require_blank(order: Order) -> None:

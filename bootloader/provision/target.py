@@ -81,12 +81,15 @@ def claimed(disk: Path) -> Iterator[None]:
 def signatures(disk: Path) -> list[str]:
     """What the target holds already: types of file systems and partition tables, as wipefs says.
 
+    What wipefs does not know, a document or an encrypted disk, is told as `data`.
+
     Raises:
         ProvisionError: When it cannot be looked at.
     """
     document = json.loads(_tool("wipefs", "--json", str(disk)) or "{}")
     found = document.get("signatures", [])
-    return sorted({str(item.get("type") or "unknown") for item in found})
+    types = sorted({str(item.get("type") or "unknown") for item in found})
+    return types or (["data"] if _begins_with_data(disk) else [])
 
 
 def wipe(disk: Path) -> None:
@@ -152,6 +155,14 @@ def _tool(name: str, *options: str) -> str:
 
 def _programs(name: str) -> list[str]:
     return [f"{folder}/{name}" for folder in _PATH.split(":")]
+
+
+def _begins_with_data(disk: Path) -> bool:
+    try:
+        with disk.open("rb") as file:
+            return any(file.read(_READ_BYTES))
+    except OSError as error:
+        raise ProvisionError(f"it cannot be read: {error.strerror}", on=disk) from error
 
 
 def _is_partition(disk: Path) -> bool:

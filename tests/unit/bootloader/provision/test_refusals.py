@@ -70,6 +70,24 @@ def test_disk_with_a_partition_table_is_refused(
     assert "holds PMBR, gpt" in capsys.readouterr().err
 
 
+def test_file_that_is_refused_keeps_its_size(given: Given) -> None:
+    given.blank()
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", given.disk], check=True)
+    before = given.disk.stat().st_size
+    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert given.disk.stat().st_size == before
+
+
+@pytest.mark.parametrize("data", [b"a letter to my landlord\n", bytes(4000) + os.urandom(96)])
+def test_file_that_holds_what_nobody_knows_is_refused_and_left_alone(
+    given: Given, capsys: pytest.CaptureFixture[str], data: bytes
+) -> None:
+    given.disk.write_bytes(data)
+    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert "it is not blank: it holds data" in capsys.readouterr().err
+    assert given.disk.read_bytes() == data
+
+
 def test_file_that_a_loop_device_uses_is_refused_even_to_wipe(
     given: Given, capsys: pytest.CaptureFixture[str]
 ) -> None:
