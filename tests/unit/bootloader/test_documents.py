@@ -14,7 +14,7 @@ TEXT = (REPOSITORY / "docs/boot-control.md").read_text()
 
 
 def test_document_explains_each_refusal_once() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z][a-z]\w*)` \|", TEXT, re.MULTILINE)
     assert rows == [name.value for name in ErrorName]
 
 
