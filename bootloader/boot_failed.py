@@ -5,8 +5,9 @@ It runs where nothing else may: in emergency and rescue mode, and when the boot 
 time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP for itself when nobody
 has, and gives every step a limit. Rules:
 
-1. The node reboots if the booted slot is not good and another one is. How many tries are left does
-   not matter: on the last one the counter says 0 already.
+1. The node reboots if the booted slot is not good and another one is, unless the boot loader is
+   pinned to the booted one, which would come again for ever. How many tries are left does not
+   matter: on the last one the counter says 0 already.
 2. On a good slot, with none to go to, or when that cannot be told, the node stays and says why.
 3. What happened is told to the kernel's log first and then to the journal, which is made to write
    it down before the reboot.
@@ -37,8 +38,7 @@ from bootloader.errors import BootloaderError, ConfigError
 from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
 from bootloader.reboot import force_reboot
-from bootloader.slot import BootStatus
-from bootloader.way_back import decide
+from bootloader.way_back import Decision, decide
 
 # all limits together lie well below what systemd gives the services that run this
 _ASK_SYSTEMD_S: Final = 10.0
@@ -56,13 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     reason = "deadline" if given.deadline else given.reason[:_MAX_REASON]
     signal.alarm(_FIND_OUT_S)  # a disk that does not answer must not hold us for ever
     try:
-        booted, statuses = _look(config.load(given.config))
+        booted, decision = _look(config.load(given.config))
     except (BootloaderError, ConfigError, OSError) as error:
         signal.alarm(0)
         last_words.tell("?", reason, f"the node stays as it is: {error}")
         return _FAILED
     signal.alarm(0)
-    decision = decide(booted, statuses)
     consequence = "the node reboots" if decision.reboots else "the node stays as it is"
     last_words.tell(booted, reason, f"{consequence}: {decision.why}")
     if decision.reboots:
@@ -77,13 +76,14 @@ def _is_boot_complete() -> bool:
     return command.try_within(_ASK_SYSTEMD_S, _SYSTEMCTL, *question) == 0
 
 
-def _look(settings: Settings) -> tuple[str, dict[str, BootStatus]]:
-    """The booted slot, and what the boot loader knows of each slot."""
+def _look(settings: Settings) -> tuple[str, Decision]:
+    """The booted slot, and what is to be done."""
     general = settings.general
     setup = Setup(SLOT_NAMES, general.run, Files())
     boot_loader = backend.create(general.backend, setup, settings.backend)
     booted = _find_booted(settings, boot_loader.partition())
-    return booted, {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
+    statuses = {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
+    return booted, decide(booted, statuses, boot_loader.pinned())
 
 
 def _find_booted(settings: Settings, place: Path | None) -> str:

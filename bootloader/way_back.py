@@ -20,15 +20,19 @@ class Decision:
     why: str
 
 
-def decide(booted: str, statuses: Mapping[str, BootStatus]) -> Decision:
+def decide(booted: str, statuses: Mapping[str, BootStatus], pinned: str) -> Decision:
     """The rule.
 
     Args:
         booted: The booted slot.
         statuses: What the boot loader knows of each slot.
+        pinned: What the boot loader is pinned to; a slot that it is pinned to comes for ever.
     """
     if statuses[booted].assessment is Assessment.GOOD:
         return Decision(reboots=False, why=f"slot {booted} is good, so a reboot leads here again")
+    if pinned == booted:
+        why = f"the boot loader is pinned to slot {booted}, so a reboot leads here again"
+        return Decision(reboots=False, why=why)
     for slot, status in statuses.items():
         if slot != booted and status.assessment is Assessment.GOOD:
             return Decision(reboots=True, why=f"slot {booted} is not good and slot {slot} is")

@@ -41,9 +41,16 @@ UNREADABLE = BootStatus(has_entry=True)
 def test_decide_reboots_only_from_a_slot_that_is_not_good_to_one_that_is(
     booted: BootStatus, other: BootStatus, reboots: bool, said: str
 ) -> None:
-    decision = decide("b", {"a": other, "b": booted})
+    decision = decide("b", {"a": other, "b": booted}, "")
     assert decision.reboots is reboots
     assert said in decision.why
+
+
+def test_decide_stays_where_the_boot_loader_is_pinned_to() -> None:
+    decision = decide("b", {"a": GOOD, "b": TRIED}, "b")
+    assert not decision.reboots
+    assert "pinned to slot b" in decision.why
+    assert decide("b", {"a": GOOD, "b": TRIED}, "a").reboots
 
 
 class Node:
