@@ -31,7 +31,7 @@ from tests.vm.image.recipe import NodeImage
 RUN: Final = REPOSITORY / "build/demo-vm"
 _BAD: Final = "required-probe-fails"
 _SAID: Final = "the application does not answer"
-_LIMIT_S: Final = 600
+_LIMIT_S: Final = 1200
 _QUIET_S: Final = 10
 _QUICK: Final = "DOWNLOADED"  # the window is open, so the reboot follows at once
 _CELL_CHARS: Final = 30
@@ -99,6 +99,7 @@ def _tell_addresses(narration: Narration, node: Node) -> None:
 
 def _boot(node: Node, narration: Narration, ledger: Ledger) -> None:
     narration.title("1  The node boots for the first time")
+    node.machine.processors = os.cpu_count() or 1
     node.power_on()
     node.wait_good("a", _LIMIT_S)
     node.wait_status("UP_TO_DATE", _LIMIT_S)

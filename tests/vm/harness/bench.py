@@ -38,8 +38,8 @@ FIRST: Final = "1.0"
 SECOND: Final = "2.0"
 _IDENTITY: Final = uuid.UUID("f0b6f5b2-3d0e-4a61-9d0e-6f5c9d1e2a33")
 _PARTS: Final = ("puad", "bootloader", "systemd", "packaging")
-_BOOT_S: Final = 240
-_STAGE_S: Final = 600
+_BOOT_S: Final = 600
+_STAGE_S: Final = 900
 _LATER_S: Final = 20 * 3600
 _SETTINGS: Final = """\
 [server]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tests.demo.waiting import wait_for
 from tests.vm.harness.node import BOOT_S, Node
 
-_UPDATE_S = 900
+_UPDATE_S = 1800
 
 
 @dataclass(frozen=True, slots=True)

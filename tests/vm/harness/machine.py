@@ -34,7 +34,7 @@ _LIMIT_S: Final = 300
 # A saved machine goes on only with the devices that it was saved with.
 DEVICES: Final = """
     qemu-system-x86_64 -nodefaults -no-user-config -display none -uuid {guid}
-    -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -rtc base={rtc}
+    -machine q35 -accel tcg,thread=multi -cpu max -smp {processors} -m 1024 -rtc base={rtc}
     -action watchdog=reset,panic=none -device i6300esb -device virtio-rng-pci
     -drive if=pflash,unit=0,format=raw,readonly=on,file={firmware}
     -drive if=pflash,unit=1,format=raw,file={variables}
@@ -88,12 +88,14 @@ class Machine:
         folder: Disk, firmware variables, console log; made anew for each machine.
         relay_port: The orchestrator's port on the host's loopback; 0 for no network.
         rtc: What the clock says at power-on, as QEMU takes it.
+        processors: How many it has; one is the cheapest for the host. Saved ones have one.
         extra: More words for QEMU's command line; only for machines that are never saved.
     """
 
     folder: Path
     relay_port: int = 0
     rtc: str = "utc"
+    processors: int = 1
     extra: tuple[str, ...] = ()
     counters: Counters = field(default_factory=Counters)
     qmp: Qmp = field(init=False)
@@ -239,6 +241,7 @@ class Machine:
         forward = f",guestfwd=tcp:{ADDRESS}:{PORT}-cmd:busybox nc 127.0.0.1 {self.relay_port}"
         words = DEVICES.format(
             guid=GUID,
+            processors=self.processors,
             rtc=self.rtc,
             firmware=_FIRMWARE,
             variables=self.folder / "variables.fd",
