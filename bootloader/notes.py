@@ -24,6 +24,14 @@ SCHEMA: Final = 1
 FILE_NAME: Final = "notes.json"
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _MAX_BYTES: Final = 64 << 10
+_UNREADABLE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,  # a version that is infinite
+    RecursionError,
+)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -100,7 +108,7 @@ class NoteBook:
                 return Notes()
         try:
             return _parse(json.loads(data))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except _UNREADABLE as error:
             what = "the notes of boot control cannot be read; remove them to start without a floor"
             raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path)) from error
 

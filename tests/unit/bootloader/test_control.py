@@ -317,7 +317,17 @@ def test_stage_on_an_armed_slot_is_refused(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", '{"version_floor": null, "time_floor": "x", "sealed": {}}', "[" * 9999],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"version_floor": null, "time_floor": "x", "sealed": {}}',
+        (
+            '{"version_floor": null, "time_floor": "2026-01-01T00:00:00Z", "sealed": {}, '
+            '"root": {"version": 1e999, "sha256": "0"}}'
+        ),
+        "[" * 9999,
+    ],
 )
 def test_notes_that_cannot_be_read_are_no_way_below_the_floor(desk: Desk, text: str) -> None:
     desk.prepare()
