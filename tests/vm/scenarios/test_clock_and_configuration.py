@@ -19,7 +19,7 @@ def test_clock_at_1970_opens_no_window_and_status_says_why(
     idle.guest_output("date", "--utc", "--set=1970-01-02 00:00:00")
     idle.offer(bench.image(kind, SECOND))
     idle.open_window()
-    wait_for("the reason", lambda: "clock" in idle.puadctl("status").text.lower(), BOOT_S)
+    wait_for("the reason", lambda: "clock" in idle.puadctl("status").text.lower(), BOOT_S, 5)
     assert idle.booted_slot() == "a"
     assert idle.machine.resets == 0
 
