@@ -69,7 +69,7 @@ class Kind:
 
     Attributes:
         loader: The back end of boot control.
-        tries: Boots that a new image gets.
+        tries: Boots that a new image gets, as the image has it.
     """
 
     loader: str = "systemd-boot"

@@ -148,6 +148,11 @@ class Node:
         """Wait until the server knows the node in this status."""
         wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s, 1)
 
+    def set_tries(self, tries: int) -> None:
+        """Give new images so many boots, until the next boot of this slot."""
+        self.machine.guest.write("/run/puad/config.d/60-tries.toml", f"[update]\ntries = {tries}\n")
+        self.guest_output("systemctl", "restart", "puad.service")
+
     def open_window(self, for_s: int = 3600) -> None:
         """Open a maintenance window now."""
         self.server.plan_window(2, for_s)

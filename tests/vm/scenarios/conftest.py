@@ -49,13 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     full = metafunc.config.getoption("--vm-full")
     markers = metafunc.definition
-    tries = markers.get_closest_marker("tries")
     fitting = markers.get_closest_marker("loaders")
     loaders = fitting.args if fitting else LOADERS
     if not full and not markers.get_closest_marker("every_loader"):
         loaders = loaders[:1]
-    count = 3 if full else tries.args[0] if tries else 1
-    kinds = [Kind(loader, count) for loader in loaders]
+    kinds = [Kind(loader, 3 if full else 1) for loader in loaders]
     metafunc.parametrize("kind", kinds, ids=[kind.name for kind in kinds])
 
 
@@ -143,9 +141,23 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def staged(bench: Bench, start: Start, kind: Kind) -> Callable[[str], Node]:
+def tries(request: pytest.FixtureRequest, kind: Kind) -> int:
+    """The boots that a new image gets here."""
+    marker = request.node.get_closest_marker("tries")
+    return max(kind.tries, marker.args[0] if marker else 1)
+
+
+@pytest.fixture
+def staged(bench: Bench, start: Start, kind: Kind, tries: int) -> Callable[[str], Node]:
     """Start a node on which version 2.0, of that variant, waits for its window."""
-    return lambda variant="good": start(bench.staged(kind, variant))
+
+    def begin(variant: str = "good") -> Node:
+        node = start(bench.staged(kind, variant))
+        if tries != kind.tries:
+            node.set_tries(tries)
+        return node
+
+    return begin
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.vm.harness.bench import Kind
 from tests.vm.harness.explanation import roll_back
 from tests.vm.harness.node import Node
 
@@ -16,31 +15,31 @@ Staged = Callable[[str], Node]
 
 @pytest.mark.tries(3)
 def test_kernel_that_panics_ends_on_the_old_slot_with_its_last_lines(
-    staged: Staged, kind: Kind
+    staged: Staged, tries: int
 ) -> None:
     node = staged("kernel-panic")
     told = roll_back(node)
     assert told.cause["failure_reason"] == "bootloader"
-    told.names(["panic", f"{kind.tries} of {kind.tries}"])
-    assert node.machine.resets >= kind.tries + 1
+    told.names(["panic", f"{tries} of {tries}"])
+    assert node.machine.resets >= tries + 1
 
 
 def test_root_that_is_missing_ends_on_the_old_slot_and_the_cause_is_called_inferred(
-    staged: Staged, kind: Kind
+    staged: Staged, tries: int
 ) -> None:
     told = roll_back(staged("root-missing"))
     assert told.cause["failure_reason"] == "bootloader"
-    told.names([f"{kind.tries} of {kind.tries}", "inferred"])
+    told.names([f"{tries} of {tries}", "inferred"])
 
 
 def test_init_that_hangs_is_reset_by_the_watchdog_and_the_cause_is_called_inferred(
-    staged: Staged, kind: Kind
+    staged: Staged, tries: int
 ) -> None:
     node = staged("hang-init")
     told = roll_back(node)
-    assert node.machine.qmp.count("WATCHDOG") >= kind.tries
+    assert node.machine.qmp.count("WATCHDOG") >= tries
     assert told.cause["failure_reason"] == "bootloader"
-    told.names([f"{kind.tries} of {kind.tries}", "inferred"])
+    told.names([f"{tries} of {tries}", "inferred"])
 
 
 def test_local_mount_that_fails_leads_through_emergency_mode_to_the_old_slot(
