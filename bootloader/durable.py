@@ -100,13 +100,21 @@ class Files:
                     _sync_folder(missing.parent)
 
     def remove(self, path: Path) -> None:
-        """Remove a file; nothing happens when there is none."""
+        """Remove a file; nothing happens when there is none.
+
+        It is held open until its name is gone from the medium: only then are its blocks freed. A
+        name that outlives its blocks is damage to the kernel when it is removed once more.
+        """
         with storage_errors(path):
             try:
-                path.unlink()
+                fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
                 return
-            _sync_folder(path.parent)
+            try:
+                path.unlink()
+                _sync_folder(path.parent)
+            finally:
+                os.close(fd)
 
 
 @contextmanager
