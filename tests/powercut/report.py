@@ -35,6 +35,7 @@ class Report:
         self._recordings: dict[str, int] = {}
         self._faults: dict[str, str] = {}
         self._booted: list[Outcome] = []
+        self._resumed = 0
 
     def fault(self, name: str, expected: str, found: Findings) -> None:
         """A planted fault was looked for."""
@@ -60,6 +61,14 @@ class Report:
             for what in wrong:
                 self.say(f"  {state}: {what}")
 
+    def resumed(self, names: list[str], failed: dict[str, str]) -> None:
+        """The bench went on from these states."""
+        self._resumed += len(names)
+        self.failed |= bool(failed)
+        self.say(f"gone on from {len(names)} states on the bench, {len(failed)} came to no end")
+        for name, error in failed.items():
+            self.say(f"  {name}: {error}")
+
     def booted(self, outcome: Outcome) -> None:
         """A state was booted."""
         self._booted.append(outcome)
@@ -83,12 +92,13 @@ class Report:
             "faults": self._faults,
             "harmless": dict(self._harmless),
             "booted": [asdict(outcome) for outcome in self._booted],
+            "resumed": self._resumed,
             "seconds": seconds,
         }
         FOLDER.mkdir(parents=True, exist_ok=True)
         (FOLDER / "report.json").write_text(json.dumps(document, indent=1) + "\n")
         self.say(
             f"power cut: {self._states} states checked, {self._violations} violations;"
-            f" {len(self._booted)} booted, {boots_wrong} of them wrong;"
+            f" {self._resumed} gone on from; {len(self._booted)} booted, {boots_wrong} wrong;"
             f" {len(self._faults)} planted faults; {seconds} s"
         )

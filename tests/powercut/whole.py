@@ -12,8 +12,8 @@ from typing import Final
 from tests.demo.layout import REPOSITORY, key, tree_key
 from tests.powercut.bench.factory import make_factory
 from tests.powercut.bench.faults import FAULTS
-from tests.powercut.bench.recorder import PLANTED, SOUND, System, record
-from tests.powercut.booted import Booter
+from tests.powercut.bench.recorder import PLANTED, SOUND, Plan, System, play, record
+from tests.powercut.booted import Booter, write_disk
 from tests.powercut.campaign import check_recording
 from tests.powercut.checker import Findings
 from tests.powercut.nastiest import nastiest
@@ -29,6 +29,7 @@ from tests.vm.image.recipe import Spec, build
 _FAULT_STATES: Final = 400
 _EVERY: Final = 1 << 30
 _AT_ONCE: Final = 2
+_RESUMED: Final = 16
 _SOURCES: Final = (
     "puad",
     "bootloader",
@@ -64,6 +65,8 @@ def check_whole(options: Options, report: Report) -> None:
     for plan in SOUND:
         found = check_recording(open_recording(folder / plan.name), _EVERY, options.seed)
         report.recording(plan.name, options.seed, found)
+        if plan.kind == "update":
+            _resume(folder / plan.name, found, options, report)
     if options.bench_only:
         return
     bench = Bench(report.say, Counters())
@@ -103,6 +106,25 @@ def _bench_recordings(report: Report) -> Path:
         record(half, story, System(base.root, base.linux, base.initrd), (*PLANTED, *SOUND))
         half.rename(folder)
     return folder
+
+
+def _resume(path: Path, found: Findings, options: Options, report: Report) -> None:
+    """Let the bench go on from the nastiest states: the update must come to its end."""
+    base = build(Spec("0"))
+    recording = open_recording(path)
+    work = FOLDER / f"resumed-{recording.name}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "release").symlink_to(path.parent / "release")
+    plans = []
+    enumerator = Enumerator(recording, options.seed)
+    for number, name in enumerate(nastiest(found.sights, _RESUMED)):
+        point, _, variant = name.partition(":")
+        disk = work / f"{number}.raw"
+        write_disk(recording, enumerator.state(int(point), variant), disk)
+        plans.append(Plan("resume", name=f"{recording.name}-{point}-{variant}", disk=disk))
+    failed = play(work, recording.story, System(base.root, base.linux, base.initrd), plans)
+    report.resumed([plan.name for plan in plans], failed)
 
 
 def _boot(

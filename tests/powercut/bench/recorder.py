@@ -10,6 +10,8 @@ its own code.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ from tests.powercut.bench.factory import (
 from tests.powercut.bench.faults import FAULTS
 from tests.powercut.recording import Source, Story, write_recording
 
+_FAILED: Final = re.compile(r"^failed (\S+): (.*?)\r?$", re.MULTILINE)
 _SOURCES: Final = ("puad", "bootloader", "tests/powercut", "tests/unit/bootloader")
 
 
@@ -78,6 +81,14 @@ def record(folder: Path, story: Story, system: System, plans: Sequence[Plan]) ->
         system: What the machine runs.
         plans: At most twenty plays, each on a disk of its own.
     """
+    failed = play(folder, story, system, plans)
+    if failed:
+        raise RuntimeError(f"the bench failed: {failed}")
+    return [folder / plan.name for plan in plans]
+
+
+def play(folder: Path, story: Story, system: System, plans: Sequence[Plan]) -> dict[str, str]:
+    """Play these plays and record them; why some came to no end, by their names."""
     recordings = []
     for plan in plans:
         own = folder / plan.name
@@ -88,20 +99,21 @@ def record(folder: Path, story: Story, system: System, plans: Sequence[Plan]) ->
         backing = ("-F", "raw", "-b", disk.resolve())
         run_tool("qemu-img", "create", "-q", "-f", "qcow2", *backing, own / "after.qcow2")
         (own / "writes.log").touch()
-        write_recording(own, story, Source("../disk.raw", "writes.log"))
+        write_recording(own, story, Source(os.path.relpath(disk, own), "writes.log"))
     _make_source(folder, [_play(plan, number) for number, plan in enumerate(plans)])
-    _run_machine(folder, system, recordings)
+    console = _run_machine(folder, system, recordings)
     for own in recordings:
         (own / "after.qcow2").unlink()
-    return recordings
+    return {found[1]: found[2] for found in _FAILED.finditer(console)}
 
 
 def _play(plan: Plan, number: int) -> dict[str, Any]:
+    options = "umask=0077,errors=continue,nodev,nosuid,noexec"
     return {
         "name": plan.name,
         "kind": plan.kind,
         "fault": plan.fault,
-        "esp_options": f"umask=0077,nodev,nosuid,noexec{',dirsync' if plan.dirsync else ''}",
+        "esp_options": f"{options},dirsync" if plan.dirsync else options,
         "disk": f"/dev/vd{chr(ord('c') + number)}",
         "target": "b",
         "images": {"a": BEFORE["a"], "b": INSTALLED},
@@ -120,7 +132,8 @@ def _make_source(folder: Path, plays: list[dict[str, Any]]) -> None:
     run_tool("mkfs.erofs", "-T0", folder / "source.erofs", tree)
 
 
-def _run_machine(folder: Path, system: System, recordings: list[Path]) -> None:
+def _run_machine(folder: Path, system: System, recordings: list[Path]) -> str:
+    """Run everything; what the console said."""
     run = "mount -t erofs -o ro /dev/vdb /mnt && exec python3 -I /mnt/tests/powercut/bench/guest.py"
     line = f'root=/dev/vda ro rootfstype=erofs console=ttyS0 panic=-1 init=/bin/sh -- -c "{run}"'
     argv: list[str | Path] = [
@@ -138,6 +151,7 @@ def _run_machine(folder: Path, system: System, recordings: list[Path]) -> None:
     console = (folder / "console.log").read_text(errors="replace")
     if "all played" not in console:
         raise RuntimeError(f"the bench failed\n{console[-6000:]}")
+    return console
 
 
 def _logged_disk(name: str, own: Path) -> list[str]:
