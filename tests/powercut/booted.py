@@ -125,7 +125,8 @@ class Booter:
 
         def is_there() -> bool:
             with contextlib.suppress(GuestAwayError, AssertionError, KeyError):
-                return node.running().endswith(f" {image_id}") and node.is_good(slot)
+                is_good = node.slots()[slot]["assessment"] == "good"
+                return is_good and node.running().endswith(f" {image_id}")
             return False
 
         wait_for(f"{image_id} to be good on slot {slot}", is_there, _END_S)

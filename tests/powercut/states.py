@@ -80,7 +80,8 @@ class Enumerator:
 
     def points(self) -> list[int]:
         """The requests at which the power is cut."""
-        slot_writes, points = [], []
+        slot_writes: list[int] = []
+        points: list[int] = []
         for index, request in enumerate(self._recording.requests):
             if not request.is_write:
                 continue

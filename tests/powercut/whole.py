@@ -17,11 +17,11 @@ from tests.powercut.booted import Booter, write_disk
 from tests.powercut.campaign import check_recording
 from tests.powercut.checker import Findings
 from tests.powercut.nastiest import nastiest
-from tests.powercut.node_recorder import KIND, SECOND, THIRD, UPDATE, images, recordings
+from tests.powercut.node_recorder import KIND, THIRD, UPDATE, images, recordings
 from tests.powercut.recording import Recording, open_recording
 from tests.powercut.report import FOLDER, Report
 from tests.powercut.states import Enumerator
-from tests.vm.harness.bench import Bench
+from tests.vm.harness.bench import SECOND, Bench
 from tests.vm.harness.machine import Counters
 from tests.vm.image.layout import CACHE
 from tests.vm.image.recipe import Spec, build

@@ -17,13 +17,14 @@ from bootloader.devices import BlockDevice, Found
 from bootloader.durable import Files
 from bootloader.sealing import Chain
 from bootloader.tables import Section
+from puad.bootcontrol import BootControl as Proxy
 from puad.core.model import Assessment, Slot, SlotState
 
 _PARTITIONS = {"a": 2, "b": 3}
 
 
-class DirectControl:
-    """What `puad.bootcontrol.BootControl` offers.
+class DirectControl(Proxy):
+    """The proxy that puad calls, without a bus behind it.
 
     Args:
         document: The play: its disk and the ids of its partitions.
@@ -43,6 +44,7 @@ class DirectControl:
         os_release: Path,
         trust_root: Path,
     ) -> None:
+        super().__init__()
         self.reboots = 0
         run = os_release.parent / "control"
         run.mkdir()
@@ -122,7 +124,7 @@ class DirectControl:
     def mark_bad(self, slot: str) -> None:
         self.control.mark_bad(slot)
 
-    def request_reboot(self, _reason: str) -> None:
+    def request_reboot(self, reason: str) -> None:
         self.reboots += 1
 
 

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from bootloader import control, durable
 from bootloader.backends.systemd_boot import SystemdBoot
+from bootloader.sealing import Node, check_fitness, check_signatures
 from bootloader.seals import Seals
 from puad.daemon.memory import Memory
 from puad.store.durable_file import System
@@ -54,11 +55,11 @@ def _arm_before_seal() -> Iterator[None]:
 
 
 def _manifest(service: Any, slot: str, chain: Any) -> Any:
-    node = control.Node(
+    node = Node(
         service._general.trust_root, service._running, service._notebook.read(), service._clock()
     )
-    verified = control.check_signatures(chain, node)
-    return control.check_fitness(verified, chain.target_path, node, service._access.size(slot))
+    verified = check_signatures(chain, node)
+    return check_fitness(verified, chain.target_path, node, service._access.size(slot))
 
 
 @contextmanager

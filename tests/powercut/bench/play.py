@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from puad.config import Settings
-from puad.core.actions import Action, Ask
+from puad.core.actions import Action, Ask, Consult
 from puad.core.events import Event, InstallAsked, Looked, RollbackAsked, Started, Ticked
 from puad.core.model import ProbeResult, Verdict
 from puad.core.run import Rules, Run, State
@@ -25,7 +25,9 @@ from puad.daemon.memory import Memory
 from puad.effects.clock import Clock
 from puad.effects.facts import FactReader
 from puad.effects.install import Installer
+from puad.effects.maintenance import MaintenanceDesk
 from puad.effects.perform import Effects
+from puad.effects.pre_reboot import PreReboot
 from puad.effects.supply import Supplier
 from puad.effects.watch import Watch
 from puad.store import Store
@@ -104,11 +106,14 @@ class Play:
         return over
 
 
-class Nobody:
+class Nobody(PreReboot):
     """Nobody defers a reboot here."""
 
-    def ask(self, _consult: Action) -> str:
-        """See `puad.effects.pre_reboot.PreReboot`."""
+    def __init__(self) -> None:
+        pass  # there is nothing to ask
+
+    def ask(self, consult: Consult) -> str:
+        """See `PreReboot`."""
         return ""
 
 
@@ -133,37 +138,45 @@ class Boot:
         self.control = DirectControl(
             play.document, slot, play.esp, play.persist / "puad-bootloader", release, trust_root
         )
+        settings = self._settings(release, trust_root)
+        self._posted: queue.Queue[Callable[[], None]] = queue.Queue()
+        self._verdicts = Store(settings.paths.verdict)
+        self._make_engine(settings)
+
+    def _settings(self, release: Path, trust_root: Path) -> Settings:
+        persist = self._play.persist
         paths = replace(
             Settings().paths,
-            persist=play.persist / "puad",
-            verdict=play.persist / "puad-health",
+            persist=persist / "puad",
+            verdict=persist / "puad-health",
             trust_root=trust_root,
             os_release=release,
             run=self._folder,
         )
-        settings = replace(Settings(), paths=paths)
-        self._posted: queue.Queue[Callable[[], None]] = queue.Queue()
-        self._store = Store(paths.persist)
-        self._verdicts = Store(paths.verdict)
-        self._clock = Clock(self._store, datetime.fromtimestamp(1_700_000_000, UTC), lambda: True)
+        return replace(Settings(), paths=paths)
+
+    def _make_engine(self, settings: Settings) -> None:
+        paths, watch = settings.paths, Watch()
+        store = Store(paths.persist)
+        self._clock = Clock(store, datetime.fromtimestamp(1_700_000_000, UTC), lambda: True)
         self._facts = FactReader(self.control, self._verdicts, paths)
-        watch = Watch()
-        supplier = Supplier(settings, self._store, self._clock, watch)
-        supplier.keep_folder(os.open(play.source / "release", os.O_RDONLY | os.O_DIRECTORY))
-        self._supplier = supplier
-        installer = Installer(self.control, paths.persist, settings.limits, watch)
+        self._supplier = Supplier(settings, store, self._clock, watch)
+        self._supplier.keep_folder(self._release())
         self._effects = Effects(
             self.control,
             self._clock,
             self._facts,
-            installer=installer,
-            supplier=supplier,
-            desk=None,
+            installer=Installer(self.control, paths.persist, settings.limits, watch),
+            supplier=self._supplier,
+            desk=cast("MaintenanceDesk", None),  # nobody is asked: see _perform
             pre_reboot=Nobody(),
         )
-        memory = Memory(self._store)
+        memory = Memory(store)
         run, self._lost = memory.load()
         self._engine = Engine(run, memory, watch, self._perform, self._posted.put, lambda *_: None)
+
+    def _release(self) -> int:
+        return os.open(self._play.source / "release", os.O_RDONLY | os.O_DIRECTORY)
 
     def live(self) -> bool:
         """Until the reboot, or until the play is over."""
@@ -190,18 +203,18 @@ class Boot:
             return True
         if self._slot == play.document["target"]:
             return self._assess()
-        folder = os.open(play.source / "release", os.O_RDONLY | os.O_DIRECTORY)
-        offer = self._supplier.inspect(folder)
-        self._feed(InstallAsked(self._clock.moment(), offer))
+        self._ask_to_install()
         self._until(lambda: self.control.reboots > 0)
         return False
+
+    def _ask_to_install(self) -> None:
+        offer = self._supplier.inspect(self._release())
+        self._feed(InstallAsked(self._clock.moment(), offer))
 
     def _finish(self) -> bool:
         """Go on with a run that a power cut has interrupted, or begin it again."""
         if self._engine.run.state in {State.IDLE, State.FAILED, State.ROLLED_BACK}:
-            folder = os.open(self._play.source / "release", os.O_RDONLY | os.O_DIRECTORY)
-            offer = self._supplier.inspect(folder)
-            self._feed(InstallAsked(self._clock.moment(), offer))
+            self._ask_to_install()
         self._until(lambda: self.control.reboots > 0)
         return False
 
@@ -227,13 +240,12 @@ class Boot:
         verdict = Verdict(
             facts.boot_id, self._slot, self._image_id, good, (probe,), datetime.now(UTC)
         )
-        order = [lambda: self._verdicts.write_verdict(verdict)]
-        if good:
-            order.append(lambda: self.control.mark_good(self._slot))
-        if self._play.document["fault"] == BLESS_BEFORE_VERDICT:
-            order.reverse()
-        for step in order:
-            step()
+        early = self._play.document["fault"] == BLESS_BEFORE_VERDICT
+        if good and early:
+            self.control.mark_good(self._slot)
+        self._verdicts.write_verdict(verdict)
+        if good and not early:
+            self.control.mark_good(self._slot)
 
     def _perform(self, action: Action, run: Run) -> Event | None:
         return None if isinstance(action, Ask) else self._effects.perform(action, run)
