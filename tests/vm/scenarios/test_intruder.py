@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.vm.harness.bench import SECOND, Bench, Kind
+from tests.vm.harness.guest import Done
 from tests.vm.harness.node import Node
 
 _INTRUDER = Path(__file__).with_name("intruder.py")
 _MOST_EXPOSED = {"puad.service": 2.0, "puad-bootloader.service": 3.0}
-_PUAD = "/usr/bin/python3"
+_PYTHON = "/usr/bin/python3"
+# The kernel lets every user do these; neither reaches a device. The sandbox refuses them, too.
+_OPEN_TO_ALL = {"enter new namespaces", "open an io_uring"}
 
 
 def test_user_puad_is_refused_whatever_it_tries_past_boot_control(idle: Node) -> None:
@@ -22,23 +25,23 @@ def test_user_puad_is_refused_whatever_it_tries_past_boot_control(idle: Node) ->
     disk = idle.guest_output("lsblk", "--noheadings", "--nodeps", "-o", "MAJ:MIN", "/dev/vda")
     idle.machine.guest.write("/run/intruder.py", _INTRUDER.read_text(encoding="utf-8"))
     words = ["/run/intruder.py", disk.strip()]
-    alone = idle.machine.guest.run([_PUAD, *words], as_user="puad")
+    alone = idle.machine.guest.run([_PYTHON, *words], as_user="puad")
     inside = _in_the_sandbox(idle, words)
-    for done in (alone, inside):
+    for done, harmless in ((alone, _OPEN_TO_ALL), (inside, set())):
         answers = dict(map(json.loads, done.stdout.splitlines()))
         assert len(answers) > 15, done.text
-        assert "DONE" not in answers.values(), answers
+        assert {what for what, answer in answers.items() if answer == "DONE"} <= harmless
     assert idle.esp() == before
     assert idle.booted_slot() == "a"
 
 
-def _in_the_sandbox(node: Node, words: list[str]) -> object:
+def _in_the_sandbox(node: Node, words: list[str]) -> Done:
     """Run a program under every restriction of puad.service, in place of puad."""
     out = "/run/puad/intruder.json"
     drop_in = "/run/systemd/system/puad-intruder.service"
     unit = node.guest_output("systemctl", "cat", "puad.service")
     kept = re.sub(r"(?m)^(Exec|Type|Restart|Watchdog|StartLimit).*$", "", unit)
-    kept += f"\n[Service]\nType=oneshot\nExecStart={_PUAD} {' '.join(words)}\n"
+    kept += f"\n[Service]\nType=oneshot\nExecStart={_PYTHON} {' '.join(words)}\n"
     kept += f"StandardOutput=file:{out}\n"
     node.machine.guest.write(drop_in, kept)
     node.guest_output("systemctl", "daemon-reload")
