@@ -24,6 +24,9 @@ HARMLESS_FAT: Final = {
     "dirty bit": re.compile(
         r"(?:0x(?:41|25): )?Dirty bit is set\. Fs was not properly unmounted and some data may be"
         r" corrupt\.| Automatically removing dirty bit\."
+        r"|There are differences between boot sector and its backup\."
+        r"|This is mostly harmless\. Differences: \(offset:original/backup\)"
+        r"| {2}65:0[01]/0[01]| {2}Not automatically fixing this\."
     ),
     "free cluster count": re.compile(
         r"Free cluster summary (?:wrong|uninitialized) \(.*\)| {2}Auto-correcting\."
