@@ -62,6 +62,9 @@ def lay_esp(
     loader = backend.create(
         name, Setup(SLOT_NAMES, esp.with_name("run")), Section(table, f"[{name}]")
     )
+    for slot in SLOT_NAMES:
+        # now, for a power cut can leave a folder that is made later on FAT beyond use
+        loader.boot_folder(slot).mkdir(parents=True)
     for kind, path in boot_files.items():
         _copy(path, loader.boot_folder("a") / kind)
     kinds = frozenset(boot_files)

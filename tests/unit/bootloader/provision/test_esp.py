@@ -105,3 +105,8 @@ def test_esp_of_a_back_end_without_one_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "u-boot")
     with pytest.raises(ProvisionError, match="back end u-boot; it knows grub, systemd-boot"):
         bench.lay(BootFileKind.LINUX)
+
+
+def test_esp_has_the_folders_of_both_slots_from_the_start(bench: Bench) -> None:
+    bench.lay(BootFileKind.LINUX)
+    assert all(bench.backend().boot_folder(slot).is_dir() for slot in "ab")
