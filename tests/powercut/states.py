@@ -21,12 +21,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.powercut.recording import Recording
+from tests.powercut.recording import ESP, TABLE, Recording
 
 SUBSETS: Final = 16
 SLOT_SAMPLES: Final = 24
-_ALWAYS: Final = ("kept", "dropped", "torn")
-VARIANTS: Final = (*_ALWAYS, *(f"subset-{number}" for number in range(SUBSETS)))
+VARIANTS: Final = (
+    *("kept", "dropped", "torn"),
+    *(f"subset-{number}" for number in range(SUBSETS)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +104,21 @@ class Enumerator:
                     yield state
 
     def some(self, most: int) -> list[State]:
-        """At most so many states: `kept` and `dropped` at each point first, then by chance."""
-        found = list(self.all())
-        if len(found) <= most:
-            return found
-        first = [state for state in found if state.variant in _ALWAYS[:2]]
-        rest = [state for state in found if state.variant not in _ALWAYS[:2]]
+        """At most so many states by chance; half of them, if there are as many, off persist.
+
+        ESP and partition table are written seldom, and what is written there decides what boots.
+        """
+        requests = self._recording.requests
+        seldom, often = list[State](), list[State]()
+        for state in self.all():
+            where = self._recording.region_of(requests[state.point])
+            (seldom if where in {ESP, TABLE} else often).append(state)
         chance = random.Random(f"{self._seed}:{self._recording.name}")
-        chance.shuffle(rest)
-        if len(first) > most:
-            chance.shuffle(first)
-        chosen = [*first, *rest][:most]
+        for group in (seldom, often):
+            chance.shuffle(group)
+        half = max(most // 2, most - len(often))
+        first = seldom[:half]
+        chosen = [*first, *often[: most - len(first)]]
         return sorted(chosen, key=lambda state: (state.point, state.variant))
 
     def state(self, point: int, variant: str) -> State:
