@@ -56,6 +56,7 @@ from puad.service_manager import notify
 
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 30.0
+_LOOK_AT_REST_S: Final = 180.0  # each look wakes the bus, boot control and this process
 _LOOK_AGAIN_S: Final = 3.0
 _KEEP_TIME_EVERY_S: Final = 600.0
 _PROGRESS_EVERY_S: Final = 0.2
@@ -111,6 +112,12 @@ class Daemon:
             _LOG.exception("a bug: this second is skipped")
         notify(watchdog=True, status=one_line(self.status_view()))
 
+    def _look_pause_s(self) -> float:
+        if not self._started:
+            return _LOOK_AGAIN_S
+        awaited = self._watch.boot_control is not None or self._engine.run.state in _ON_ITS_WAY
+        return _LOOK_EVERY_S if awaited else _LOOK_AT_REST_S
+
     def _rest_s(self) -> float:
         if not self._started:
             return 1.0
@@ -124,7 +131,7 @@ class Daemon:
     def _tick(self) -> None:
         now = time.monotonic()
         if now >= self._look_at:
-            self._look_at = now + (_LOOK_EVERY_S if self._started else _LOOK_AGAIN_S)
+            self._look_at = now + self._look_pause_s()
             self._engine.do(Look())
         if self._started:
             moment = self._parts.clock.moment()
@@ -247,6 +254,7 @@ class Daemon:
         goal = after.goal or before.goal
         run_id = goal.run_id if goal else ""
         self._object.state_changed(run_id, before.state.value, after.state.value)
+        self._look_at = min(self._look_at, time.monotonic() + _LOOK_EVERY_S)
         if after.state is not State.DOWNLOADING:
             self._watch.progress = Progress()
 

@@ -59,14 +59,21 @@ def _measure(node: Node, seconds: int) -> None:
     pid = node.guest_output("systemctl", "show", "--value", "--property=MainPID", unit)
     before, began = _switches(node, pid), time.monotonic()
     time.sleep(seconds)
-    switches = _switches(node, pid) - before
-    per_minute = switches * 60 / (time.monotonic() - began)
-    _say(f"wake-ups of {unit}: {per_minute:.1f} a minute, over {seconds} s at a 20 s poll")
+    after, minutes = _switches(node, pid), (time.monotonic() - began) / 60
+    by_thread = {name: (count - before.get(name, 0)) / minutes for name, count in after.items()}
+    total = sum(by_thread.values())
+    _say(f"wake-ups of {unit}: {total:.1f} a minute, over {seconds} s at a 20 s poll")
+    for name, count in sorted(by_thread.items()):
+        _say(f"  thread {name}: {count:.1f}")
 
 
-def _switches(node: Node, pid: str) -> int:
-    lines = node.guest_output("sh", "-c", f"cat /proc/{pid}/task/*/status")
-    return sum(map(int, re.findall(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", lines)))
+def _switches(node: Node, pid: str) -> dict[str, int]:
+    text = node.guest_output("sh", "-c", f"cat /proc/{pid}/task/*/status")
+    names = re.findall(r"(?m)^Name:\s+(.+)$", text)
+    numbers = re.findall(r"(?m)^Pid:\s+(\d+)$", text)
+    counts = re.findall(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", text)
+    threads = zip(names, numbers, counts, strict=True)
+    return {f"{name} {number}": int(count) for name, number, count in threads}
 
 
 def _say(text: str) -> None:
