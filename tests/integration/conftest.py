@@ -20,7 +20,7 @@ from puad.system_bus import connected
 from tests.integration.open_bus import open_bus
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

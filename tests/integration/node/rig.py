@@ -34,7 +34,7 @@ from tests.integration.orchestrator_stub.running import Node, Orchestrator
 REPOSITORY = Path(__file__).resolve().parents[3]
 PROFILE = "edge"
 SLOT_BYTES = 16 << 20
-PATIENCE_S = 120
+PATIENCE_S = 300
 KERNEL = b"kernel" * 5000
 _STATES = "IDLE|DOWNLOADING|STAGED|ARMED|ASSESSING|DONE|ROLLED_BACK|FAILED"
 _STARTED = re.compile(rf" INFO DAEMON_STARTED: .*; ({_STATES})$")

@@ -321,7 +321,7 @@ def test_hanging_boot_control_does_not_hang_the_node(
     rig: Rig, fleet: Fleet, window: Window
 ) -> None:
     rig.power_on()
-    rig.wait_for_state("IDLE")
+    rig.wait(lambda: rig.status().get("slots"), "puad knows the facts")
     rig.wait(lambda: "health" not in rig.processes, "the health process has ended")
     control = rig.processes["control"]
     subprocess.run(["pkill", "-STOP", "-P", str(control.pid)], check=False)
