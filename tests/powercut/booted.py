@@ -18,13 +18,13 @@ from typing import Final
 
 from tests.demo.waiting import wait_for
 from tests.powercut.node_recorder import UPDATE
-from tests.powercut.recording import Recording
+from tests.powercut.recording import Recording, Story
 from tests.powercut.states import State
 from tests.powercut.write_log import write_request
+from tests.vm.harness.bench import FIRST
 from tests.vm.harness.guest import GuestAwayError
 from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
-from tests.vm.image.recipe import NodeImage
 
 _BOOT_S: Final = 600
 _END_S: Final = 1200
@@ -69,13 +69,11 @@ class Booter:
     Args:
         idle: The state in which the recording began: its server and releases.
         folder: For disks and logs; a folder for each state.
-        images: What was offered in the recording, oldest first.
     """
 
-    def __init__(self, idle: Path, folder: Path, images: list[NodeImage]) -> None:
+    def __init__(self, idle: Path, folder: Path) -> None:
         self._idle = idle
         self._folder = folder
-        self._images = images
 
     def boot(self, recording: Recording, state: State, expected: str) -> Outcome:
         """Switch the node on in that state and wait for the end of its update."""
@@ -87,7 +85,7 @@ class Booter:
         node = Node(folder / "node", Counters())
         first, end, wrong = "", "", ""
         try:
-            self._serve(node)
+            self._serve(node, recording.story)
             node.machine.insert(disk)
             node.power_on()
             first = wait_for("a first boot", node.booted_slot, _BOOT_S)
@@ -105,14 +103,18 @@ class Booter:
         disk.unlink()
         return Outcome(name, expected, first, end, wrong)
 
-    def _serve(self, node: Node) -> None:
-        """The server as it was before the recording, and everything that it offers by now."""
+    def _serve(self, node: Node, story: Story) -> None:
+        """The server as it was before the recording, and everything that it offered by its end."""
         node.server.adopt(self._idle)
         for name in ("release", "keys"):
             shutil.copytree(self._idle / name, node.folder / name)
         node.serve()
-        for image in self._images:
-            node.offer(image)
+        for image_id in sorted({*story.before.values(), story.installed} - {"", FIRST}):
+            image = story.images[image_id]
+            files = image.boot_files
+            node.release.add(image_id, image.root, files["linux"], files["initrd"])
+            node.release.publish()
+            node.server.find_releases()
         node.server.plan_window(10, 7200)
 
     def _wait_for_the_end(self, node: Node, recording: Recording) -> str:

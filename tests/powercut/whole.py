@@ -17,11 +17,11 @@ from tests.powercut.booted import Booter, write_disk
 from tests.powercut.campaign import check_recording
 from tests.powercut.checker import Findings
 from tests.powercut.nastiest import nastiest
-from tests.powercut.node_recorder import KIND, THIRD, UPDATE, images, recordings
+from tests.powercut.node_recorder import KIND, recordings
 from tests.powercut.recording import Recording, open_recording
 from tests.powercut.report import FOLDER, Report
 from tests.powercut.states import Enumerator
-from tests.vm.harness.bench import SECOND, Bench
+from tests.vm.harness.bench import Bench
 from tests.vm.harness.machine import Counters
 from tests.vm.image.layout import CACHE
 from tests.vm.image.recipe import Spec, build
@@ -135,12 +135,10 @@ def _boot(
 ) -> None:
     work = FOLDER / "booted"
     shutil.rmtree(work, ignore_errors=True)
-    known = images(bench)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         jobs = []
         for number, (recording, found) in enumerate(checked):
-            offered = [known[SECOND]] if recording.name == UPDATE else [known[SECOND], known[THIRD]]
-            booter = Booter(bench.idle(KIND), work, offered)
+            booter = Booter(bench.idle(KIND), work)
             share = (options.boot + number) // len(checked)
             enumerator = Enumerator(recording, options.seed)
             for name in nastiest(found.sights, share):
