@@ -138,4 +138,4 @@ class Booter:
         cause = node.server.last_cause()
         if cause.get("version") != installed:
             raise RuntimeError(f"the server's last cause is {cause}")
-        return f"then {image_id} on slot {slot}, FAILED at the server: {cause.get('reason')}"
+        return f"then {image_id} on slot {slot}, FAILED at the server"
