@@ -135,7 +135,7 @@ def _roll_back(node: Node, image: NodeImage, watch: Watch, ledger: Ledger) -> No
     narration.title("3  A bad image: the health probe of 3.0 fails, the old slot comes back")
     mark = watch.mark()
     node.offer(image)
-    wait_for("the failure", lambda: node.server.failure("3.0"), _LIMIT_S)
+    wait_for("the failure", lambda: node.server.failure("3.0"), _LIMIT_S, 2)
     node.wait_good("b", _LIMIT_S)
     ledger.note(
         "3 statuses",

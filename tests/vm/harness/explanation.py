@@ -51,7 +51,7 @@ def roll_back(node: Node, version: str = "2.0", home: str = "a") -> Explanation:
 
 def rolled_back(node: Node, version: str = "2.0", home: str = "a") -> Explanation:
     """Wait until the node is back on the old slot and has said why; check what always holds."""
-    wait_for("the failure at the server", lambda: node.server.failure(version), _UPDATE_S)
+    wait_for("the failure at the server", lambda: node.server.failure(version), _UPDATE_S, 2)
     node.wait_good(home, BOOT_S)
     cause = node.server.failure(version)
     assert cause["status"] == "rolledback", cause

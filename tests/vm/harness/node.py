@@ -100,7 +100,9 @@ class Node:
         return json.loads(done.stdout)
 
     def booted_slot(self) -> str:
-        """The slot that is mounted as root; empty while the guest does not answer."""
+        """The slot that is mounted as root; empty while the node boots or does not answer."""
+        if not self.machine.is_settled:
+            return ""
         with contextlib.suppress(GuestAwayError, AssertionError):
             root = ("findmnt", "--noheadings", "--first-only", "--output", "PARTLABEL", "/")
             return self.guest_output(*root).strip().removeprefix("rootfs_")
@@ -130,7 +132,7 @@ class Node:
 
     def wait_slot(self, slot: str, limit_s: float = BOOT_S) -> None:
         """Wait until that slot has booted and the guest answers."""
-        wait_for(f"slot {slot} to be up", lambda: self.booted_slot() == slot, limit_s, 1)
+        wait_for(f"slot {slot} to be up", lambda: self.booted_slot() == slot, limit_s, 2)
 
     def wait_good(self, slot: str, limit_s: float = BOOT_S) -> None:
         """Wait until that slot runs and is good."""
@@ -146,7 +148,7 @@ class Node:
 
     def wait_status(self, status: str, limit_s: float = BOOT_S) -> None:
         """Wait until the server knows the node in this status."""
-        wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s, 1)
+        wait_for(f"{status} at the server", lambda: self.server_status() == status, limit_s, 2)
 
     def set_tries(self, tries: int) -> None:
         """Give new images so many boots, until the next boot of this slot."""
@@ -160,7 +162,7 @@ class Node:
     def wait_updated(self, slot: str, limit_s: float = 3 * BOOT_S) -> None:
         """Wait until that slot runs, is good, and the server has heard so."""
         self.wait_good(slot, limit_s)
-        wait_for("the run to end at the server", self._is_updated, BOOT_S, 1)
+        wait_for("the run to end at the server", self._is_updated, BOOT_S, 2)
 
     def _is_updated(self) -> bool:
         runs = self.server.runs()

@@ -16,7 +16,7 @@ Staged = Callable[..., Node]
 _ROOT_ID = "0e5f6b0a-93f6-4b8e-8f6c-6a4be1a4c0de"
 # As upstream's image has it: the command line is inside, and knows one root only.
 _COMMAND_LINE = (
-    f"root=PARTUUID={_ROOT_ID} ro rootfstype=erofs rootdelay=20 panic=10 gpt"
+    f"root=PARTUUID={_ROOT_ID} ro rootfstype=erofs panic=10 gpt"
     " systemd.machine_id=firmware systemd.gpt_auto=no"
     " systemd.mount-extra=PARTLABEL=persist:/persist:ext4"
     " systemd.mount-extra=PARTLABEL=esp:/efi:vfat:umask=0077,nofail console=ttyS0"
