@@ -16,6 +16,7 @@ from tests.vm.harness.evidence import keep
 from tests.vm.harness.guest import Done, GuestAwayError
 from tests.vm.harness.machine import Counters, Machine, Saved
 from tests.vm.harness.server import Server
+from tests.vm.image.faults import VARIABLE
 from tests.vm.image.recipe import NodeImage
 from tests.vm.image.tree import PROFILE
 
@@ -154,6 +155,19 @@ class Node:
         """Give new images so many boots, until the next boot of this slot."""
         self.machine.guest.write("/run/puad/config.d/60-tries.toml", f"[update]\ntries = {tries}\n")
         self.guest_output("systemctl", "restart", "puad.service")
+
+    def set_variable(self, name: str, value: bytes) -> None:
+        """Set an EFI variable, name and vendor's GUID joined by a hyphen; empty takes it away."""
+        path = f"/sys/firmware/efi/efivars/{name}"
+        self.machine.guest.run(["sh", "-c", f"chattr -i {path}; rm -f {path}"])
+        if value:
+            data = bytes((7, 0, 0, 0)) + value
+            done = self.machine.guest.run(["dd", "status=none", f"of={path}"], stdin=data)
+            assert done.code == 0, done.text
+
+    def choose_fault(self, fault: str) -> None:
+        """Say which fault the image `faulty` shows from its next boot on."""
+        self.set_variable(VARIABLE, f"{fault}\n".encode("ascii"))
 
     def open_window(self, for_s: int = 3600) -> None:
         """Open a maintenance window now."""

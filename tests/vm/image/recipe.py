@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.demo.layout import key
 from tests.demo.tool import run_tool
 from tests.vm.image.cpio import archive
+from tests.vm.image.faults import initrd_files, root_files
 from tests.vm.image.layout import CACHE, LOG, PARTS, filling_cache
 from tests.vm.image.roots import BASE, BUILT_AT_S, make_root
 from tests.vm.image.tree import PROFILE, make_tree
@@ -77,16 +78,16 @@ def build(spec: Spec) -> NodeImage:
         base, tree = make_root(BASE), make_tree(spec.deb)
         (linux,) = (base / "boot").glob("vmlinuz-*")
         (initrd,) = (base / "boot").glob("initrd.img-*")
-        if variant.initrd:
-            initrd = _initrd(initrd, variant)
+        if more := initrd_files(variant):
+            initrd = _initrd(initrd, variant, more)
         return NodeImage(
             spec.version, variant, spec.loader, _root(spec, variant, tree), linux, initrd, tree
         )
 
 
-def _initrd(base: Path, variant: Variant) -> Path:
+def _initrd(base: Path, variant: Variant, files: dict[str, str]) -> Path:
     """The kernel unpacks one archive after the other: what comes later takes its place."""
-    more = gzip.compress(archive(variant.initrd), mtime=0)
+    more = gzip.compress(archive(files), mtime=0)
     made = CACHE / f"initrd-{variant.name}-{key(base.parent.parent.name, more)}"
     if not made.exists():
         half = made.with_suffix(".half")
@@ -126,7 +127,7 @@ def _overlay(spec: Spec, variant: Variant) -> dict[str, str]:
         files["usr/lib/puad/config.d/10-node.toml"] = spec.settings
     if spec.trust_root:
         files["usr/lib/puad/root.json"] = spec.trust_root.read_text(encoding="utf-8")
-    return files | dict(variant.files)
+    return files | root_files(variant)
 
 
 def _os_release(spec: Spec, variant: Variant) -> str:

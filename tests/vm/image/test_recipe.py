@@ -57,7 +57,8 @@ def test_fault_of_the_initrd_is_laid_behind_the_good_one() -> None:
     data = bad.initrd.read_bytes()
     assert data.startswith(good.initrd.read_bytes())
     more = gzip.decompress(data[-(len(data) - good.initrd.stat().st_size) :].lstrip(b"\0"))
-    assert b"conf/conf.d/fault\0" in more
+    assert b"scripts/init-premount/ORDER\0" in more
+    assert b"sysrq-trigger" in more
 
 
 def test_uki_has_its_command_line_and_the_same_bytes_twice() -> None:

@@ -2,7 +2,8 @@
 """Variants: what is different about an image, so that a scenario can see what the node does then.
 
 A fault that is decided in the initial RAM disk is another initrd on the same root. The others are
-a few files laid over the root. `good` has none.
+a few units, probes and programs laid over the root. `good` has none, and `faulty` has all of them
+and shows the one that is chosen when it boots (`faults.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-_UNITS = "etc/systemd/system"
-_WANTED_BY_SYSINIT = f"{_UNITS}/sysinit.target.wants"
-_REQUIRED_PROBES = "usr/lib/puad/probes.d/required"
-_WANTED_PROBES = "usr/lib/puad/probes.d/wanted"
+PROGRAMS = "usr/lib/puad-fault"
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -25,17 +23,22 @@ class Variant:
     Attributes:
         name: What a scenario asks for.
         expected: What the node should do with it, in a few words.
-        files: Laid over the root: path and text. Text that begins with `#!` is executable; text
-            that begins with `->` is a symbolic link.
-        initrd: Laid over the initial RAM disk, path and text.
+        units: Of systemd, by their path below one of its folders. Text that begins with `->` is a
+            symbolic link.
+        probes: By their path below `probes.d`; executable.
+        programs: What units need, by name below `PROGRAMS`; executable.
+        early: Shell lines that /init of the initial RAM disk sources when the essential drivers
+            are loaded.
         stamped_version: What os-release says in place of the promised version.
         stamped_profile: The same for the profile.
     """
 
     name: str
     expected: str
-    files: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    initrd: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    units: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    probes: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    programs: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    early: str = ""
     stamped_version: str = ""
     stamped_profile: str = ""
 
@@ -45,7 +48,7 @@ def _unit(*lines: str) -> str:
 
 
 # What never ends must not take the ten minutes that a slow node gets.
-_SOON = {f"{_UNITS}/puad-boot-deadline.timer.d/soon.conf": "[Timer]\nOnBootSec=\nOnBootSec=2min\n"}
+_SOON = {"puad-boot-deadline.timer.d/soon.conf": "[Timer]\nOnBootSec=\nOnBootSec=100\n"}
 
 
 def _probe(*lines: str) -> str:
@@ -60,30 +63,39 @@ _REBOOT_UNTIL_LAST_TRY = _probe(
     "[ $((count + 1)) -ge 3 ] || systemctl --force --force reboot",
 )
 
+_NO_APPLICATION = {
+    "required/application": _probe("echo 'the application does not answer'", "exit 1")
+}
+_WRITE_A_NEWER_STORE = (
+    "#!/usr/bin/python3 -I\n"
+    "import json, pathlib\n"
+    "for path in sorted(pathlib.Path('/persist/var/lib/puad').glob('*.json')):\n"
+    "    document = json.loads(path.read_bytes())\n"
+    "    document['schema'] += 1\n"
+    "    document['written_by_a_newer_one'] = {'kept': True}\n"
+    "    half = path.with_suffix('.half')\n"
+    "    half.write_text(json.dumps(document))\n"
+    "    half.rename(path)\n"
+)
+
 _ALL = (
     Variant("good", "stays"),
+    Variant("faulty", "does what the chosen fault says"),
     Variant(
         "kernel-panic",
         "panics in the initial RAM disk; panic= reboots",
-        # sourced by /init when the essential drivers are loaded
-        initrd={
-            "scripts/init-premount/ORDER": "echo 'fault: kernel panic' >/dev/kmsg\n"
-            "echo c >/proc/sysrq-trigger\n"
-        },
+        early="echo 'fault: kernel panic' >/dev/kmsg\necho c >/proc/sysrq-trigger\n",
     ),
     Variant(
         "root-missing",
         "waits for a root that never comes; the initial RAM disk reboots",
-        initrd={
-            "scripts/init-premount/ORDER": "ROOT=PARTUUID=deadbeef-0000-4000-8000-000000000000\n"
-            "ROOTDELAY=5\n"
-        },
+        early="ROOT=PARTUUID=deadbeef-0000-4000-8000-000000000000\n",
     ),
     Variant(
         "hang-init",
         "process 1 freezes; the hardware watchdog resets the machine",
-        files={
-            f"{_UNITS}/fault-hang.service": _unit(
+        units={
+            "fault-hang.service": _unit(
                 "[Unit]",
                 "DefaultDependencies=no",
                 "Before=basic.target",
@@ -91,14 +103,14 @@ _ALL = (
                 "Type=oneshot",
                 "ExecStart=/bin/kill -SEGV 1",
             ),
-            f"{_UNITS}/basic.target.wants/fault-hang.service": "->../fault-hang.service",
+            "basic.target.wants/fault-hang.service": "->../fault-hang.service",
         },
     ),
     Variant(
         "mount-fails",
         "a required local mount fails: emergency mode, and back",
-        files={
-            f"{_UNITS}/srv.mount": _unit(
+        units={
+            "srv.mount": _unit(
                 "[Unit]",
                 "Description=A mount that fails",
                 "[Mount]",
@@ -107,20 +119,20 @@ _ALL = (
                 "Type=tmpfs",
                 "Options=size=nonsense",
             ),
-            f"{_UNITS}/local-fs.target.requires/srv.mount": "->../srv.mount",
+            "local-fs.target.requires/srv.mount": "->../srv.mount",
         },
     ),
     Variant(
         "persist-mount-fails",
         "cannot mount the persistent partition: emergency mode, and back",
-        files={f"{_UNITS}/persist.mount.d/fault.conf": "[Mount]\nOptions=nonsense\n"},
+        units={"persist.mount.d/fault.conf": "[Mount]\nOptions=nonsense\n"},
     ),
     Variant(
         "job-hangs",
         "a job queued before basic.target never ends: the deadline timer leads back",
-        files={
+        units={
             **_SOON,
-            f"{_UNITS}/fault-job.service": _unit(
+            "fault-job.service": _unit(
                 "[Unit]",
                 "Description=A job that never ends",
                 "DefaultDependencies=no",
@@ -131,15 +143,15 @@ _ALL = (
                 "TimeoutStartSec=infinity",
                 "ExecStart=/bin/sleep infinity",
             ),
-            f"{_WANTED_BY_SYSINIT}/fault-job.service": "->../fault-job.service",
+            "sysinit.target.wants/fault-job.service": "->../fault-job.service",
         },
     ),
     Variant(
         "deadline",
         "boots, but is never complete: the deadline leads back",
-        files={
+        units={
             **_SOON,
-            f"{_UNITS}/fault-slow.service": _unit(
+            "fault-slow.service": _unit(
                 "[Unit]",
                 "Description=A service that never gets ready",
                 "Before=boot-complete.target",
@@ -148,59 +160,47 @@ _ALL = (
                 "TimeoutStartSec=infinity",
                 "ExecStart=/bin/sleep infinity",
             ),
-            f"{_UNITS}/boot-complete.target.requires/fault-slow.service": "->../fault-slow.service",
+            "boot-complete.target.requires/fault-slow.service": "->../fault-slow.service",
         },
     ),
     Variant(
         "required-probe-fails",
         "bad verdict: reboots, and back when no try is left",
-        files={
-            f"{_REQUIRED_PROBES}/application": _probe(
-                "echo 'the application does not answer'", "exit 1"
-            ),
-        },
+        probes=_NO_APPLICATION,
     ),
     Variant(
         "last-try-fails",
         "of three tries two end before a verdict; the probe fails on the last",
-        files={
-            "usr/lib/puad-fault/count": _REBOOT_UNTIL_LAST_TRY,
-            f"{_UNITS}/fault-count.service": _unit(
+        units={
+            "fault-count.service": _unit(
                 "[Unit]",
                 "RequiresMountsFor=/persist",
                 "Before=puad.service",
                 "[Service]",
                 "Type=oneshot",
-                "ExecStart=/usr/lib/puad-fault/count",
+                f"ExecStart=/{PROGRAMS}/count",
             ),
-            f"{_UNITS}/multi-user.target.wants/fault-count.service": "->../fault-count.service",
-            f"{_REQUIRED_PROBES}/application": _probe(
-                "echo 'the application does not answer'", "exit 1"
-            ),
+            "multi-user.target.wants/fault-count.service": "->../fault-count.service",
         },
+        programs={"count": _REBOOT_UNTIL_LAST_TRY},
+        probes=_NO_APPLICATION,
     ),
     Variant(
         "wanted-probe-fails",
         "stays, and says what failed",
-        files={f"{_WANTED_PROBES}/camera": _probe("echo 'no camera was found'", "exit 1")},
+        probes={"wanted/camera": _probe("echo 'no camera was found'", "exit 1")},
     ),
     Variant(
         "crash-loop",
         "puad ends again and again: bad verdict, and back",
-        files={
-            f"{_UNITS}/puad.service.d/fault.conf": _unit(
-                "[Service]", "ExecStart=", "ExecStart=/bin/false"
-            )
+        units={
+            "puad.service.d/fault.conf": _unit("[Service]", "ExecStart=", "ExecStart=/bin/false")
         },
     ),
     Variant(
         "network-dead",
         "no network: stays, since a lost server must not roll back a fleet",
-        files={
-            "etc/systemd/network/20-wired.network": _unit(
-                "[Match]", "Type=ether", "[Link]", "Unmanaged=yes"
-            )
-        },
+        units={"systemd-networkd.service": "->/dev/null"},
     ),
     Variant(
         "wrong-version", "boots, but os-release names another version: back", stamped_version="99.9"
@@ -213,25 +213,20 @@ _ALL = (
     Variant(
         "newer-store",
         "writes its store in a higher schema and fails; the old puad must read it",
-        files={
-            "usr/lib/puad-fault/newer-store": (
-                "#!/usr/bin/python3 -I\n"
-                "import json, pathlib\n"
-                "for path in sorted(pathlib.Path('/persist/var/lib/puad').glob('*.json')):\n"
-                "    document = json.loads(path.read_bytes())\n"
-                "    document['schema'] += 1\n"
-                "    document['written_by_a_newer_one'] = {'kept': True}\n"
-                "    half = path.with_suffix('.half')\n"
-                "    half.write_text(json.dumps(document))\n"
-                "    half.rename(path)\n"
-            ),
-            f"{_UNITS}/puad.service.d/fault.conf": _unit(
-                "[Service]", "ExecStartPre=!/usr/lib/puad-fault/newer-store"
-            ),
-            f"{_REQUIRED_PROBES}/application": _probe(
-                "echo 'the application does not answer'", "exit 1"
+        units={
+            "puad.service.d/fault.conf": _unit(
+                "[Service]", f"ExecStartPre=!/{PROGRAMS}/newer-store"
             ),
         },
+        programs={"newer-store": _WRITE_A_NEWER_STORE},
+        probes=_NO_APPLICATION,
     ),
 )
 VARIANTS: Mapping[str, Variant] = MappingProxyType({variant.name: variant for variant in _ALL})
+FAULTY = "faulty"
+# Those that `faulty` can show: all that its os-release does not give away.
+CHOSEN = tuple(
+    v
+    for v in _ALL
+    if v.name not in {"good", FAULTY} and not (v.stamped_version or v.stamped_profile)
+)

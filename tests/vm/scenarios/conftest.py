@@ -19,6 +19,7 @@ from tests.demo.layout import REPOSITORY
 from tests.vm.harness.bench import Bench, Kind
 from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
+from tests.vm.image.variants import CHOSEN, FAULTY
 
 RESULTS = REPOSITORY / "build/test-vm"
 LOADERS = ("systemd-boot", "grub")
@@ -150,9 +151,12 @@ def tries(request: pytest.FixtureRequest, kind: Kind) -> int:
 @pytest.fixture
 def staged(bench: Bench, start: Start, kind: Kind, tries: int) -> Callable[[str], Node]:
     """Start a node on which version 2.0, of that variant, waits for its window."""
+    chosen = {fault.name for fault in CHOSEN}
 
     def begin(variant: str = "good") -> Node:
-        node = start(bench.staged(kind, variant))
+        node = start(bench.staged(kind, FAULTY if variant in chosen else variant))
+        if variant in chosen:
+            node.choose_fault(variant)
         if tries != kind.tries:
             node.set_tries(tries)
         return node

@@ -13,6 +13,7 @@ from tests.vm.harness.node import BOOT_S, Node
 from tests.vm.image.uki import make_uki
 
 Staged = Callable[..., Node]
+_DEFAULT = "LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _ROOT_ID = "0e5f6b0a-93f6-4b8e-8f6c-6a4be1a4c0de"
 # As upstream's image has it: the command line is inside, and knows one root only.
 _COMMAND_LINE = (
@@ -25,12 +26,7 @@ _COMMAND_LINE = (
 
 def set_default(node: Node, entry: str) -> None:
     """What `bootctl set-default` does; its package is not on the node."""
-    variable = "/sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-    node.machine.guest.run(["sh", "-c", f"chattr -i {variable}; rm -f {variable}"])
-    if entry:
-        value = bytes((7, 0, 0, 0)) + f"{entry}\0".encode("utf-16-le")
-        done = node.machine.guest.run(["dd", "status=none", f"of={variable}"], stdin=value)
-        assert done.code == 0, done.text
+    node.set_variable(_DEFAULT, f"{entry}\0".encode("utf-16-le") if entry else b"")
 
 
 @pytest.mark.loaders("systemd-boot")
