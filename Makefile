@@ -79,14 +79,12 @@ test-vm: setup-vm ## every scenario once, in virtual machines, and power cuts; a
 	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
 	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) $(PYTEST_OPTIONS) \
 	  2>&1 | tee build/test-vm/pytest.log
-	@$(MAKE) --no-print-directory test-powercut
 
 .PHONY: test-vm-full
 test-vm-full: setup-vm ## three tries everywhere, each boot loader; writes docs/vm-report.md
 	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
 	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) --vm-full --vm-report docs/vm-report.md \
 	  $(PYTEST_OPTIONS) 2>&1 | tee build/test-vm/pytest.log
-	@$(MAKE) --no-print-directory test-powercut N=10000 BOOT=12
 
 N ?= 2000
 SEED ?= 1

@@ -18,7 +18,7 @@ from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
 from orchestrator_stub.release_fetcher import is_loopback
 
 _TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_KEEP_ALIVE_S: Final = 30
+_KEEP_ALIVE_S: Final = 75  # nodes poll every 20 s, and each handshake costs both sides
 _SHUTDOWN_S: Final = 10
 _BACKLOG: Final = 512
 

@@ -3,6 +3,7 @@
 
 One call is one POST with the token that stands in the token file *now*. The token goes to the
 configured address alone: a redirect is never followed. Size and duration of an answer are bounded.
+The connection is kept for the next call; a renewed CA file counts at once all the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from puad.client.backoff import parse_retry_after
 from puad.client.deadline import Deadline
+from puad.client.kept_session import KeptSession, stamp
 from puad.client.reason import reason_of
 from puad.client.transport import make_session
 from puad.config import Limits, ServerSettings
@@ -29,6 +31,7 @@ from puad.core.wire import Answer, StatusReport, decode_response, encode_request
 
 PATH: Final = "/maintmgr.v1.MaintmgrService/PlatformUpdateStatus"
 _CONNECT_S: Final = 10.0
+_MOST_SESSION_AGE_S: Final = 3600.0  # after that the server's certificate is judged anew
 _MOST_TOKEN_BYTES: Final = 16 << 10
 _MOST_ERROR_BYTES: Final = 4 << 10
 _MOST_MESSAGE: Final = 300
@@ -57,7 +60,11 @@ class MaintenanceClient:
     ) -> None:
         self._server = server
         self._limits = limits
-        self._judged_at = judged_at
+        self._kept = KeptSession(
+            lambda: make_session(server.tls_min, server.ca_file, judged_at=judged_at()),
+            lambda: (stamp(server.ca_file), judged_at()),
+            _MOST_SESSION_AGE_S,
+        )
 
     def report(self, host_guid: str, status: StatusReport, now: datetime) -> Answer:
         """Report the status and return what the maintenance manager wants.
@@ -90,25 +97,30 @@ class MaintenanceClient:
         return decode_response(loads(answer))
 
     def _ask(self, body: bytes, token: str, now: datetime) -> bytes:
+        session, is_used = self._kept.session()
+        try:
+            return self._post(session, body, token, now)
+        except (requests.RequestException, HTTPError, OSError):
+            self._kept.drop()
+            if not is_used:
+                raise
+        # The kept connection may have come to its end unnoticed; a report can be repeated.
+        return self._post(self._kept.session()[0], body, token, now)
+
+    def _post(self, session: requests.Session, body: bytes, token: str, now: datetime) -> bytes:
         timeout_s = float(self._server.timeout_s)
-        with (
-            # A session for each call: polls are far apart, and a renewed CA file counts at once.
-            make_session(
-                self._server.tls_min, self._server.ca_file, judged_at=self._judged_at()
-            ) as session,
-            session.post(
-                self._server.url.rstrip("/") + PATH,
-                data=body,
-                headers={
-                    "Authorization": f"Bearer {token}",
-                    "Connect-Protocol-Version": "1",
-                    "Content-Type": "application/json",
-                },
-                timeout=(min(_CONNECT_S, timeout_s), timeout_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
+        with session.post(
+            self._server.url.rstrip("/") + PATH,
+            data=body,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Connect-Protocol-Version": "1",
+                "Content-Type": "application/json",
+            },
+            timeout=(min(_CONNECT_S, timeout_s), timeout_s),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
             if response.status_code != _OK:
                 raise self._refusal(response, now)
             return self._read(response)

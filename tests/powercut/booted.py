@@ -69,11 +69,13 @@ class Booter:
     Args:
         idle: The state in which the recording began: its server and releases.
         folder: For disks and logs; a folder for each state.
+        counters: What the machines cost.
     """
 
-    def __init__(self, idle: Path, folder: Path) -> None:
+    def __init__(self, idle: Path, folder: Path, counters: Counters) -> None:
         self._idle = idle
         self._folder = folder
+        self._counters = counters
 
     def boot(self, recording: Recording, state: State, expected: str) -> Outcome:
         """Switch the node on in that state and wait for the end of its update."""
@@ -82,13 +84,13 @@ class Booter:
         folder.mkdir(parents=True)
         disk = folder / "disk.raw"
         write_disk(recording, state, disk)
-        node = Node(folder / "node", Counters())
+        node = Node(folder / "node", self._counters)
         first, end, wrong = "", "", ""
         try:
             self._serve(node, recording.story)
             node.machine.insert(disk)
             node.power_on()
-            first = wait_for("a first boot", node.booted_slot, _BOOT_S)
+            first = wait_for("a first boot", node.booted_slot, _BOOT_S, 2)
             if node.machine.resets:
                 wrong = "the first boot ended before it could be asked for its slot"
             elif first == expected:
@@ -125,12 +127,15 @@ class Booter:
         image_id = installed if good else recording.story.before[slot]
 
         def is_there() -> bool:
+            # asked only at rest, and seldom: a slow machine has better things to do
+            if not node.machine.is_settled:
+                return False
             with contextlib.suppress(GuestAwayError, AssertionError, KeyError):
                 is_good = node.slots()[slot]["assessment"] == "good"
                 return is_good and node.running().endswith(f" {image_id}")
             return False
 
-        wait_for(f"{image_id} to be good on slot {slot}", is_there, _END_S)
+        wait_for(f"{image_id} to be good on slot {slot}", is_there, _END_S, 5)
         if good:
             node.wait_status("UP_TO_DATE", _END_S)
             return f"then {image_id} on slot {slot}, UP_TO_DATE at the server"

@@ -23,10 +23,12 @@ class Report:
 
     Args:
         say: Prints a line.
+        name: Of the document, without its suffix.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], name: str = "report") -> None:
         self.say = say
+        self._name = name
         self.failed = False
         self._began = time.monotonic()
         self._states = 0
@@ -96,7 +98,7 @@ class Report:
             "seconds": seconds,
         }
         FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / "report.json").write_text(json.dumps(document, indent=1) + "\n")
+        (FOLDER / f"{self._name}.json").write_text(json.dumps(document, indent=1) + "\n")
         self.say(
             f"power cut: {self._states} states checked, {self._violations} violations;"
             f" {self._resumed} gone on from; {len(self._booted)} booted, {boots_wrong} wrong;"

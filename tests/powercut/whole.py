@@ -26,10 +26,6 @@ from tests.vm.harness.machine import Counters
 from tests.vm.image.layout import CACHE
 from tests.vm.image.recipe import Spec, build
 
-_FAULT_STATES: Final = 400
-_EVERY: Final = 1 << 30
-_AT_ONCE: Final = 2
-_RESUMED: Final = 16
 _SOURCES: Final = (
     "puad",
     "bootloader",
@@ -47,29 +43,41 @@ class Options:
         states: States of the reference node.
         seed: Where chance begins.
         boot: How many are booted.
-        bench_only: Whether to leave the reference node out.
+        bench_states: States of each sound recording of the bench, at most.
+        fault_states: States of each recording with a planted fault, at most.
+        resumed: From how many states of each update the bench goes on.
+        at_once: How many machines boot at the same time.
     """
 
-    states: int
-    seed: int
-    boot: int
-    bench_only: bool = False
+    states: int = 2000
+    seed: int = 1
+    boot: int = 4
+    bench_states: int = 1 << 30
+    fault_states: int = 400
+    resumed: int = 16
+    at_once: int = 2
 
 
-def check_whole(options: Options, report: Report) -> None:
-    """Check everything."""
+def check_bench(options: Options, report: Report) -> None:
+    """Check what the bench records: planted faults, which must be found, and sound runs."""
     folder = _bench_recordings(report)
     for plan in PLANTED:
-        found = check_recording(open_recording(folder / plan.name), _FAULT_STATES, options.seed)
+        found = check_recording(
+            open_recording(folder / plan.name), options.fault_states, options.seed
+        )
         report.fault(plan.name, FAULTS[plan.fault].breaks, found)
     for plan in SOUND:
-        found = check_recording(open_recording(folder / plan.name), _EVERY, options.seed)
+        found = check_recording(
+            open_recording(folder / plan.name), options.bench_states, options.seed
+        )
         report.recording(plan.name, options.seed, found)
         if plan.kind == "update":
             _resume(folder / plan.name, found, options, report)
-    if options.bench_only:
-        return
-    bench = Bench(report.say, Counters())
+
+
+def check_node(options: Options, report: Report, counters: Counters) -> None:
+    """Check what the reference node records, and boot the nastiest of its states."""
+    bench = Bench(report.say, counters)
     checked = []
     left = options.states
     folders = recordings(bench, report.say)
@@ -118,7 +126,7 @@ def _resume(path: Path, found: Findings, options: Options, report: Report) -> No
     (work / "release").symlink_to(path.parent / "release")
     plans = []
     enumerator = Enumerator(recording, options.seed)
-    for number, name in enumerate(nastiest(found.sights, _RESUMED)):
+    for number, name in enumerate(nastiest(found.sights, options.resumed)):
         point, _, variant = name.partition(":")
         disk = work / f"{number}.raw"
         write_disk(recording, enumerator.state(int(point), variant), disk)
@@ -135,10 +143,10 @@ def _boot(
 ) -> None:
     work = FOLDER / "booted"
     shutil.rmtree(work, ignore_errors=True)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(options.at_once) as pool:
         jobs = []
         for number, (recording, found) in enumerate(checked):
-            booter = Booter(bench.idle(KIND), work)
+            booter = Booter(bench.idle(KIND), work, bench.counters)
             share = (options.boot + number) // len(checked)
             enumerator = Enumerator(recording, options.seed)
             for name in nastiest(found.sights, share):
