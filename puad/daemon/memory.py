@@ -43,13 +43,17 @@ class Memory:
     def keep(self, run: Run) -> None:
         """Persist the run, when anything of it has changed.
 
+        That the server said the same again is no change: a node that rests would write, and wake
+        its disk, at every poll. After a restart it asks again in any case.
+
         Raises:
             StorageError: It could not be persisted, so its actions must not be performed.
         """
         document = dump_run(run)
-        if document != self._stored:
+        lasting = document | {"plan": document["plan"] | {"answered_at": None}}
+        if lasting != self._stored:
             self._store.write(_NAME, document)
-            self._stored = document
+            self._stored = lasting
 
     def remember(self, run: Run, now: datetime) -> None:
         """Put an ended run into the history, once.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from puad.core.errors import EXPLANATIONS, Code
-from puad.core.model import Offer
+from puad.core.model import Offer, Plan
 from puad.core.run import Cause, Goal, Run, State
 from puad.daemon.memory import Memory
 from puad.render import CauseView, HistoryView, ImageView, PastRunView
@@ -56,3 +56,14 @@ def test_history_with_entries_of_other_releases_tells_the_rest(tmp_path: Path) -
 def test_history_that_is_torn_is_empty(tmp_path: Path) -> None:
     (tmp_path / "history.json").write_text("{")
     assert Memory(Store(tmp_path)).history() == HistoryView()
+
+
+def test_answer_that_says_nothing_new_is_not_written(tmp_path: Path) -> None:
+    memory = Memory(Store(tmp_path))
+    memory.keep(Run(plan=Plan(OFFER, answered_at=NOW)))
+    file = (tmp_path / "run.json").stat().st_ino
+    memory.keep(Run(plan=Plan(OFFER, answered_at=NOW + timedelta(minutes=1))))
+    assert (tmp_path / "run.json").stat().st_ino == file
+    memory.keep(Run(plan=Plan(answered_at=NOW + timedelta(minutes=2))))
+    assert (tmp_path / "run.json").stat().st_ino != file
+    assert memory.load()[0].plan == Plan(answered_at=NOW + timedelta(minutes=2))
