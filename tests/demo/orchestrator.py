@@ -142,7 +142,16 @@ class Orchestrator:
     def link_latest(self) -> None:
         """Make a policy LATEST and link it to the instance."""
         self._planned = True
-        policy = {"name": "newest of the profile", "updatePolicy": "UPDATE_POLICY_LATEST"}
+        self._link({"name": "newest of the profile", "updatePolicy": "UPDATE_POLICY_LATEST"})
+
+    def link_target(self, version: str) -> None:
+        """Make a policy TARGET of that version and link it to the instance."""
+        known = self._call("GET", "compute/operating_systems")["OperatingSystemResources"]
+        (os_id,) = (one["resourceId"] for one in known if one["imageId"] == version)
+        policy = {"name": f"just {version}", "updatePolicy": "UPDATE_POLICY_TARGET"}
+        self._link({**policy, "targetOsId": os_id})
+
+    def _link(self, policy: dict[str, str]) -> None:
         made = self._call("POST", "os_update_policy", policy)
         link = {"osUpdatePolicyID": made["resourceId"]}
         self._call("PATCH", f"compute/instances/{self._host.instance_id}", link)

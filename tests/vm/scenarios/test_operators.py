@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.demo.waiting import wait_for
+from tests.vm.harness.bench import FIRST
 from tests.vm.harness.explanation import roll_back, rolled_back
 from tests.vm.harness.node import BOOT_S, Node
 
@@ -24,6 +25,17 @@ def test_operator_rolls_a_good_update_back_at_the_node_and_the_server_has_it_ret
     node.server.command("retry")
     node.wait_slot("b")
     node.wait_updated("b")
+
+
+def test_operator_takes_a_node_back_to_the_older_version_from_the_server(staged: Staged) -> None:
+    node = staged()
+    node.open_window()
+    node.wait_updated("b")
+    node.wait_status("UP_TO_DATE")
+    node.server.link_target(FIRST)
+    node.wait_slot("a")
+    node.wait_updated("a")
+    assert node.running() == f"slot a: edge {FIRST}"
 
 
 def test_image_that_failed_is_tried_again_only_when_somebody_says_so(staged: Staged) -> None:
