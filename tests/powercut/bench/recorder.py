@@ -29,6 +29,7 @@ from tests.powercut.bench.factory import (
 )
 from tests.powercut.bench.faults import FAULTS
 from tests.powercut.recording import Source, Story, write_recording
+from tests.vm.harness.emulator import emulator
 
 _FAILED: Final = re.compile(r"^failed (\S+): (.*?)\r?$", re.MULTILINE)
 _SOURCES: Final = ("puad", "bootloader", "tests/powercut", "tests/unit/bootloader")
@@ -137,7 +138,7 @@ def _run_machine(folder: Path, system: System, recordings: list[Path]) -> str:
     run = "mount -t erofs -o ro /dev/vdb /mnt && exec python3 -I /mnt/tests/powercut/bench/guest.py"
     line = f'root=/dev/vda ro rootfstype=erofs console=ttyS0 panic=-1 init=/bin/sh -- -c "{run}"'
     argv: list[str | Path] = [
-        "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
+        *emulator(), "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "qemu64",
         "-smp", "1", "-m", "1024", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
         "-kernel", system.kernel, "-initrd", system.initrd, "-append", line,
         "-serial", f"file:{folder}/console.log",

@@ -27,6 +27,7 @@ from typing import Final
 from tests.demo.layout import REPOSITORY, Layout, key, tree_key
 from tests.demo.releases import ReleaseService, founded
 from tests.demo.tool import run_tool
+from tests.vm.harness.emulator import emulator
 from tests.vm.harness.machine import ADDRESS, DEVICES, GUID, PORT, Counters
 from tests.vm.harness.node import Node
 from tests.vm.image.disk import NodeFiles, make_disk
@@ -162,7 +163,7 @@ class Bench:
 
     def _base(self, kind: Kind) -> tuple[object, ...]:
         today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"  # what is signed holds for some days
-        return DEVICES, _NODE, kind, today
+        return emulator(), DEVICES, _NODE, kind, today
 
     def _made(self, name: str, make: Callable[[Path], None]) -> Path:
         state = CACHE / f"state-{name}"

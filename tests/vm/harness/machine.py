@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.demo.waiting import wait_for
+from tests.vm.harness.emulator import emulator
 from tests.vm.harness.guest import Guest, GuestAwayError
 from tests.vm.harness.qmp import Qmp, QmpError
 
@@ -36,7 +37,7 @@ _FIRMWARE_STARTS: Final = "BdsDxe: starting"
 _SETTLED: Final = re.compile(r"Reached target .{0,20}multi-user\.target")
 # A saved machine goes on only with the devices that it was saved with.
 DEVICES: Final = """
-    qemu-system-x86_64 -nodefaults -no-user-config -display none -uuid {guid}
+    -nodefaults -no-user-config -display none -uuid {guid}
     -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp {processors} -m 1024 -rtc base={rtc}
     -action watchdog=reset,panic=none -device i6300esb -device virtio-rng-pci
     -drive if=pflash,unit=0,format=raw,readonly=on,file={firmware}
@@ -262,7 +263,12 @@ class Machine:
             console=self.console,
             qmp=self._sockets / "qmp",
         ).split()
-        return [*words, "-netdev", f"user,id=net,restrict=on{forward if self.relay_port else ''}"]
+        return [
+            *emulator(),
+            *words,
+            "-netdev",
+            f"user,id=net,restrict=on{forward if self.relay_port else ''}",
+        ]
 
 
 def image_tool(*words: str) -> None:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root: a Debian 13 folder tree that mmdebstrap makes once and that is kept.
 
-Two of them: the *base* is what a node boots, all but puad itself; the *toolbox* has the Debian 13
+Three of them: the *base* is what a node boots, all but puad itself; the *toolbox* has the Debian 13
 programs that make disks and boot files (systemd-repart, ukify, GRUB), which the host's own release
-has too old or not at all. Byte code, initial RAM disk and kernel come with the base, so that the
-deb is all that is left to add.
+has too old or not at all; the *emulator* has QEMU, a quarter faster than Debian 12's.
+
+Byte code, initial RAM disk and kernel come with the base, so that the deb is all that is left to
+add.
 """
 
 from __future__ import annotations
@@ -103,6 +105,7 @@ TOOLBOX = Recipe(
         "systemd-ukify",
     ),
 )
+EMULATOR = Recipe("emulator", ("qemu-system-x86",))
 
 
 def make_root(recipe: Recipe) -> Path:
