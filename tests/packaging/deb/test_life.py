@@ -19,6 +19,7 @@ STORE = "var/lib/puad/run.json"
 def version_with(package: Path, suffix: str, folder: Path) -> Path:
     """The same package under a later version."""
     tree, made = folder / "later", folder / package.name
+    folder.mkdir(exist_ok=True)
     subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True, timeout=60)
     control = tree / "DEBIAN/control"
     lines = control.read_text("utf-8").splitlines()
@@ -137,6 +138,53 @@ def test_upgrade_keeps_state_and_the_integrators_configuration(
     timer = copy.call("systemctl", "is-enabled", "puad-journal-sync.timer").stdout
     assert timer == "disabled\n", "an upgrade turned on again what somebody turned off"
     assert copy.run("puadctl", "--version")
+
+
+def record_stops_and_starts(root: DebianRoot) -> Path:
+    """Let systemd seem to run in a root; the file where what units are asked for is written."""
+    record = root.tree / "tmp/asked"
+    record.touch()
+    (root.tree / "run/systemd/system").mkdir(parents=True)
+    for name in ("deb-systemd-invoke", "systemctl"):
+        tool = root.tree / "usr/bin" / name
+        tool.unlink()
+        tool.write_text(f'#!/bin/sh\necho "{name} $*" >>/tmp/asked\n', "ascii")
+        tool.chmod(0o755)
+    return record
+
+
+def test_upgrade_stops_no_unit_of_a_node_and_restarts_the_server(
+    copy: DebianRoot, packages: Packages, tmp_path: Path
+) -> None:
+    asked = record_stops_and_starts(copy)
+    later = [version_with(each, "+later", tmp_path / each.stem) for each in packages.both]
+    copy.apt("install", *copy.take(later))
+    said = asked.read_text("ascii").splitlines()
+    # Debian's own triggers reload as well
+    said = sorted({line for line in said if "daemon-reload" not in line})
+    assert said == ["deb-systemd-invoke restart puad-orchestrator.service"]
+
+
+def test_remove_stops_the_services_of_a_node_and_no_mount(copy: DebianRoot) -> None:
+    asked = record_stops_and_starts(copy)
+    copy.apt("remove", "puad")
+    (stop,) = [line for line in asked.read_text("ascii").splitlines() if " stop " in line]
+    assert {"puad.service", "puad-bootloader.service"} <= set(stop.split())
+    assert ".mount" not in stop
+
+
+@pytest.mark.parametrize("package", ["puad", "puad-orchestrator"])
+def test_purge_of_another_root_leaves_this_one_be(copy: DebianRoot, package: str) -> None:
+    other = copy.tree / "tmp/other"
+    folders = [f"var/lib/{package}"]
+    folders += ["var/lib/puad-health", "var/lib/puad-bootloader"] if package == "puad" else []
+    for folder in folders:
+        for root in (copy.tree, other):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder / "kept").touch()
+    copy.run("env", "DPKG_ROOT=/tmp/other", f"/var/lib/dpkg/info/{package}.postrm", "purge")
+    assert [(other / folder).exists() for folder in folders] == [False] * len(folders)
+    assert all((copy.tree / folder / "kept").exists() for folder in folders)
 
 
 def test_remove_keeps_state_and_configuration(copy: DebianRoot) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,22 @@ def test_what_may_be_edited_is_a_conffile_and_nothing_else(packages: Packages) -
 
     assert conffiles(packages.node) == ["/etc/puad/config.d/50-local.toml"]
     assert conffiles(packages.server) == ["/etc/default/puad-orchestrator"]
+
+
+def test_only_prerm_remove_stops_a_unit_of_a_node(packages: Packages, tmp_path: Path) -> None:
+    command = ["dpkg-deb", "--control", str(packages.node), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60)
+    scripts = {name: tmp_path / name for name in ("preinst", "postinst", "prerm", "postrm")}
+    stopping = re.compile(r"\b(stop|start|restart|try-restart|kill|disable|isolate)\b.*puad|--now")
+    calls = {
+        name: [line for line in path.read_text("utf-8").splitlines() if stopping.search(line)]
+        for name, path in scripts.items()
+        if path.exists()
+    }
+    assert {name for name, lines in calls.items() if lines} == {"prerm"}
+    prerm = scripts["prerm"].read_text("utf-8")
+    (guarded,) = re.findall(r'^if \[ "\$1" = remove \](?:.|\n)*?^fi$', prerm, re.MULTILINE)
+    assert all(line in guarded for line in calls["prerm"])
 
 
 def test_building_twice_gives_the_same_bytes(packages: Packages, tmp_path: Path) -> None:

@@ -170,6 +170,26 @@ def test_scriptlets_of_a_node_start_and_restart_nothing(rpms: Rpms) -> None:
 
 
 @pytest.mark.parametrize("which", BOTH)
+def test_scriptlets_stop_only_what_is_removed(rpms: Rpms, which: str) -> None:
+    scriptlets = getattr(rpms, which).scriptlets()
+    stopping = {name for name, code in scriptlets.items() if re.search(r"--now|\bstop\b", code)}
+    assert stopping == {"PREUN"}
+    # rpm says 0 for the last version that goes, 1 for the old one of an upgrade
+    for block in re.split(r"^(?=if )", scriptlets["PREUN"], flags=re.MULTILINE):
+        assert "systemctl" not in block or block.startswith('if [ "$1" = 0 ]'), block
+
+
+@pytest.mark.parametrize("which", BOTH)
+def test_scriptlets_delete_no_state(rpms: Rpms, which: str) -> None:
+    assert "/var/lib" not in "".join(
+        line
+        for code in getattr(rpms, which).scriptlets().values()
+        for line in code.splitlines()
+        if not line.startswith("#")
+    )
+
+
+@pytest.mark.parametrize("which", BOTH)
 def test_header_says_what_it_is(rpms: Rpms, debs: Packages, which: str) -> None:
     rpm: Rpm = getattr(rpms, which)
     deb = getattr(debs, which)
