@@ -2,8 +2,8 @@
 """The program `puad-boot-failed`: leads a boot that has failed back to the other slot.
 
 It runs where nothing else may: in emergency and rescue mode, and when the boot is not complete in
-time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP for itself when nobody
-has, and gives every step a limit. Rules:
+time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP or boot partition for
+itself when nobody has, and gives every step a limit. Rules:
 
 1. The node reboots if the booted slot is not good and another one is, unless the boot loader is
    pinned to the booted one, which would come again for ever. How many tries are left does not
@@ -34,7 +34,7 @@ from bootloader.config import SLOT_NAMES, Settings
 from bootloader.device_slots import describe_devices
 from bootloader.devices import BlockDevice, find_partition, find_slots
 from bootloader.durable import Files
-from bootloader.errors import BootloaderError, ConfigError
+from bootloader.errors import BootloaderError, ConfigError, ErrorName
 from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
 from bootloader.reboot import force_reboot
@@ -46,6 +46,9 @@ _FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
 _MAX_REASON: Final = 200
 _FAILED: Final = 1
+# the specification of the ESP wants FAT; a boot partition of GRUB or U-Boot may be ext4, and what
+# was written to it last may still stand in its journal, which a read-only mount reads too
+_FILE_SYSTEMS: Final = ("vfat", "ext4")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,7 +90,7 @@ def _look(settings: Settings) -> tuple[str, Decision]:
 
 
 def _find_booted(settings: Settings, place: Path | None) -> str:
-    """The booted slot; the ESP is mounted at `place` from now on."""
+    """The booted slot; the boot partition is mounted at `place` from now on."""
     if settings.files:
         return FileSlots(settings.files, Files()).booted
     devices = describe_devices()
@@ -97,11 +100,20 @@ def _find_booted(settings: Settings, place: Path | None) -> str:
     return found.booted
 
 
-def _mount_privately(esp: BlockDevice, place: Path) -> None:
-    """Mount the ESP where only this process sees it."""
+def _mount_privately(partition: BlockDevice, place: Path) -> None:
+    """Mount the boot partition where only this process sees it."""
     namespaces.unshare(namespaces.NEW_MOUNTS)
     namespaces.mount("none", Path("/"), "none", namespaces.PRIVATE)
-    namespaces.mount(str(esp.node), place, "vfat", namespaces.READ_ONLY)
+    refused: list[str] = []
+    for kind in _FILE_SYSTEMS:
+        try:
+            namespaces.mount(str(partition.node), place, kind, namespaces.READ_ONLY)
+        except OSError as error:
+            refused.append(f"{kind}: {os.strerror(error.errno or 0)}")
+        else:
+            return
+    what = f"the boot partition cannot be mounted at {place}; {'; '.join(refused)}"
+    raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(partition.node))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bootloader import boot_failed, command, last_words
+from bootloader import boot_failed, command, last_words, namespaces
 from bootloader.backend import Entry
+from bootloader.devices import BlockDevice
+from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 from bootloader.way_back import decide
 from tests.unit.bootloader.machines import SystemdBootMachine
@@ -151,6 +154,50 @@ def test_missing_esp_gives_no_reason_to_reboot(node: Node) -> None:
     assert node.run() == 0
     assert node.reboots == 0
     assert "neither is another one" in node.said()
+
+
+@pytest.mark.parametrize(("known", "tried"), [("vfat", ["vfat"]), ("ext4", ["vfat", "ext4"])])
+def test_boot_partition_is_mounted_read_only_with_the_file_system_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, known: str, tried: list[str]
+) -> None:
+    mounts, made = FakeMounts(known, monkeypatch), BlockDevice("8:1", Path("/dev/sda1"), "8:0")
+    boot_failed._mount_privately(made, Path("/boot"))
+    assert mounts.calls == [("/dev/sda1", "/boot", kind, namespaces.READ_ONLY) for kind in tried]
+    assert mounts.private
+
+
+def test_boot_partition_that_cannot_be_mounted_is_told_with_each_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    FakeMounts("btrfs", monkeypatch)
+    made = BlockDevice("8:1", Path("/dev/sda1"), "8:0")
+    said = "mounted at /boot; vfat: Invalid argument; ext4: Invalid argument"
+    with pytest.raises(BootloaderError, match=said) as caught:
+        boot_failed._mount_privately(made, Path("/boot"))
+    assert (caught.value.name, caught.value.on) == (ErrorName.STORAGE_FAILED, "/dev/sda1")
+
+
+class FakeMounts:
+    """The system calls, on a partition that has one file system."""
+
+    def __init__(self, known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.known = known
+        self.private = False
+        self.calls: list[tuple[str, str, str, int]] = []
+        monkeypatch.setattr(namespaces, "unshare", self.unshare)
+        monkeypatch.setattr(namespaces, "mount", self.mount)
+
+    def unshare(self, what: int) -> None:
+        assert what == namespaces.NEW_MOUNTS
+
+    def mount(self, source: str, target: Path, kind: str, flags: int) -> None:
+        if source == "none":
+            assert (target, flags) == (Path("/"), namespaces.PRIVATE)
+            self.private = True
+            return
+        self.calls.append((source, str(target), kind, flags))
+        if kind != self.known:
+            raise OSError(errno.EINVAL, f"mount {source} {target} {kind} : Invalid argument")
 
 
 def test_words_do_not_wait_for_those_who_do_not_listen(
