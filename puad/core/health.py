@@ -20,6 +20,7 @@ from puad.core.model import Assessment, ProbeResult, Slot, Verdict
 
 NOTHING_REQUIRED: Final = "required-probes"
 _MAX_REASON: Final = 512
+_MAX_REBOOT_REASON: Final = 180  # boot control takes 200 characters
 
 
 def complete(results: Sequence[ProbeResult], required: Collection[str]) -> tuple[ProbeResult, ...]:
@@ -67,3 +68,12 @@ def why_bad(verdict: Verdict) -> str:
     """The required probes that failed and their reasons, in one line."""
     reasons = [f"{probe.name}: {probe.reason}" for probe in verdict.failed_required]
     return " ".join("; ".join(reasons).split())[:_MAX_REASON]
+
+
+def reboot_reason(verdict: Verdict) -> str:
+    """Why the node leaves this boot, short and printable, as boot control wants it."""
+    reason = f"puad-health: {why_bad(verdict)}"
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason)
+    if len(shown) <= _MAX_REBOOT_REASON:
+        return shown
+    return f"{shown[: _MAX_REBOOT_REASON - 1]}\N{HORIZONTAL ELLIPSIS}"

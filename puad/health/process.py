@@ -22,7 +22,7 @@ from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
 from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
 from puad.core.errors import BootControlError, ConfigError, PuadError, StorageError
-from puad.core.health import complete, is_good, is_settled, may_reboot, why_bad
+from puad.core.health import complete, is_good, is_settled, may_reboot, reboot_reason, why_bad
 from puad.core.model import ProbeResult, Slot, Verdict
 from puad.health.assignment import assigned_probes
 from puad.health.probe import Boot, Deadline, ProbeError
@@ -150,7 +150,7 @@ class Health:
             if not may_reboot(slots, booted):
                 _log.error("the node stays up: there is no good slot to go to")
                 return
-            self._boot_control.request_reboot(f"puad-health: {why_bad(verdict)}")
+            self._boot_control.request_reboot(reboot_reason(verdict))
         except BootControlError as error:
             _log.error("the reboot could not be asked for: %s", error)
 

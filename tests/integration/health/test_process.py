@@ -69,6 +69,18 @@ def test_health_bad_boot_reboots_only_to_a_good_slot(
     assert "This boot is bad: required/10-net" in printed
 
 
+def test_health_many_failed_probes_still_make_a_short_reason(node: Any) -> None:
+    node.slots("good", "indeterminate")
+    for number in range(8):
+        node.probe(f"required/{number}-a-probe-with-a-long-name", "exit 1")
+    code, printed = node.run_health()
+    assert code == 1, printed
+    (reason,) = node.reboots
+    assert reason.startswith("puad-health: required/0-a-probe")
+    assert len(reason) <= 180
+    assert reason.isprintable()
+
+
 def test_health_verdict_is_on_disk_before_the_reboot_is_asked_for(node: Any) -> None:
     node.configure("[limits]\ndbus_timeout_s = 100\n")
     node.slots("good", "indeterminate", reboot=[{"hang": True}])

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from puad.core.health import NOTHING_REQUIRED, complete, is_good, is_settled, may_reboot, why_bad
+from puad.core.health import (
+    NOTHING_REQUIRED,
+    complete,
+    is_good,
+    is_settled,
+    may_reboot,
+    reboot_reason,
+    why_bad,
+)
 from puad.core.model import Assessment, ProbeResult, Slot, SlotState, Verdict
 
 _GOOD = Assessment.GOOD
@@ -100,3 +108,23 @@ def test_why_bad_names_required_probes_and_reasons_in_one_bounded_line() -> None
     assert why_bad(verdict) == "disk: full; agent: two lines"
     long = Verdict("boot", "b", "13.2", good=False, probes=(_NO,) * 200, finished_at=at)
     assert len(why_bad(long)) == 512
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [
+        ("full", "puad-health: disk: full"),
+        ("two\nlines", "puad-health: disk: two lines"),
+        ("\x1b[31mred\x00 \udcff\u202e", "puad-health: disk: \ufffd[31mred\ufffd \ufffd\ufffd"),
+        ("x" * 161, "puad-health: disk: " + "x" * 161),
+        ("x" * 162, "puad-health: disk: " + "x" * 160 + "\N{HORIZONTAL ELLIPSIS}"),
+        ("\x07" * 500, "puad-health: disk: " + "\ufffd" * 160 + "\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+def test_reboot_reason_is_short_and_printable(reason: str, sent: str) -> None:
+    probes = (_probe("disk", passed=False, reason=reason),)
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    verdict = Verdict("boot", "b", "13.2", good=False, probes=probes, finished_at=at)
+    assert reboot_reason(verdict) == sent
+    assert len(sent) <= 180
+    assert sent.isprintable()
