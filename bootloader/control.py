@@ -27,6 +27,7 @@ from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook
+from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
 from bootloader.sealing import Chain, Node, check_bytes, check_fitness, check_signatures
 from bootloader.seals import Seal, Seals
@@ -34,7 +35,6 @@ from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 
 MAX_TRIES: Final = 9
-_MAX_REASON: Final = 200
 
 _log = logging.getLogger(__name__)
 
@@ -219,12 +219,10 @@ class BootControl:
 
     def request_reboot(self, reason: str) -> None:
         """Ask for a reboot; `reboot_overdue` follows when it does not come."""
-        if not 0 < len(reason) <= _MAX_REASON or not reason.isprintable():
-            what = f"a reason is one line of up to {_MAX_REASON} characters"
-            raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
         self._require_access()
-        _log.info("reboot requested: %s", reason)
-        self.backend.request_reboot(reason)
+        line = one_line(reason)
+        _log.info("reboot requested: %s", line)
+        self.backend.request_reboot(line)
 
     def reboot_overdue(self) -> None:
         """The node is still up after the limit: what was armed is disarmed again."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from gi.repository import Gio, GLib
 
+from bootloader.one_line import MAX_LINE
 from bootloader.simulation.machine import load_machine
 from tests.integration.bootloader.conftest import (
     ALLOWED_USER,
@@ -70,7 +71,6 @@ def test_refusals_by_slot(client: Client) -> None:
     assert client.refusal("Arm", "(su)", "b", 0) == "InvalidTries"
     assert client.refusal("Arm", "(su)", "b", 3) == "NotSealed"
     assert client.refusal("SetRootId", "(ss)", "b", "x") == "InvalidArgument"
-    assert client.refusal("RequestReboot", "(s)", "") == "InvalidArgument"
     assert client.get("PrimarySlot") == "a"
 
 
@@ -236,6 +236,16 @@ def test_service_lets_the_health_user_ask_for_a_reboot_only(
         assert "method return" in said
     else:
         assert f"{BUS_NAME}.Error.NotAllowed" in said
+
+
+def test_long_verdict_of_the_health_user_still_reboots(node: Node) -> None:
+    fail_boot(node)
+    with serving(node):
+        reason = f"string:puad-health: {'required/10-net: it ended with 1; ' * 15}"
+        assert "method return" in send(
+            node, uid_of(HEALTH_USER), f"{BUS_NAME}.RequestReboot", reason
+        )
+    assert len((node.folder / "run/reboot").read_text()) == MAX_LINE + 1
 
 
 @pytest.mark.usefixtures("service")

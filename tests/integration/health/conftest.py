@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bootloader.one_line import one_line
 from puad.core.model import Verdict
 from puad.store import Store
 
@@ -77,8 +78,8 @@ class Node:
 
     @property
     def reboots(self) -> list[str]:
-        """Reasons of the reboots that were asked for."""
-        return [call["values"][0] for call in self.boot_control.calls("RequestReboot")]
+        """Reasons of the reboots that were asked for, as boot control takes them."""
+        return [one_line(call["values"][0]) for call in self.boot_control.calls("RequestReboot")]
 
     @property
     def verdict(self) -> Verdict | None:

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody else's words as one short line, for logs, terminals and the kernel. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_LINE: Final = 200
+_LOOKED_AT: Final = 4 * MAX_LINE
+
+
+def one_line(text: str) -> str:
+    """The text, printable, on one line and cut; never a refusal, for a reason stops no reboot."""
+    begin = text[:_LOOKED_AT]
+    printable = "".join(char if char.isprintable() else " " for char in begin)
+    line = " ".join(printable.split())
+    if len(line) > MAX_LINE or len(text) > len(begin):
+        line = f"{line[: MAX_LINE - 1]}…"
+    return line or "no reason given"
