@@ -43,7 +43,8 @@ class DeviceSlots(SlotAccess):
         self._files = files
         self._devices = devices
         for device in found.ignored:
-            _log.warning("%s has a slot's label on another disk and is ignored", device.node)
+            text = "%s has the label %s, but lies on another disk than the booted root: ignored"
+            _log.warning(text, device.node, device.label)
         for device in found.slots.values():
             set_write_protection(device.node, protect=True)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pydbus.bus
 from gi.repository import Gio, GLib
@@ -55,8 +55,11 @@ class BootControl:
         self._proxy: Any = None
 
     def slots(self) -> tuple[Slot, ...]:
-        """Every slot."""
-        return parse_slots(self._property("Slots"))
+        """Every slot; it is an error that boot control does not know them."""
+        slots = parse_slots(self._property("Slots"))
+        if not slots:
+            self._fail_as_unknown()
+        return slots
 
     def booted_slot(self) -> str:
         """The slot under `/`."""
@@ -133,6 +136,11 @@ class BootControl:
             if self._bus is not None:
                 disconnect(self._bus)
                 self._bus = self._proxy = None
+
+    def _fail_as_unknown(self) -> NoReturn:
+        """No property says why the slots are unknown; a call that needs them does."""
+        os.close(self.open_active())
+        raise BootControlError(Code.BOOT_CONTROL_REFUSED, "Boot control lists no slot", on="Slots")
 
     def _property(self, name: str) -> Any:  # noqa: ANN401 -- as many types as properties
         return self._call("Get", INTERFACE, name, interface=_PROPERTIES, member=name)

@@ -86,6 +86,17 @@ def test_slots_that_break_the_contract_are_refused(
     assert caught.value.code is Code.BOOT_CONTROL_REFUSED
 
 
+def test_slots_that_boot_control_does_not_know_are_an_error_that_says_why(
+    control: BootControl, scripted: Start
+) -> None:
+    error = {"error": f"{BUS_NAME}.Error.Disagreement", "message": "2 partitions with a label"}
+    no_slots = {"properties": {"Slots": ["aa{sv}", []]}, "methods": {"OpenActive": [error]}}
+    scripted(BUS_NAME, no_slots)
+    with pytest.raises(BootControlError, match="2 partitions with a label") as caught:
+        control.slots()
+    assert caught.value.code is Code.BOOT_CONTROL_REFUSED
+
+
 def test_plain_calls_carry_their_arguments(control: BootControl, scripted: Start) -> None:
     service = scripted(BUS_NAME, {})
     control.disarm("b")

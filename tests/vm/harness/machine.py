@@ -145,7 +145,12 @@ class Machine:
                 start_new_session=True,
             )
         self._on_since = time.monotonic()
-        self.qmp = Qmp(self._sockets / "qmp")
+        try:
+            self.qmp = Qmp(self._sockets / "qmp")
+        except BaseException:
+            self._process.kill()
+            self._process = None
+            raise
         self.guest = Guest(self._sockets / "guest")
         if memory:
             wait_for("the memory", self._goes_on, _LIMIT_S)

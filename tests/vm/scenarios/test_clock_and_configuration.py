@@ -29,13 +29,14 @@ def test_configuration_with_an_error_fails_the_unit_in_plain_words_and_not_the_b
 ) -> None:
     idle.guest_output("mkdir", "-p", "/run/puad/config.d")
     text = "[update]\nretries = 3\n"
-    idle.machine.guest.write("/var/lib/puad/node.d/90-wrong.toml", '[paths]\nrun = "/tmp"\n')
     idle.machine.guest.write("/run/puad/config.d/90-wrong.toml", text)
     idle.machine.guest.run(["systemctl", "restart", "puad.service"])
     log = idle.guest_output("journalctl", "--no-pager", "-u", "puad.service", "-b")
     assert "90-wrong.toml" in log
     assert "retries" in log
     idle.guest_output("rm", "/run/puad/config.d/90-wrong.toml")
+    idle.machine.guest.write("/var/lib/puad/node.d/90-wrong.toml", '[paths]\nrun = "/tmp"\n')
+    idle.guest_output("sync")
     idle.machine.cut_power()
     idle.power_on()
     idle.wait_slot("a")
