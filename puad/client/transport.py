@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,6 +27,7 @@ from urllib3.util import parse_url
 
 import puad
 from puad.client.connections import POOLS, TlsSocket, tls_socket_at
+from puad.core.addresses import is_secure
 from puad.core.errors import Code, ConfigError, ServerError
 
 TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -79,21 +79,10 @@ def require_secure(url: str) -> None:
         hosts = {parts.hostname or "", (parse_url(url).host or "").strip("[]").lower()}
     except (ValueError, LocationParseError) as error:
         raise ServerError(Code.INSECURE_TRANSPORT, "This is not a URL", on=url) from error
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme != "http" or not all(_is_loopback(host) for host in hosts):
+    if not is_secure(parts.scheme, *hosts):
         raise ServerError(
             Code.INSECURE_TRANSPORT, "This address would be asked without TLS", on=url
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _tls_context(tls_min: str, ca_file: str, judged_at: datetime | None) -> ssl.SSLContext:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from puad.core.addresses import is_secure
+
 _MAX_TEXT: Final = 1024
 _MAX_NAMES: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -77,7 +79,7 @@ def _read_url(value: object) -> str:
         return text
     parts = urlsplit(text)
     plain = _PRINTABLE.fullmatch(text) and not (parts.query or parts.fragment or "@" in text)
-    if not plain or parts.scheme not in {"https", "http"} or not parts.hostname:
+    if not plain or not is_secure(parts.scheme, parts.hostname or ""):
         raise ValueError
     _ = parts.port  # raises ValueError when it is no port
     return text.rstrip("/")

@@ -5,14 +5,16 @@ import argparse
 import dataclasses
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from puad.client.transport import require_secure
 from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
 from puad.config.validate import KINDS, SECTIONS
-from puad.core.errors import ConfigError
+from puad.core.errors import ConfigError, PuadError
 
 
 def _write(folder: Path, name: str, text: str) -> Path:
@@ -69,6 +71,7 @@ def test_load_reads_the_node_folder_last() -> None:
 _GOOD = {
     'server.url="https://mm.example:8443/edge/"': "https://mm.example:8443/edge",
     'server.url="http://[::1]:8080"': "http://[::1]:8080",
+    'release.url="http://localhost:8080"': "http://localhost:8080",
     'server.url=""': "",
     'server.ca_file="/etc/puad/ca.pem"': "/etc/puad/ca.pem",
     'server.tls_min="1.2"': "1.2",
@@ -102,6 +105,10 @@ _REFUSED = [
     "server.url=1",
     'server.url="mm.example"',
     'server.url="ftp://mm.example"',
+    'server.url="http://mm.example"',
+    'server.url="http://10.0.0.1:8080"',
+    'server.url="http://localhost.example.org"',
+    'release.url="http://mm.example"',
     'server.url="https://"',
     'server.url="https://mm.example:port"',
     'server.url="https://mm.example/?a=1"',
@@ -135,6 +142,34 @@ def test_load_refuses_and_names_file_key_and_what_is_allowed(tmp_path: Path, lin
         _load(tmp_path, line)
     assert caught.value.on == str(tmp_path / "10.toml")
     assert caught.value.what.startswith(f"{name} must be {KINDS[section][key].allowed}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mm.example",
+        "HTTPS://mm.example",
+        "http://localhost:80",
+        "HTTP://LocalHost:1",
+        "http://127.255.0.9",
+        "http://127.0.0.1.example.org",
+        "http://2130706433",
+        "http://0.0.0.0",
+        "http://[::]",
+        "http://example.org\\.localhost",
+        "http:///x",
+    ],
+)
+def test_load_accepts_exactly_the_servers_that_would_be_asked(tmp_path: Path, url: str) -> None:
+    def accepted(check: Callable[[], object]) -> bool:
+        try:
+            check()
+        except PuadError:
+            return False
+        return True
+
+    would_be_asked = accepted(lambda: require_secure(url))
+    assert accepted(lambda: _load(tmp_path, f"server.url={json.dumps(url)}")) is would_be_asked
 
 
 def test_load_refused_url_does_not_print_its_password(tmp_path: Path) -> None:
