@@ -7,8 +7,9 @@ Rules:
    every second.
 2. Any other rests until its next moment: the download time, the end of a pause, the opening of the
    next window. Without one it rests until something happens.
-3. A moment that has passed is not waited for: what could be done at it was done or refused then,
-   and is looked after every few seconds.
+3. A moment that has passed is not waited for. While time alone would have something done, and it
+   was not done yet, the run is looked after every few seconds; what was refused at that moment
+   waits for the event that allows it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from puad.core.events import Moment
+from puad.core.rules.waiting import consider
 from puad.core.run import Run, State
 from puad.core.windows import next_window
 
@@ -24,14 +27,13 @@ _OVERDUE: Final = timedelta(seconds=5)
 _BUSY: Final = frozenset({State.DOWNLOADING, State.ARMED, State.ASSESSING})
 
 
-def rest(run: Run, now: datetime) -> timedelta | None:
+def rest(run: Run, moment: Moment) -> timedelta | None:
     """How long nothing is due; None when no moment is known at which something will be."""
     if run.state in _BUSY:
         return AT_WORK
     if run.state is State.STAGED:
-        return _until_the_window(run, now)
-    moments = [at for at in (run.download_at and run.download_at.at, run.retry_at) if at]
-    return min((_until(at, now) for at in moments), default=None)
+        return _until_the_window(run, moment.now)
+    return _until_the_download(run, moment)
 
 
 def _until_the_window(run: Run, now: datetime) -> timedelta | None:
@@ -43,5 +45,10 @@ def _until_the_window(run: Run, now: datetime) -> timedelta | None:
     return max(window.start - now, AT_WORK)
 
 
-def _until(at: datetime, now: datetime) -> timedelta:
-    return max(at - now, AT_WORK) if at > now else _OVERDUE
+def _until_the_download(run: Run, moment: Moment) -> timedelta | None:
+    after, _ = consider(run, moment)  # what `Ticked` would do now
+    if after != run:
+        return _OVERDUE
+    planned = run.download_at.at if run.download_at else None
+    waits = [at - moment.now for at in (planned, run.retry_at) if at and at > moment.now]
+    return max(min(waits), AT_WORK) if waits else None

@@ -12,7 +12,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from puad.config import Settings
@@ -123,7 +122,7 @@ class Daemon:
             return 1.0
         now = time.monotonic()
         due = [self._look_at - now, self._poller.rest_s(now)]
-        resting = rest(self._engine.run, datetime.now(UTC))
+        resting = rest(self._engine.run, self._parts.clock.moment())
         if resting is not None:
             due.append(resting.total_seconds())
         return min(due)
