@@ -162,8 +162,8 @@ class BusObject:
                 raise error
             return answer
 
-        self.tell_changes()
         _answer(invocation, reply)
+        self.tell_changes()
         return False  # once
 
     def _property(self, method: str, arguments: GLib.Variant) -> Reply:

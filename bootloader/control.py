@@ -23,7 +23,7 @@ from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
 from bootloader.command_line_template import render
 from bootloader.config import General
-from bootloader.durable import Files
+from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook
@@ -130,7 +130,9 @@ class BootControl:
         """A descriptor for writing a disarmed slot; nobody else holds one."""
         access = self._require_changeable(slot)
         folder = self.backend.boot_folder(slot)
-        if self.backend.status(slot).has_entry or (folder.is_dir() and any(folder.iterdir())):
+        with storage_errors(folder):
+            has_files = folder.is_dir() and any(folder.iterdir())
+        if has_files or self.backend.status(slot).has_entry:
             what = "the slot could boot: disarm it before it is written"
             raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
         self._seals.drop(slot)

@@ -102,7 +102,9 @@ class CountedEntries(ABC):
     def check(self) -> None:
         """See `Backend`."""
         folder = self.boot / _FOLDER
-        if not folder.is_dir():
+        with storage_errors(folder):
+            is_there = folder.is_dir()
+        if not is_there:
             what = f"there is no folder {_FOLDER} on the boot partition: is it mounted?"
             raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self.boot))
         if not os.access(folder, os.W_OK):

@@ -65,7 +65,8 @@ def stage(incoming: Incoming, folder: Path, others: Iterable[Path], files: Files
         BootloaderError: `NoSpace`, `SizeMismatch`, `HashMismatch` or `StorageFailed`.
     """
     files.make_folder(folder)
-    missing = sum(not (other / incoming.kind).exists() for other in others)
+    with storage_errors(folder.parent):
+        missing = sum(not (other / incoming.kind).exists() for other in others)
     _check_room(folder, incoming.size * (1 + missing))
     files.remove(folder / incoming.kind)
     with files.fresh(folder / incoming.kind) as target:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import pytest
 
 from bootloader.backend import Backend, Setup
 from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated, SimulatedOptions
@@ -97,6 +101,18 @@ class CutFiles(Files):
             super().remove(path)
         if hits:
             raise PowerCut
+
+
+def break_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at a file or folder from here on down gets EIO."""
+    whole = os.stat
+
+    def stat(path: Any, *arguments: Any, **more: Any) -> os.stat_result:
+        if isinstance(path, str | Path) and Path(path).is_relative_to(folder):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return whole(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "stat", stat)
 
 
 class LoaderMachine(ABC):

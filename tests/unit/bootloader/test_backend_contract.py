@@ -11,12 +11,20 @@ import pytest
 from bootloader import backends
 from bootloader.backend import Backend, Entry, Setup, create
 from bootloader.durable import Files
-from bootloader.errors import ConfigError
+from bootloader.errors import BootloaderError, ConfigError, ErrorName
 from bootloader.slot import Assessment, BootFileKind
 from bootloader.tables import Section
 from tests.unit.bootloader.machine_grub import GrubMachine
 from tests.unit.bootloader.machine_uboot import UBootMachine
-from tests.unit.bootloader.machines import MACHINES, SLOTS, Cut, CutFiles, LoaderMachine, PowerCut
+from tests.unit.bootloader.machines import (
+    MACHINES,
+    SLOTS,
+    Cut,
+    CutFiles,
+    LoaderMachine,
+    PowerCut,
+    break_below,
+)
 
 ENTRY = Entry(frozenset({BootFileKind.LINUX}), "slot=b")
 NEW_KERNEL = b"kernel b"
@@ -168,6 +176,21 @@ def test_unreadable_state_boots_what_has_boot_files(machine: LoaderMachine) -> N
     machine.backend().mark_good("a")
     assert machine.backend().status("a").assessment is Assessment.GOOD
     assert machine.power_on() == "a"
+
+
+def test_partition_that_fails_is_told_as_storage_that_failed(
+    machine: LoaderMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = machine.backend().partition()
+    if partition is None:
+        pytest.skip("its state lies on no partition of its own")
+    break_below(partition, monkeypatch)
+    assert machine.backend().primary() == ""
+    assert machine.backend().fallback() == ""
+    for call in (machine.backend().check, lambda: machine.backend().disarm("b")):
+        with pytest.raises(BootloaderError, match="Input/output error") as caught:
+            call()
+        assert caught.value.name is ErrorName.STORAGE_FAILED
 
 
 def test_boot_complete_is_told(machine: LoaderMachine) -> None:

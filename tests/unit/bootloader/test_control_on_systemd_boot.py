@@ -12,7 +12,7 @@ from bootloader import claim
 from bootloader.slot import Assessment
 from tests.unit.bootloader import loader_model
 from tests.unit.bootloader.conftest import LINUX, Desk
-from tests.unit.bootloader.machines import SystemdBootMachine
+from tests.unit.bootloader.machines import SystemdBootMachine, break_below
 from tests.unit.bootloader.signing import Publisher, boot_file
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -92,6 +92,17 @@ def test_missing_esp_lets_the_service_come_up_and_say_so(
     (node.folder / "unplugged").rename(esp(node))  # it was mounted late
     node.install()
     assert node.reboot() == "b"
+
+
+def test_esp_that_fails_leaves_a_service_that_says_so(
+    node: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_below(esp(node), monkeypatch)
+    node.start_service()
+    assert "the boot loader's state cannot be changed: storage failed" in caplog.text
+    assert node.control.booted == "a"
+    for method in (node.control.disarm, node.control.open_inactive):
+        assert node.refusal(method, "b") == "StorageFailed"
 
 
 def test_pinned_default_refuses_the_arm_and_changes_nothing(node: Desk) -> None:
