@@ -15,7 +15,8 @@ itself when nobody has, and gives every step a limit. Rules:
     puad-boot-failed [REASON]       REASON is a word for the journal, like `emergency`
     puad-boot-failed --deadline     does nothing when boot-complete.target is active
 
-Exit codes: 0 nothing to do, or the reboot was asked for; 1 it could not be told what to do.
+Exit codes: 0 nothing to do, or the reboot was asked for; 1 it could not be told what to do;
+64 wrong use.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bootloader import backend, command, config, last_words, namespaces
+from bootloader.arguments import Parser
 from bootloader.backend import Setup
 from bootloader.config import SLOT_NAMES, Settings
 from bootloader.device_slots import describe_devices
@@ -117,9 +119,10 @@ def _mount_privately(partition: BlockDevice, place: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="puad-boot-failed", description="Lead a boot that has failed back to the other slot."
     )
+    parser.add_version()
     parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON")
     parser.add_argument(
         "--deadline", action="store_true", help="do nothing when the boot is complete"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program `puad-bootloader`: the service, and the simulated machine of the demo and the tests.
 
-Exit codes of the service: 0 stopped, 69 no bus or no name, 74 storage, 78 configuration. `boot`:
-0 power-off, 3 reboot asked for, 4 power cut or crash, 5 nothing bootable.
+Exit codes of the service: 0 stopped, 64 wrong use, 69 no bus or no name, 74 storage,
+78 configuration. `boot`: 0 power-off, 3 reboot asked for, 4 power cut or crash, 5 nothing bootable.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bootloader import config, service
+from bootloader.arguments import Parser
 from bootloader.errors import BootloaderError, ConfigError
 
 try:
@@ -46,9 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="puad-bootloader", description="Boot control: slots, boot files and the boot target."
     )
+    parser.add_version()
     parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
     parser.set_defaults(run=lambda given: service.serve(config.load(given.config)))
     if _COMMANDS:

@@ -5,7 +5,8 @@ It runs once in each boot, before everything that could write one. Whether it to
 the booted slot, which nothing ever writes; the other one is opened for writing by boot control
 alone. Slots that are files, on the simulated machine, are left to their modes.
 
-Exit codes: 0 done, 1 the booted slot can be written, or the slots are not known, 78 configuration.
+Exit codes: 0 done, 1 the booted slot can be written, or the slots are not known, 64 wrong use, 78
+configuration.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from bootloader import config
+from bootloader.arguments import Parser
 from bootloader.config import Settings
 from bootloader.device_slots import describe_devices
 from bootloader.devices import find_slots
@@ -31,9 +33,7 @@ _FAILED: Final = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
-    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Write-protect the slots.")
-    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
-    given = parser.parse_args(argv)
+    given = _parser().parse_args(argv)
     try:
         protect_slots(config.load(given.config))
     except ConfigError as error:
@@ -61,6 +61,13 @@ def protect_slots(settings: Settings) -> None:
     if not is_write_protected(booted):
         what = f"the booted slot {found.booted} can still be written"
         raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(booted))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog=_PROGRAM, description="Write-protect the slots.")
+    parser.add_version()
+    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    return parser
 
 
 if __name__ == "__main__":

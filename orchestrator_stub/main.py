@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_stub import commands
+from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import ReleaseOptions
 from orchestrator_stub.data_directory import STANDARD, DataDirectory
 from orchestrator_stub.enrolment import Candidate
@@ -31,10 +31,7 @@ _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status."""
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as stop:
-        return os.EX_OK if stop.code in (0, None) else os.EX_USAGE
+    arguments = _parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
@@ -129,11 +126,12 @@ def _release_options(arguments: argparse.Namespace) -> ReleaseOptions:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="puad-orchestrator",
         description="Orchestrator of edge nodes: hosts, OS resources, policies, schedules.",
     )
-    common = argparse.ArgumentParser(add_help=False)
+    parser.add_version()
+    common = Parser(add_help=False)
     common.add_argument("--data-dir", type=Path, default=STANDARD, help="default: %(default)s")
     common.add_argument("--json", action="store_true", help="print facts as one JSON object")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrator_stub.arguments import Parser
 from orchestrator_stub.release.frames import ENCODERS, MAX_LEVEL, MIN_LEVEL
 from orchestrator_stub.release.roles import Role
 from puad.core.profile import SecurityFeature
@@ -46,11 +47,12 @@ class _Subcommands:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="puad-release",
         description="Publish signed OS images as static files.",
         allow_abbrev=False,
     )
+    parser.add_version()
     commands = _Subcommands(parser)
     _add_init(commands)
     _add_add(commands)

@@ -38,10 +38,7 @@ from puad.core.profile import OSProfile, SecurityFeature
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is the process's."""
-    try:
-        options = make_parser().parse_args(argv)
-    except SystemExit as stop:
-        return os.EX_OK if stop.code in (0, None) else os.EX_USAGE
+    options = make_parser().parse_args(argv)
     try:
         answer = _perform(options)
     except ReleaseError as error:

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final
 
-import puad
+from puad.arguments import Parser
 from puad.cli.command import Command
-from puad.cli.exit_codes import ExitCode
 from puad.config import add_dir_option
 
 _EPILOG: Final = """\
@@ -21,23 +19,16 @@ bug; 71 boot loader or reboot; 73, 74 disk; 75 try again later; 76 the server;
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say how it is used, with the exit code of sysexits.h."""
-        self.print_usage(sys.stderr)
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\nhint: {self.prog} --help\n")
-
-
 def build_parser(commands: Mapping[str, type[Command]]) -> argparse.ArgumentParser:
     """The parser of every command."""
-    parser = _Parser(
+    parser = Parser(
         prog="puadctl",
         description="Update this node, and see what it does.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"puadctl {puad.__version__}")
+    parser.add_version()
     add_dir_option(parser)
     choices = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for name, command in commands.items():

@@ -8,12 +8,12 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from gi.repository import GLib
 
 from puad import config
+from puad.arguments import Parser
 from puad.core.errors import Code, ConfigError, OperatorError
 from puad.daemon.daemon import Daemon
 from puad.daemon.parts import Parts
@@ -51,13 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="puad", description="The update agent of this node.")
-    parser.add_argument(
-        "--config-dir",
-        type=Path,
-        action="append",
-        help="read the configuration from here instead of the standard folders (repeatable)",
-    )
+    parser = Parser(prog="puad", description="The update agent of this node.")
+    parser.add_version()
+    config.add_dir_option(parser)
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error")
     )

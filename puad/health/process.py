@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from puad import journal
+from puad.arguments import Parser
 from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
 from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
@@ -40,9 +41,7 @@ _log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Assess this boot; 0 when it is good, 1 when it is bad."""
-    parser = argparse.ArgumentParser(prog="puad-health", description=main.__doc__)
-    add_dir_option(parser)
-    folders = parser.parse_args(argv).config_dir or STANDARD_DIRS
+    folders = _parser().parse_args(argv).config_dir or STANDARD_DIRS
     journal.setup_logging()
     os.umask(_UMASK)
     try:
@@ -50,6 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         # a good slot stays one, and a bad one is left, whatever its configuration says
         return Health(Settings(), error).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="puad-health", description="Assess this boot: is it good, or bad?")
+    parser.add_version()
+    add_dir_option(parser)
+    return parser
 
 
 class Health:

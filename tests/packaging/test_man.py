@@ -15,7 +15,7 @@ from typing import get_type_hints
 
 import pytest
 
-from bootloader import backends, boot_failed
+from bootloader import backends, boot_failed, slots_read_only
 from bootloader import config as bootloader_config
 from bootloader import main as bootloader_main
 from bootloader.errors import ErrorName
@@ -26,6 +26,7 @@ from puad import daemon
 from puad.cli.exit_codes import EXIT_CODES, ExitCode
 from puad.config.kinds import Kind
 from puad.config.settings import Settings
+from puad.health import process as health_process
 from tests.packaging.command_line import PARSERS, CommandLine, actions, command_line
 from tests.packaging.manual_page import FOLDER, Entry, Page
 
@@ -190,8 +191,11 @@ def test_page_of_a_server_command_lists_its_exit_statuses(name: str, codes: set[
 @pytest.mark.parametrize(
     ("name", "parsers"),
     [
-        ("puad.8", (daemon._parser,)),
-        ("puad-bootloader.8", (bootloader_main._parser, boot_failed._parser)),
+        ("puad.8", (daemon._parser, health_process._parser)),
+        (
+            "puad-bootloader.8",
+            (bootloader_main._parser, boot_failed._parser, slots_read_only._parser),
+        ),
         ("puad-provision.8", (PARSERS["puad-provision"],)),
     ],
 )

@@ -71,12 +71,16 @@ def test_init_twice_changes_nothing(
 def test_wrong_usage_is_exit_code_64(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    assert main(arguments) == os.EX_USAGE
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == os.EX_USAGE
     assert "usage: puad-orchestrator" in capsys.readouterr().err
 
 
 def test_help_is_success(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--help"]) == 0
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--help"])
+    assert caught.value.code == 0
     assert "--release-root" in capsys.readouterr().out
 
 

@@ -335,12 +335,16 @@ def test_status_names_keys_that_are_not_here(site: Any) -> None:
     ],
 )
 def test_main_wrong_usage_is_exit_code_64(words: list[str], capsys: Any) -> None:
-    assert main(words) == os.EX_USAGE
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == os.EX_USAGE
     assert "usage: puad-release" in capsys.readouterr().err
 
 
 def test_rotate_of_no_role_lists_the_roles(capsys: Any) -> None:
-    assert main(["rotate", "mirror", "--repo", "r", "--keys", "k"]) == os.EX_USAGE
+    with pytest.raises(SystemExit) as caught:
+        main(["rotate", "mirror", "--repo", "r", "--keys", "k"])
+    assert caught.value.code == os.EX_USAGE
     told = capsys.readouterr().err
     assert all(role.value in told.split("choose from")[1] for role in Role)
     assert "Role." not in told
@@ -353,12 +357,17 @@ def test_passphrase_file_that_is_not_there_is_named_with_its_option(site: Any) -
 
 
 def test_main_help_of_every_command_is_success(capsys: Any) -> None:
-    assert main(["--help"]) == 0
-    general = capsys.readouterr().out
+    general = help_of(capsys)
     for command in ("init", "add", "publish", "withdraw", "rotate", "export", "status"):
         assert f"\n    {command} " in general
-        assert main([command, "--help"]) == 0
-        assert f"usage: puad-release {command} " in capsys.readouterr().out
+        assert f"usage: puad-release {command} " in help_of(capsys, command)
+
+
+def help_of(capsys: Any, *command: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    return str(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

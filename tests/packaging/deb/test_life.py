@@ -33,14 +33,14 @@ def version_with(package: Path, suffix: str, folder: Path) -> Path:
     ("program", "says"),
     [
         (("/usr/bin/puadctl", "--version"), "puadctl "),
-        (("/usr/libexec/puad/puad", "--help"), "usage: puad "),
-        (("/usr/libexec/puad/puad-health", "--help"), "usage: puad-health "),
-        (("/usr/libexec/puad/puad-bootloader", "--help"), "usage: puad-bootloader "),
-        (("/usr/libexec/puad/puad-boot-failed", "--help"), "usage: puad-boot-failed "),
-        (("/usr/libexec/puad/puad-slots-read-only", "--help"), "usage: puad-slots-read-only "),
+        (("/usr/libexec/puad/puad", "--version"), "puad "),
+        (("/usr/libexec/puad/puad-health", "--version"), "puad-health "),
+        (("/usr/libexec/puad/puad-bootloader", "--version"), "puad-bootloader "),
+        (("/usr/libexec/puad/puad-boot-failed", "--version"), "puad-boot-failed "),
+        (("/usr/libexec/puad/puad-slots-read-only", "--version"), "puad-slots-read-only "),
         (("/usr/sbin/puad-provision", "--help"), "usage: puad-provision "),
-        (("/usr/bin/puad-orchestrator", "--help"), "usage: puad-orchestrator "),
-        (("/usr/bin/puad-release", "--help"), "usage: puad-release "),
+        (("/usr/bin/puad-orchestrator", "--version"), "puad-orchestrator "),
+        (("/usr/bin/puad-release", "--version"), "puad-release "),
     ],
 )
 def test_program_starts_with_what_the_package_depends_on(

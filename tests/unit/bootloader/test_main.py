@@ -52,7 +52,7 @@ def test_program_of_a_real_node_needs_no_simulation(tmp_path: Path) -> None:
     for arguments, code, said in (
         (["--help"], 0, "Boot control"),
         (["--config", str(tmp_path / "none")], 78, "cannot be read"),
-        (["boot"], 2, "unrecognized arguments"),
+        (["boot"], 64, "unrecognized arguments"),
     ):
         done = subprocess.run(
             [*command, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
