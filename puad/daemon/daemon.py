@@ -41,6 +41,7 @@ from puad.core.rules.operator import refusal
 from puad.core.run import Run, State
 from puad.daemon.engine import Engine
 from puad.daemon.lookout import Lookout
+from puad.daemon.looks import Looks
 from puad.daemon.memory import Memory
 from puad.daemon.parts import Parts, rules_of
 from puad.daemon.poller import Poller
@@ -54,9 +55,6 @@ from puad.service import AgentObject, Reply
 from puad.service_manager import notify
 
 _LOG: Final = logging.getLogger(__name__)
-_LOOK_EVERY_S: Final = 30.0
-_LOOK_AT_REST_S: Final = 180.0  # each look wakes the bus, boot control and this process
-_LOOK_AGAIN_S: Final = 3.0
 _KEEP_TIME_EVERY_S: Final = 600.0
 _PROGRESS_EVERY_S: Final = 0.2
 _VERBS: Final[dict[str, Callable[[Moment], OperatorEvent]]] = {
@@ -90,8 +88,8 @@ class Daemon:
         self._object = AgentObject(self)
         self._poller = Poller(settings, lambda: self._engine.do(Ask()))
         self._lookout = Lookout()
+        self._looks = Looks()
         self._started = False
-        self._look_at = 0.0
         self._keep_time_at = 0.0
         self._progress_told_at = 0.0
         self._watch = watch
@@ -111,26 +109,20 @@ class Daemon:
             _LOG.exception("a bug: this second is skipped")
         notify(watchdog=True, status=one_line(self.status_view()))
 
-    def _look_pause_s(self) -> float:
-        if not self._started:
-            return _LOOK_AGAIN_S
-        awaited = self._watch.boot_control is not None or self._engine.run.state in _ON_ITS_WAY
-        return _LOOK_EVERY_S if awaited else _LOOK_AT_REST_S
+    @property
+    def _busy(self) -> bool:
+        return self._engine.run.state in _ON_ITS_WAY
 
     def _rest_s(self) -> float:
-        if not self._started:
-            return 1.0
         now = time.monotonic()
-        due = [self._look_at - now, self._poller.rest_s(now)]
-        resting = rest(self._engine.run, self._parts.clock.moment())
+        due = [self._looks.rest_s(now), self._poller.rest_s(now)]
+        resting = rest(self._engine.run, self._parts.clock.moment()) if self._started else None
         if resting is not None:
             due.append(resting.total_seconds())
         return min(due)
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + self._look_pause_s()
+        if self._looks.due(busy=self._busy):
             self._engine.do(Look())
         if self._started:
             moment = self._parts.clock.moment()
@@ -178,7 +170,7 @@ class Daemon:
 
     def install(self, folder: int, reply: Reply) -> None:
         """Install from an exported repository; it is only looked at while no run is on its way."""
-        if self._engine.run.state in _ON_ITS_WAY:
+        if self._busy:
             os.close(folder)
             self._refuse(InstallAsked(self._parts.clock.moment(), _UNKNOWN), reply)
         else:
@@ -218,6 +210,8 @@ class Daemon:
         """Perform an action, in a worker."""
         if isinstance(action, Ask) and (self._poller.is_quiet or not self._parts.guid()):
             return NotAnswered(self._parts.clock.moment())
+        if isinstance(action, Look) and self._looks.is_quiet:
+            return None
         event = self._parts.effects.perform(action, run)
         if self._started:
             return event
@@ -243,26 +237,31 @@ class Daemon:
                 self._lookout.server(contact)
                 self._poller.answered(contact, self._status_text)
             case Looked():
-                self._watch.boot_control = None
+                self._find_boot_control()
             case Started(facts=facts):
+                self._find_boot_control()
                 self._begin(after, facts)
             case Failed(step=Step.LOOK, code=code, text=text):
+                self._looks.failed(busy=self._busy)
                 self._lose_boot_control(BootControlError(code, text))
 
     def _tell_change(self, before: Run, after: Run) -> None:
         goal = after.goal or before.goal
         run_id = goal.run_id if goal else ""
         self._object.state_changed(run_id, before.state.value, after.state.value)
-        self._look_at = min(self._look_at, time.monotonic() + _LOOK_EVERY_S)
+        self._looks.hasten()
         if after.state is not State.DOWNLOADING:
             self._watch.progress = Progress()
 
     def _begin(self, run: Run, facts: Facts) -> None:
         self._started = True
-        self._watch.boot_control = None
         text = f"puad runs image {facts.image_id} from slot {facts.booted_slot}; {run.state}"
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
         self._engine.do(Ask())
+
+    def _find_boot_control(self) -> None:
+        self._looks.answered()
+        self._watch.boot_control = None
 
     def _lose_boot_control(self, error: BootControlError) -> None:
         if self._watch.boot_control is None:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon while boot control is absent: how often it is looked at, and when that ends."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from puad.config import Limits, Settings
+from puad.core.actions import Action, Look
+from puad.core.errors import Code
+from puad.core.events import Event, Failed, Looked, Moment, Step
+from puad.core.model import Assessment, Facts, Slot, SlotState
+from puad.core.run import Run
+from puad.daemon import engine as engine_module
+from puad.daemon.daemon import Daemon
+from puad.daemon.parts import Parts
+from puad.effects.maintenance import Contact
+from puad.effects.watch import Watch
+from puad.store import Store
+
+MOMENT = Moment(datetime(2026, 11, 23, 10, 0, tzinfo=UTC))
+SLOTS = (
+    Slot("a", SlotState.BOOTED, Assessment.GOOD),
+    Slot("b", SlotState.INACTIVE, Assessment.INDETERMINATE),
+)
+FACTS = Facts("boot-1", "a", "a", "1", "edge", SLOTS)
+SECONDS_OF_AN_HOUR = 3600
+
+
+class Worker:
+    """A worker that does at once what it is asked for."""
+
+    def __init__(self, _name: str) -> None: ...
+
+    def do(self, work: Callable[[], None]) -> None:
+        work()
+
+
+class Bench:
+    """A daemon without an orchestrator, its time, and a boot control that may be absent."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 0.0
+        self.absent = True
+        self.looked_at: list[float] = []
+        self.posted: deque[Callable[[], None]] = deque()
+        self.watch = Watch()
+        parts = SimpleNamespace(
+            store=Store(folder, Limits()),
+            clock=SimpleNamespace(moment=lambda: MOMENT, keep=lambda _now: None),
+            desk=SimpleNamespace(contact=Contact()),
+            effects=SimpleNamespace(perform=self._perform),
+            guid=str,
+            learn_guid=lambda: None,
+        )
+        self.daemon = Daemon(Settings(), cast("Parts", parts), self.watch, self.posted.append)
+
+    def _perform(self, action: Action, _run: Run) -> Event:
+        assert isinstance(action, Look)
+        self.looked_at.append(self.now)
+        if self.absent:
+            code = Code.BOOT_CONTROL_ABSENT
+            return Failed(MOMENT, "", Step.LOOK, code, "nobody is there", transient=True)
+        return Looked(MOMENT, FACTS)
+
+    def looks_within(self, seconds: int) -> list[float]:
+        """Beat each second; how long after the beginning boot control was looked at."""
+        begin, known = self.now, len(self.looked_at)
+        for _ in range(seconds):
+            self.daemon.tick()
+            while self.posted:
+                self.posted.popleft()()
+            self.now += 1
+        return [at - begin for at in self.looked_at[known:]]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(engine_module, "Worker", Worker)
+    made = Bench(tmp_path)
+    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    return made
+
+
+def test_absent_boot_control_is_looked_at_less_and_less_often(bench: Bench) -> None:
+    assert bench.looks_within(400) == [0, 3, 9, 21, 45, 93, 189, 369]
+    assert len(bench.looks_within(SECONDS_OF_AN_HOUR)) <= SECONDS_OF_AN_HOUR / 180
+    assert bench.watch.trouble
+
+
+def test_boot_control_that_comes_up_late_is_found_and_lost_again(bench: Bench) -> None:
+    bench.looks_within(20)
+    bench.absent = False
+    bench.looks_within(200)
+    assert not bench.watch.trouble
+    assert bench.daemon.status_view().slots == SLOTS
+
+    bench.absent = True
+    lost = bench.looks_within(600)
+    assert bench.watch.trouble
+    assert [later - at for at, later in itertools.pairwise(lost)][:4] == [3, 6, 12, 24]
+
+
+def test_daemon_that_waits_for_boot_control_beats_only_when_a_look_is_due(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[int] = []
+
+    def timeout_add(pause_ms: int, _beat: object) -> int:
+        pauses.append(pause_ms)
+        return 0
+
+    monkeypatch.setattr("puad.daemon.pulse.GLib.timeout_add", timeout_add)
+    bench.looks_within(100)  # the last look was at 93 s, the next is at 189 s
+    bench.daemon.pulse.reset()
+    assert pauses[-1] == 20_000
