@@ -7,26 +7,29 @@ with the id that the kernel command line mounts.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from bootloader.config import Settings
 from bootloader.provision import target
-from bootloader.provision.definitions import STANDARD_FOLDER, Contents, write_definitions
+from bootloader.provision.definitions import (
+    STANDARD_FOLDER,
+    Contents,
+    file_systems,
+    write_definitions,
+)
 from bootloader.provision.esp import check_program, lay_esp
 from bootloader.provision.layout import ESP, PERSIST, Ids, labels
-from bootloader.provision.persistent import (
-    STANDARD_PASSWD,
-    NodeFiles,
-    check_node_files,
-    lay_persistent,
-)
+from bootloader.provision.node_files import NodeFiles, check_node_files
+from bootloader.provision.persistent import STANDARD_PASSWD, lay_persistent
 from bootloader.provision.refusal import ProvisionError
-from bootloader.provision.repart import Job, Partition, run_repart
+from bootloader.provision.repart import Job, Partition, require_repart, run_repart
+from bootloader.provision.tools import require_file_system_tools
 from bootloader.slot import BootFileKind
 
 # The mounts of the first boot wait for partitions that are made meanwhile, however slowly.
@@ -47,7 +50,8 @@ class Order:
         ids: Every id.
         definitions: The folder of partition definitions.
         sizes: Bytes by role, in place of the definitions'.
-        file_size: The size of the file that is made; 0 for a disk or file that is there.
+        file_size: The size of the file that is made; 0 for a disk or file that is there, whose
+            size is not changed.
         node_files: The node's own files.
         passwd: The image's users.
         factory: Whether the first boot is to make slot b and the persistent partition.
@@ -83,13 +87,14 @@ def provision(order: Order, *, dry_run: bool, say: Callable[[str], None]) -> lis
     Raises:
         ProvisionError: Before anything is written, if it can be told by then.
     """
+    require_repart()
+    if not dry_run and not order.factory:
+        target.require_root()
     image_size = _check(order)
     made = _make_file(order)
     try:
         with target.claimed(order.disk):
             _require_blank(order)
-            if not dry_run:
-                _grow(order)
             return _fill(order, image_size, dry_run=dry_run, say=say)
     except BaseException:
         if made:
@@ -111,26 +116,40 @@ def _check(order: Order) -> int:
         if not path.is_file() or not 0 < size <= _MAX_IMAGE_BYTES:
             raise ProvisionError("it must be a file that is not empty", on=path)
     image_size = order.root_image.stat().st_size
-    slot_size = order.sizes.get("a", 0)
-    if slot_size and image_size > slot_size:
+    _check_room(order, image_size, order.sizes.get("a", image_size))
+    made = set(labels(order.settings.devices).values()) - set(_left_out(order))
+    offline = not order.disk.exists() or not target.is_device(order.disk)
+    require_file_system_tools(file_systems(order.definitions, made), offline=offline)
+    return image_size
+
+
+def _check_room(order: Order, image_size: int, slot_size: int) -> None:
+    if image_size > slot_size:
         what = f"an image of {image_size} bytes does not fit in a slot of {slot_size}"
         raise ProvisionError(what, on=order.root_image, hint="give a larger --slot-size")
-    return image_size
+
+
+def _left_out(order: Order) -> list[str]:
+    """The labels of the partitions that are left to the first boot."""
+    names = labels(order.settings.devices)
+    return [names["b"], names[PERSIST]] if order.factory else []
 
 
 def _make_file(order: Order) -> bool:
     """Make the file; false when there is a disk or file already."""
-    if order.disk.exists() or not order.file_size:
-        return False
-    _resize(order.disk, order.file_size)
-    return True
-
-
-def _grow(order: Order) -> None:
-    """Bring a file that was there to its size, once it may be written."""
-    is_file = not target.is_device(order.disk)
-    if is_file and order.disk.stat().st_size < order.file_size:
-        _resize(order.disk, order.file_size)
+    if not order.disk.exists():
+        if order.file_size:
+            _make(order.disk, order.file_size)
+        return bool(order.file_size)
+    there = target.total_size(order.disk)
+    if order.file_size not in {0, there}:
+        raise ProvisionError(
+            f"it has {there} bytes already, and --size says {order.file_size}",
+            on=order.disk,
+            hint="leave --size away, or remove the file",
+            code=os.EX_USAGE,
+        )
+    return False
 
 
 def _require_blank(order: Order) -> None:
@@ -143,9 +162,9 @@ def _require_blank(order: Order) -> None:
         )
 
 
-def _resize(path: Path, size: int) -> None:
+def _make(path: Path, size: int) -> None:
     try:
-        with path.open("ab") as file:
+        with path.open("xb") as file:
             file.truncate(size)
     except OSError as error:
         raise ProvisionError(f"it cannot be made: {error.strerror}", on=path) from error
@@ -166,29 +185,52 @@ def _fill(
             scratch=work,
         )
         contents = _contents(order, work, names)
-        left_out = [names[role] for role in ("b", PERSIST)] if order.factory else []
-        for label in left_out:
-            del contents[label]
-        write_definitions(order.definitions, job.definitions, contents, left_out)
+        planned = _plan(order, job, contents, image_size)
         if dry_run:
-            return run_repart(job, dry_run=True)
+            return planned
         say(f"preparing the contents of {order.disk}")
         _lay_trees(order, work)
-        planned = run_repart(job, dry_run=True)
+        write_definitions(order.definitions, job.definitions, contents, _left_out(order))
         if order.wipe:
             target.wipe(order.disk)
         say(f"writing {len(planned)} partitions to {order.disk}")
         partitions = run_repart(job, dry_run=False)
         say("reading slot a back")
         slot = next(made for made in partitions if made.label == names["a"])
-        expected = target.image_hash(order.root_image, 0, image_size)
-        if target.image_hash(order.disk, slot.offset, image_size) != expected:
-            raise ProvisionError(
-                "slot a does not hold the root image that was written to it",
-                on=order.disk,
-                hint="the disk is broken, or somebody else wrote to it",
-            )
+        _read_back(order, slot.offset, image_size)
         return partitions
+
+
+def _plan(
+    order: Order, job: Job, contents: Mapping[str, Contents], image_size: int
+) -> list[Partition]:
+    """Plan without the root image, for which systemd-repart would make slot a larger."""
+    folder = job.scratch / "plan.d"
+    empty = {label: replace(what, blocks=None) for label, what in contents.items()}
+    write_definitions(order.definitions, folder, empty, _left_out(order))
+    planned = run_repart(replace(job, definitions=folder), dry_run=True)
+    names = labels(order.settings.devices)
+    sizes = {partition.label: partition.size for partition in planned}
+    slot = sizes[names["a"]]
+    _check_room(order, image_size, slot)
+    if sizes.get(names["b"], slot) != slot:
+        raise ProvisionError(
+            f"slot a would get {slot} bytes and slot b {sizes[names['b']]}",
+            on=order.definitions,
+            hint="give --slot-size, or make SizeMinBytes= and SizeMaxBytes= the same in both",
+        )
+    return planned
+
+
+def _read_back(order: Order, offset: int, image_size: int) -> None:
+    expected = target.image_hash(order.root_image, 0, image_size)
+    if target.image_hash(order.disk, offset, image_size) != expected:
+        raise ProvisionError(
+            "slot a does not hold the root image that was written to it",
+            on=order.disk,
+            hint="the disk is broken, or somebody else wrote to it",
+            code=os.EX_IOERR,
+        )
 
 
 def _contents(order: Order, work: Path, names: Mapping[str, str]) -> dict[str, Contents]:
@@ -203,6 +245,7 @@ def _contents(order: Order, work: Path, names: Mapping[str, str]) -> dict[str, C
             order.ids.partitions[role], order.sizes.get(role, 0), blocks.get(role), trees.get(role)
         )
         for role, label in names.items()
+        if label not in _left_out(order)
     }
 
 

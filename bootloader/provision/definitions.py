@@ -70,20 +70,38 @@ def write_definitions(
             drop_in.write_text(_drop_in(contents[label]), encoding="utf-8")
 
 
+def file_systems(source: Path, labels: Iterable[str]) -> set[str]:
+    """The `Format=` of the partitions with these labels, for those that have one.
+
+    Raises:
+        ProvisionError: When the definitions cannot be read.
+    """
+    wanted = set(labels)
+    paths = [path for label, path in _by_label(source).items() if label in wanted]
+    return {value for path in paths for value in _values(_read(path), "Format")}
+
+
 def _by_label(source: Path) -> dict[str, Path]:
     try:
         paths = sorted(path for path in source.iterdir() if path.suffix == ".conf")
-        texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    except OSError as error:
+        what = f"the partition definitions cannot be read: {error.strerror}"
+        hint = "give their folder with --definitions"
+        raise ProvisionError(what, on=source, hint=hint) from error
+    return {label: path for path in paths for label in _values(_read(path), "Label")}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        what = f"the partition definitions cannot be read: {error}"
-        raise ProvisionError(what, on=source) from error
-    found = {}
-    for path, text in texts.items():
-        for line in text.splitlines():
-            key, _, value = line.partition("=")
-            if key.strip() == "Label":
-                found[value.strip()] = path
-    return found
+        what = f"the partition definition cannot be read: {error}"
+        raise ProvisionError(what, on=path) from error
+
+
+def _values(text: str, name: str) -> list[str]:
+    pairs = (line.partition("=") for line in text.splitlines())
+    return [value.strip() for key, _, value in pairs if key.strip() == name]
 
 
 def _drop_in(contents: Contents) -> str:

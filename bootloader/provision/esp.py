@@ -82,7 +82,7 @@ def check_program(backend_name: str, program: Path) -> str:
         raise ProvisionError(
             f"puad-provision cannot install the boot loader of the back end {backend_name}",
             on="bootloader.toml",
-            hint=f"it knows {', '.join(sorted(_MOUNT_KEYS))}",
+            hint=f"it knows {', '.join(sorted(_MOUNT_KEYS))}; see docs/boot-control.md for others",
         )
     try:
         with program.open("rb") as file:

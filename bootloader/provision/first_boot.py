@@ -22,11 +22,18 @@ from typing import Any, Final
 
 from bootloader.config import Settings
 from bootloader.provision import target
-from bootloader.provision.definitions import STANDARD_FOLDER, Contents, write_definitions
+from bootloader.provision.definitions import (
+    STANDARD_FOLDER,
+    Contents,
+    file_systems,
+    write_definitions,
+)
 from bootloader.provision.layout import PERSIST, ROLES, Ids, labels, persist_id
-from bootloader.provision.persistent import STANDARD_PASSWD, NodeFiles, lay_persistent
+from bootloader.provision.node_files import NodeFiles
+from bootloader.provision.persistent import STANDARD_PASSWD, lay_persistent
 from bootloader.provision.refusal import ProvisionError
-from bootloader.provision.repart import Job, Partition, run_repart
+from bootloader.provision.repart import Job, Partition, require_repart, run_repart
+from bootloader.provision.tools import require_file_system_tools
 
 _SYSFS: Final = Path("/sys/dev/block")
 _COMMAND_LINE: Final = Path("/proc/cmdline")
@@ -77,6 +84,7 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
     Raises:
         ProvisionError: When the disk is not one that came with ESP and slot a.
     """
+    target.require_root()
     names = labels(boot.settings.devices)
     there = target.partition_table(boot.disk)
     unknown = sorted(set(there) - set(names.values()))
@@ -95,6 +103,7 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
             on=boot.disk,
             hint="a disk comes with ESP and slot a; puad-provision makes one",
         )
+    _require_tools(boot, [names[role] for role in missing])
     with tempfile.TemporaryDirectory(prefix="puad-provision-", dir=_scratch()) as folder:
         work = Path(folder)
         job = Job(
@@ -116,6 +125,11 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
         say(f"adding {', '.join(names[role] for role in missing)} to {boot.disk}")
         made = run_repart(job, dry_run=dry_run)
     return [partition for partition in made if partition.activity == "create"]
+
+
+def _require_tools(boot: FirstBoot, missing: list[str]) -> None:
+    require_repart()
+    require_file_system_tools(file_systems(boot.definitions, missing), offline=False)
 
 
 def _contents(

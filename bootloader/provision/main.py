@@ -1,70 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of puad-provision.
-
-Exit codes, from sysexits: 0 done, or nothing to do; 64 wrong usage; 69 systemd-repart is missing;
-71 and 74 a program or the disk failed; 73 refused, nothing was written; 78 configuration.
-"""
+"""The command line of puad-provision. Its exit codes, from sysexits, stand in its help."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from bootloader import config
+from bootloader.arguments import Parser
 from bootloader.errors import BootloaderError, ConfigError
 from bootloader.provision import blank_disk, first_boot
 from bootloader.provision.blank_disk import Order
 from bootloader.provision.definitions import STANDARD_FOLDER
 from bootloader.provision.esp import SYSTEMD_BOOT_FOLDER
 from bootloader.provision.layout import ESP, Ids, parse_size
-from bootloader.provision.persistent import STANDARD_PASSWD, NodeFiles
+from bootloader.provision.node_files import NodeFiles
+from bootloader.provision.persistent import STANDARD_PASSWD
 from bootloader.provision.refusal import ProvisionError
 from bootloader.provision.repart import Partition
+from bootloader.provision.report import Report
+from bootloader.provision.usage import find_fault
 from bootloader.slot import BootFileKind
 
-_SCHEMA: Final = 1
 _MACHINE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SYSTEMD_BOOT: Final = {"x86_64": "x64", "aarch64": "aa64", "riscv64": "riscv64"}
+_EPILOG: Final = """\
+The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. A SIZE is
+a whole number with K, M, G or T, like 4G. Run it where the image's own files are, in a container of
+the image, or give --config, --definitions and --passwd.
+
+exit codes:
+   0  done, or nothing was missing
+  64  wrong use of the command line
+  69  a program is missing, or systemd-repart is older than 254
+  70  a bug
+  71  a program did not run
+  73  refused; nothing was written
+  74  the disk or a program failed
+  77  it must be run as root
+  78  the configuration cannot be followed
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     parser = _parser()
     given = parser.parse_args(argv)
+    fault = find_fault(given)
+    if fault:
+        parser.error(fault)
+    report = Report(as_json=given.json, quiet=given.quiet, dry_run=given.dry_run)
     try:
-        settings = config.load(given.config)
-        ids = blank_disk.new_ids(given.seed, _machine_id(given), given.root_id)
-        if given.first_boot:
-            disk = given.disk or first_boot.booted_disk()
-            made = _complete(given, disk, settings, ids)
-        else:
-            disk = given.disk
-            made = blank_disk.provision(
-                _order(parser, given, settings, ids), dry_run=given.dry_run, say=_say(given)
-            )
+        disk, made, machine_id = _run(given, report)
     except ConfigError as error:
-        print(f"puad-provision: {error}", file=sys.stderr)
-        return os.EX_CONFIG
+        on, _, what = str(error).partition(": ")
+        return report.failed(ProvisionError(what, on=on, code=os.EX_CONFIG))
     except ProvisionError as error:
-        print(f"puad-provision: {error}", file=sys.stderr)
-        return error.code
+        return report.failed(error)
     except BootloaderError as error:
-        print(f"puad-provision: the boot entry cannot be written: {error}", file=sys.stderr)
-        return os.EX_IOERR
-    _print_result(given, disk, made, "" if given.first_boot else ids.machine_id)
+        what = f"the boot entry cannot be written: {error}"
+        return report.failed(ProvisionError(what, on=given.disk, code=os.EX_IOERR))
+    report.made(disk, made, machine_id)
     return os.EX_OK
 
 
-def _complete(
-    given: argparse.Namespace, disk: Path, settings: config.Settings, ids: Ids
-) -> list[Partition]:
+def _run(given: argparse.Namespace, report: Report) -> tuple[Path, list[Partition], str]:
+    settings = config.load(given.config)
+    ids = blank_disk.new_ids(given.seed, _machine_id(given), given.root_id)
+    if not given.first_boot:
+        order = _order(given, settings, ids)
+        made = blank_disk.provision(order, dry_run=given.dry_run, say=report.say)
+        return order.disk, made, ids.machine_id
+    disk = given.disk or first_boot.booted_disk()
     boot = first_boot.FirstBoot(
         disk=disk,
         settings=settings,
@@ -73,22 +85,13 @@ def _complete(
         definitions=given.definitions,
         passwd=given.passwd,
     )
-    return first_boot.complete(boot, dry_run=given.dry_run, say=_say(given))
+    return disk, first_boot.complete(boot, dry_run=given.dry_run, say=report.say), ""
 
 
-def _order(
-    parser: argparse.ArgumentParser,
-    given: argparse.Namespace,
-    settings: config.Settings,
-    ids: Ids,
-) -> Order:
+def _order(given: argparse.Namespace, settings: config.Settings, ids: Ids) -> Order:
     files = {
         kind: path for kind in BootFileKind if (path := getattr(given, str(kind).replace("-", "_")))
     }
-    if not given.disk or not given.root_image:
-        parser.error("a disk and --root-image are needed, or --first-boot")
-    if (BootFileKind.UKI in files) == (BootFileKind.LINUX in files):
-        parser.error("give either --uki, or --linux and --initrd")
     slot = given.slot_size or 0
     sizes = {"a": slot, "b": slot, ESP: given.esp_size or 0}
     return Order(
@@ -96,7 +99,7 @@ def _order(
         settings=settings,
         root_image=given.root_image,
         boot_files=files,
-        boot_loader=given.boot_loader,
+        boot_loader=_boot_loader(given, settings),
         ids=ids,
         definitions=given.definitions,
         sizes={role: size for role, size in sizes.items() if size},
@@ -108,43 +111,27 @@ def _order(
     )
 
 
+def _boot_loader(given: argparse.Namespace, settings: config.Settings) -> Path:
+    if given.boot_loader:
+        return Path(given.boot_loader)
+    if settings.general.backend == "grub":
+        raise ProvisionError(
+            "the back end grub has no boot loader that could be the default",
+            on=given.config,
+            hint="make one with grub-mkimage, see docs/boot-control.md, and give --boot-loader",
+            code=os.EX_USAGE,
+        )
+    return _systemd_boot()
+
+
+def _systemd_boot() -> Path:
+    return SYSTEMD_BOOT_FOLDER / f"systemd-boot{_SYSTEMD_BOOT.get(os.uname().machine, 'x64')}.efi"
+
+
 def _machine_id(given: argparse.Namespace) -> str:
-    if given.machine_id == "random" and given.factory:
+    if given.machine_id is None and given.factory:
         return "firmware"  # what many disks have in common cannot be this one's
-    return "" if given.machine_id == "random" else str(given.machine_id)
-
-
-def _say(given: argparse.Namespace) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        if not given.quiet:
-            print(f"puad-provision: {text}", file=sys.stderr, flush=True)
-
-    return say
-
-
-def _print_result(
-    given: argparse.Namespace, disk: Path, made: list[Partition], machine_id: str
-) -> None:
-    if given.json:
-        document = {
-            "schema": _SCHEMA,
-            "disk": str(disk),
-            "dry_run": given.dry_run,
-            "changed": bool(made) and not given.dry_run,
-            "machine_id": machine_id,
-            "partitions": [partition.document() for partition in made],
-        }
-        print(json.dumps(document, indent=2))
-        return
-    if given.quiet:
-        return
-    if not made:
-        print(f"{disk}: nothing is missing")
-        return
-    print(f"{disk}: {'would get' if given.dry_run else 'has got'}")
-    for partition in made:
-        mib = partition.size / (1 << 20)
-        print(f"  {partition.label:<10} {mib:>9.0f} MiB  {partition.part_id}")
+    return "" if given.machine_id in {None, "random"} else str(given.machine_id)
 
 
 def _size(text: str) -> int:
@@ -160,44 +147,80 @@ def _machine_id_word(text: str) -> str:
     return text
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that ends wrong usage with the status that sysexits has for it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="puad-provision",
         description="Make the disk of a node: ESP, two slots, persistent partition.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    arch = _SYSTEMD_BOOT.get(os.uname().machine, "x64")
-    loader = SYSTEMD_BOOT_FOLDER / f"systemd-boot{arch}.efi"
-    add = parser.add_argument
-    add("disk", nargs="?", type=Path, help="a whole disk, or a file; of the booted root")
-    add("--root-image", type=Path, metavar="FILE", help="what slot a gets")
-    add("--linux", type=Path, metavar="FILE", help="its kernel")
-    add("--initrd", type=Path, metavar="FILE", help="its initial RAM disk")
-    add("--uki", type=Path, metavar="FILE", help="its UKI, in place of both")
-    add("--boot-loader", type=Path, metavar="FILE", default=loader, help="an EFI program")
-    add("--config", type=Path, metavar="FILE", default=config.STANDARD_PATH)
-    add("--definitions", type=Path, metavar="DIR", default=STANDARD_FOLDER)
-    add("--size", type=_size, metavar="SIZE", help="make a file of this size, like 16G")
-    add("--slot-size", type=_size, metavar="SIZE")
-    add("--esp-size", type=_size, metavar="SIZE")
-    add("--node-config", type=Path, metavar="FILE", help="TOML of this node alone")
-    add("--token", type=Path, metavar="FILE", help="its token at the server")
-    add("--ca", type=Path, metavar="FILE", help="PEM certificates of the server's authority")
-    add("--passwd", type=Path, metavar="FILE", default=STANDARD_PASSWD, help="the image's users")
-    add("--seed", type=uuid.UUID, metavar="UUID", help="every id comes from it")
-    add("--root-id", type=uuid.UUID, metavar="UUID", help="PARTUUID that a UKI wants for slot a")
-    add("--machine-id", type=_machine_id_word, metavar="ID", default="random")
-    add("--factory", action="store_true", help="ESP and slot a only; the first boot adds the rest")
-    add("--first-boot", action="store_true", help="add what is missing on the booted disk")
-    add("--wipe", action="store_true", help="destroy what the disk holds")
-    add("--dry-run", action="store_true", help="show what would be made")
-    add("--json", action="store_true", help="print the result as JSON")
-    add("--quiet", action="store_true")
+    parser.add_version()
+    parser.add_argument(
+        "disk",
+        nargs="?",
+        type=Path,
+        metavar="DISK",
+        help="a whole disk like /dev/sda, or a file that --size makes; with --first-boot the"
+        " default is the disk of the booted root",
+    )
+    _add_contents(parser)
+    _add_layout(parser)
+    _add_manner(parser)
     return parser
+
+
+def _add_contents(parser: argparse.ArgumentParser) -> None:
+    options = {
+        "root-image": "what slot a gets: the image of the root file system",
+        "linux": "its kernel",
+        "initrd": "its initial RAM disk (default: none)",
+        "uki": "its unified kernel image, in place of kernel and initrd",
+        "boot-loader": "the EFI program that the firmware starts (default: "
+        f"{_systemd_boot()}; needed with GRUB)",
+        "node-config": "TOML of this node alone, for /var/lib/puad/node.d/10-node.toml"
+        " (default: none)",
+        "token": "the node's token, for /var/lib/puad/token (default: none)",
+        "ca": "PEM certificates of the server's authority, for /var/lib/puad/ca.crt, which"
+        " server.ca_file should name (default: none)",
+    }
+    group = parser.add_argument_group("what is put on the disk")
+    for name, text in options.items():
+        group.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
+
+
+def _add_layout(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is laid out and named")
+    add = group.add_argument
+    shown = "(default: %(default)s)"
+    text = f"configuration of boot control {shown}"
+    add("--config", type=Path, metavar="FILE", default=config.STANDARD_PATH, help=text)
+    text = f"definitions of the partitions {shown}"
+    add("--definitions", type=Path, metavar="DIR", default=STANDARD_FOLDER, help=text)
+    text = f"the image's users {shown}"
+    add("--passwd", type=Path, metavar="FILE", default=STANDARD_PASSWD, help=text)
+    text = "make a file of this size (default: use what is there)"
+    add("--size", type=_size, metavar="SIZE", help=text)
+    for name in ("slot", "esp"):
+        text = f"size of {'each slot' if name == 'slot' else 'the ESP'} (default: its definition's)"
+        add(f"--{name}-size", type=_size, metavar="SIZE", help=text)
+    text = "every id comes from it (default: random)"
+    add("--seed", type=uuid.UUID, metavar="UUID", help=text)
+    text = "PARTUUID of slot a, for a UKI that has it built in (default: from the seed)"
+    add("--root-id", type=uuid.UUID, metavar="UUID", help=text)
+    text = "32 hex digits, firmware or random (default: random; with --factory firmware)"
+    add("--machine-id", type=_machine_id_word, metavar="ID", help=text)
+
+
+def _add_manner(parser: argparse.ArgumentParser) -> None:
+    options = {
+        "factory": "make ESP and slot a only; the first boot adds the rest",
+        "first-boot": "add what is missing on the booted disk",
+        "wipe": "destroy what the disk holds",
+        "dry-run": "show what would be made",
+        "json": "print the result or the error as one JSON object",
+        "quiet": "print errors only",
+    }
+    group = parser.add_argument_group("what is done")
+    for name, text in options.items():
+        group.add_argument(f"--{name}", action="store_true", help=text)

@@ -4,6 +4,22 @@
 from __future__ import annotations
 
 import os
+from types import MappingProxyType
+from typing import Any, Final
+
+# The word of each exit code in the JSON document, and whether nothing was written for certain.
+_WORDS: Final = MappingProxyType(
+    {
+        os.EX_USAGE: ("usage", True),
+        os.EX_UNAVAILABLE: ("tool-missing", True),
+        os.EX_SOFTWARE: ("internal", False),
+        os.EX_OSERR: ("tool-failed", False),
+        os.EX_CANTCREAT: ("refused", True),
+        os.EX_IOERR: ("disk-failed", False),
+        os.EX_NOPERM: ("needs-root", True),
+        os.EX_CONFIG: ("config-invalid", True),
+    }
+)
 
 
 class ProvisionError(Exception):
@@ -28,3 +44,16 @@ class ProvisionError(Exception):
     def __str__(self) -> str:
         text = f"{self.on}: {self.what}"
         return f"{text}; {self.hint}" if self.hint else text
+
+    def document(self) -> dict[str, Any]:
+        """The error for `--json`; `changed` is null when something may have been written."""
+        word, untouched = _WORDS[self.code]
+        return {
+            "changed": False if untouched else None,
+            "error": {
+                "code": word,
+                "text": f"{self.on}: {self.what}",
+                "hint": self.hint,
+                "exit_code": self.code,
+            },
+        }

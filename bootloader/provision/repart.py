@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import uuid
 from dataclasses import asdict, dataclass
@@ -13,10 +14,15 @@ from typing import Any, Final
 
 from bootloader.provision import target
 from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.tools import SEARCH_PATH, find_tool
 
-_PROGRAMS: Final = (Path("/usr/bin/systemd-repart"), Path("/bin/systemd-repart"))
+_NAME: Final = "systemd-repart"
+_MIN_VERSION: Final = 254
+_VERSION: Final = re.compile(r"systemd ([0-9]{1,6})\b")
 _LIMIT_S: Final = 1800
+_VERSION_LIMIT_S: Final = 30
 _SHOWN: Final = 600
+_NO_ROOM: Final = "Can't fit requested partitions"
 # A super block that a power cut tears between two of its sectors fails its own checksum, and then
 # the kernel mounts nothing. Without that checksum its halves fit each other.
 _EXT4_OPTIONS: Final = "-O ^metadata_csum,^metadata_csum_seed"
@@ -73,7 +79,7 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
         ProvisionError: With what it said, when it fails or takes too long.
     """
     argv = [
-        str(_program()),
+        str(find_tool(_NAME)),
         f"--definitions={job.definitions}",
         f"--dry-run={'yes' if dry_run else 'no'}",
         f"--empty={job.empty}",
@@ -85,7 +91,7 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
         "--no-pager",
         str(job.disk),
     ]
-    env = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(job.scratch)}
+    env = {"LC_ALL": "C", "PATH": SEARCH_PATH, "TMPDIR": str(job.scratch)}
     env["SYSTEMD_REPART_MKFS_OPTIONS_EXT4"] = _EXT4_OPTIONS
     if "SOURCE_DATE_EPOCH" in os.environ:
         env["SOURCE_DATE_EPOCH"] = os.environ["SOURCE_DATE_EPOCH"]
@@ -103,23 +109,48 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
             f"systemd-repart did not run: {error}", on=job.disk, code=os.EX_OSERR
         ) from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()[-_SHOWN:]
-        raise ProvisionError(
-            f"systemd-repart failed: {said or 'it says no more'}", on=job.disk, code=os.EX_IOERR
-        )
+        raise _failure(job, done.stderr.decode("utf-8", "replace"))
     return _parse(done.stdout, job.disk)
 
 
-def _program() -> Path:
-    for path in _PROGRAMS:
-        if path.exists():
-            return path
-    raise ProvisionError(
-        "it is not installed",
-        on="systemd-repart",
-        hint="install the package systemd-repart, 254 or later",
-        code=os.EX_UNAVAILABLE,
-    )
+def require_repart() -> None:
+    """Check that systemd-repart is there, and new enough.
+
+    Raises:
+        ProvisionError: When it is not.
+    """
+    program = find_tool(_NAME)
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={"LC_ALL": "C", "PATH": SEARCH_PATH},
+            timeout=_VERSION_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProvisionError(f"it did not run: {error}", on=program, code=os.EX_OSERR) from error
+    found = _VERSION.match(done.stdout.decode("utf-8", "replace"))
+    if not found or int(found[1]) < _MIN_VERSION:
+        raise ProvisionError(
+            f"its version is {found[1] if found else 'unknown'}, and {_MIN_VERSION} is needed",
+            on=program,
+            hint="run puad-provision under Debian 13 or later, in a container if need be",
+            code=os.EX_UNAVAILABLE,
+        )
+
+
+def _failure(job: Job, said: str) -> ProvisionError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    no_room = next((line for line in lines if _NO_ROOM in line), "")
+    if not no_room:
+        last = lines[-1][-_SHOWN:] if lines else "it says no more"
+        return ProvisionError(f"{_NAME} failed: {last}", on=job.disk, code=os.EX_IOERR)
+    hint = "give a larger disk or --size, or a smaller --slot-size or --esp-size"
+    if job.empty == "refuse":  # the slot that is there tells how large the other one is
+        hint = "the disk is too small for slot b and the persistent partition: take a larger one"
+    return ProvisionError(f"the partitions do not fit: {no_room[:_SHOWN]}", on=job.disk, hint=hint)
 
 
 def _parse(output: bytes, disk: Path) -> list[Partition]:

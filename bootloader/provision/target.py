@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.tools import SEARCH_PATH, find_tool
 
-_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LOOPS: Final = Path("/sys/block")
 _LIMIT_S: Final = 120
 _READ_BYTES: Final = 1 << 20
@@ -38,6 +39,34 @@ def is_device(disk: Path) -> bool:
     if stat.S_ISBLK(mode) and _is_partition(disk):
         raise ProvisionError("it is a partition", on=disk, hint="give the whole disk")
     return stat.S_ISBLK(mode)
+
+
+def require_root() -> None:
+    """Check that this is root, who alone can give files to the users of another system.
+
+    Raises:
+        ProvisionError: When it is not.
+    """
+    if os.geteuid() != 0:
+        raise ProvisionError(
+            "it needs root, for it gives the folders of the persistent partition to their users",
+            on="puad-provision",
+            hint="run it as root or with sudo",
+            code=os.EX_NOPERM,
+        )
+
+
+def total_size(disk: Path) -> int:
+    """The bytes of the whole disk or file.
+
+    Raises:
+        ProvisionError: When it cannot be told.
+    """
+    try:
+        with disk.open("rb") as file:
+            return file.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise ProvisionError(f"it cannot be read: {error.strerror}", on=disk) from error
 
 
 def sector_size(disk: Path) -> int:
@@ -68,8 +97,7 @@ def claimed(disk: Path) -> Iterator[None]:
     try:
         fd = os.open(disk, os.O_RDWR | os.O_CLOEXEC | exclusive)
     except OSError as error:
-        what = "it is in use" if exclusive else f"it cannot be written: {error.strerror}"
-        raise ProvisionError(what, on=disk, hint=hint if exclusive else "") from error
+        raise _unusable(disk, error, hint) from error
     os.close(fd)  # systemd-repart opens it anew, and takes its own lock
     backed = [loop.parent.parent.name for loop in _LOOPS.glob("loop*/loop/backing_file")]
     for name in backed:
@@ -133,15 +161,27 @@ def image_hash(path: Path, offset: int, size: int) -> str:
     return digest.hexdigest()
 
 
+def _unusable(disk: Path, error: OSError, hint: str) -> ProvisionError:
+    if error.errno == errno.EBUSY:
+        return ProvisionError("it is in use", on=disk, hint=hint)
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    return ProvisionError(
+        f"it cannot be written: {error.strerror}",
+        on=disk,
+        hint="run puad-provision as root" if denied else "",
+        code=os.EX_NOPERM if denied else os.EX_CANTCREAT,
+    )
+
+
 def _tool(name: str, *options: str) -> str:
-    program = next((str(p) for p in map(Path, _programs(name)) if p.exists()), name)
+    program = find_tool(name)
     try:
         done = subprocess.run(
             [program, *options],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            env={"LC_ALL": "C", "PATH": _PATH},
+            env={"LC_ALL": "C", "PATH": SEARCH_PATH},
             timeout=_LIMIT_S,
             check=False,
         )
@@ -151,10 +191,6 @@ def _tool(name: str, *options: str) -> str:
         said = done.stderr.strip()[-400:] or "it says no more"
         raise ProvisionError(f"{name} failed: {said}", on=options[-1], code=os.EX_IOERR)
     return done.stdout
-
-
-def _programs(name: str) -> list[str]:
-    return [f"{folder}/{name}" for folder in _PATH.split(":")]
 
 
 def _begins_with_data(disk: Path) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -56,6 +57,15 @@ def table(disk: Path) -> str:
     return subprocess.check_output(["/usr/sbin/sfdisk", "--dump", disk], text=True)
 
 
+def authority() -> str:
+    """A certificate, PEM."""
+    request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    options = [*request, "-keyout", "/dev/null", "-subj", "/CN=test", "-days", "1"]
+    return subprocess.check_output(
+        ["/usr/bin/openssl", *options], text=True, stderr=subprocess.DEVNULL
+    )
+
+
 def from_persist(disk: Path, offset: int, command: str) -> str:
     """What debugfs says of the persistent partition."""
     part = disk.with_suffix(".persist")
@@ -72,7 +82,7 @@ def from_persist(disk: Path, offset: int, command: str) -> str:
 def test_disk_made_has_everything_and_slot_a_holds_the_image(
     image: NodeImage, tmp_path: Path
 ) -> None:
-    files = NodeFiles(config="[server]\n", token="secret\n", ca="pem\n")
+    files = NodeFiles(config="[server]\n", token="secret\n", ca=authority())
     disk = make_disk(image, tmp_path / "disk", files=files, identity=SEED)
     assert list(disk.ids) == LABELS
     assert all(part.upper() in table(disk.path) for part in disk.ids.values())
@@ -118,6 +128,25 @@ def test_disk_that_is_not_blank_is_made_anew_only_with_wipe(
     made = run_provision([*again, "--wipe"], [tmp_path])
     assert made["changed"] is True
     assert set(disk.ids.values()).isdisjoint(item["part_id"] for item in made["partitions"])
+
+
+def test_image_larger_than_its_slot_is_refused_before_anything_is_written(
+    image: NodeImage, tmp_path: Path
+) -> None:
+    with (tmp_path / "root").open("wb") as file:
+        file.truncate((4 << 30) + 4096)
+    larger = dataclasses.replace(image, root=tmp_path / "root")
+    shutil.copyfile(larger.linux, tmp_path / "linux")
+    shutil.copyfile(image.tree / "etc/passwd", tmp_path / "passwd")
+    loader = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+    given = [tmp_path / "disk", "--root-image", larger.root, "--linux", tmp_path / "linux"]
+    given += ["--boot-loader", loader, "--definitions", DEFINITIONS]
+    given += ["--config", PARTS / "bootloader-systemd-boot.toml"]
+    given += ["--passwd", tmp_path / "passwd"]
+    for disk, why in (("16G", "does not fit in a slot of 4294967296"), ("8G", "do not fit")):
+        with pytest.raises(ToolError, match=f"{why}.*--slot-size"):
+            run_provision([*given, "--size", disk], [tmp_path])
+        assert not (tmp_path / "disk").exists()
 
 
 def test_factory_disk_gets_the_rest_on_its_first_boot_once(

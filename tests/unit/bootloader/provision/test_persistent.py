@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from bootloader.provision.persistent import NodeFiles, check_node_files, lay_persistent
+from bootloader.provision.node_files import NodeFiles
+from bootloader.provision.persistent import lay_persistent
 from bootloader.provision.refusal import ProvisionError
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\npuad:x:971:972::/:/x\npuad-health:x:973:974::/:/x\n"
@@ -49,7 +51,6 @@ def test_node_files_lie_where_the_agent_looks_and_the_token_is_secret(
     given = NodeFiles(*(tmp_path / name for name in ("config", "token", "ca")))
     for path, _, _ in given.placed():
         path.write_text(f"{path.name}\n")
-    check_node_files(given)
     lay_persistent(tree, given, passwd)
     store = tree / "var/lib/puad"
     assert (store / "node.d/10-node.toml").read_text() == "config\n"
@@ -63,14 +64,13 @@ def test_user_that_the_image_lacks_is_named(tree: Path, passwd: Path) -> None:
         lay_persistent(tree, NodeFiles(), passwd)
 
 
-@pytest.mark.parametrize("size", [0, (1 << 20) + 1])
-def test_node_file_of_a_strange_size_is_refused(tmp_path: Path, size: int) -> None:
-    token = tmp_path / "token"
-    token.write_bytes(bytes(size))
-    with pytest.raises(ProvisionError, match="must be a file of 1 to"):
-        check_node_files(NodeFiles(token=token))
+def test_folder_that_cannot_be_given_away_asks_for_root(
+    tree: Path, passwd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
 
-
-def test_node_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProvisionError, match=f"{tmp_path}/ca: it cannot be read"):
-        check_node_files(NodeFiles(ca=tmp_path / "ca"))
+    monkeypatch.setattr("os.chown", refuse)
+    with pytest.raises(ProvisionError, match=r"given to the user puad.*as root") as caught:
+        lay_persistent(tree, NodeFiles(), passwd)
+    assert caught.value.code == os.EX_NOPERM

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What puad-provision refuses, run as its command line is; nothing is ever written then."""
+"""What puad-provision refuses, run as its command line is; nothing is ever written then.
+
+systemd-repart is a program of the tests: it plans what a test says, and may write nothing.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -10,42 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bootloader.provision import main
-from tests.unit.bootloader.provision.efi_program import efi_program
-
-SHIPPED = Path(__file__).parents[4] / "packaging/repart.d"
-
-
-class Given:
-    """Files that would do."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.disk = folder / "disk"
-        self._write("root", b"image" * 1000)
-        self._write("linux", b"kernel")
-        self._write("loader", efi_program())
-        self._write("config", b'backend = "systemd-boot"\n')
-
-    def _write(self, name: str, data: bytes) -> None:
-        (self.folder / name).write_bytes(data)
-
-    def blank(self, size: int = 16 << 20) -> None:
-        with self.disk.open("wb") as file:
-            file.truncate(size)
-
-    def run(self, *more: str) -> int:
-        options = ["--root-image", "root", "--linux", "linux", "--boot-loader", "loader"]
-        words = [
-            word if word.startswith("--") else str(self.folder / word)
-            for word in [*options, "--config", "config"]
-        ]
-        return main([str(self.disk), *words, "--definitions", str(SHIPPED), *more])
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> Given:
-    return Given(tmp_path)
+from tests.unit.bootloader.provision.fake_tools import MIB
+from tests.unit.bootloader.provision.given import Given
 
 
 def test_disk_that_holds_a_file_system_is_refused_and_left_alone(
@@ -74,8 +44,18 @@ def test_file_that_is_refused_keeps_its_size(given: Given) -> None:
     given.blank()
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", given.disk], check=True)
     before = given.disk.stat().st_size
-    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert given.run("--size", "16M") == os.EX_CANTCREAT
     assert given.disk.stat().st_size == before
+
+
+def test_file_of_another_size_is_wrong_usage_and_keeps_its_size(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given.blank()
+    assert given.run("--size", "64M") == os.EX_USAGE
+    error = capsys.readouterr().err
+    assert "it has 16777216 bytes already, and --size says 67108864; leave --size away" in error
+    assert given.disk.stat().st_size == 16 << 20
 
 
 @pytest.mark.parametrize("data", [b"a letter to my landlord\n", bytes(4000) + os.urandom(96)])
@@ -83,7 +63,7 @@ def test_file_that_holds_what_nobody_knows_is_refused_and_left_alone(
     given: Given, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
     given.disk.write_bytes(data)
-    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert given.run() == os.EX_CANTCREAT
     assert "it is not blank: it holds data" in capsys.readouterr().err
     assert given.disk.read_bytes() == data
 
@@ -153,19 +133,108 @@ def test_configuration_with_an_error_is_named(
     assert "unknown key uzer; did you mean user?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("loader", ["u-boot", "grub"])
+def test_back_end_whose_loader_is_not_known_is_refused(
+    given: Given, capsys: pytest.CaptureFixture[str], loader: str
+) -> None:
+    given.write("config", f'backend = "{loader}"\n'.encode())
+    files = ["--root-image", str(given.folder / "root"), "--linux", str(given.folder / "linux")]
+    code = given.main(*files, "--size", "64M")
+    error = capsys.readouterr().err
+    if loader == "grub":
+        assert code == os.EX_USAGE
+        assert "make one with grub-mkimage" in error
+    else:
+        assert code == os.EX_CANTCREAT
+        assert "back end u-boot; it knows grub, systemd-boot; see docs/boot-control.md" in error
+    assert not given.disk.exists()
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("sizes", "why"),
     [
-        ["--size", "4.5G"],
-        ["--machine-id", "mine"],
-        ["--seed", "x"],
-        ["--uki", "/nonexistent"],
+        ({"rootfs_a": 4096}, "root: an image of 5000 bytes does not fit in a slot of 4096; give a"),
+        ({"rootfs_b": 2 * MIB}, "slot a would get 4194304 bytes and slot b 2097152; give --slot"),
     ],
 )
-def test_options_that_do_not_fit_are_wrong_usage(given: Given, options: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        given.run(*options)
-    assert caught.value.code == os.EX_USAGE
+def test_slots_that_do_not_do_are_refused_after_planning(
+    given: Given, capsys: pytest.CaptureFixture[str], sizes: dict[str, int], why: str
+) -> None:
+    given.plan(**sizes)
+    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert why in capsys.readouterr().err
+    assert not given.disk.exists()
+
+
+def test_plan_is_made_without_the_image_that_would_make_a_slot_larger(given: Given) -> None:
+    seen = given.folder / "seen"
+    look = f'--definitions=*) grep -r = "${{word#*=}}" >{seen};;'
+    given.plan(f"for word; do case $word in {look} esac; done")
+    assert given.run("--size", "64M", "--dry-run") == os.EX_OK
+    assert "UUID=" in seen.read_text()
+    assert "CopyBlocks=" not in seen.read_text()
+
+
+def test_repart_that_is_too_old_is_told_before_anything_else(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given.tools.add("systemd-repart", "echo systemd 252")
+    (given.folder / "linux").unlink()
+    assert given.run("--size", "64M") == os.EX_UNAVAILABLE
+    assert "its version is 252, and 254 is needed" in capsys.readouterr().err
+
+
+def test_user_who_is_not_root_is_refused_before_a_file_is_made(
+    given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert given.run("--size", "64M") == os.EX_NOPERM
+    assert "puad-provision: it needs root" in capsys.readouterr().err
+    assert not given.disk.exists()
+    given.blank()
+    assert given.main("--first-boot") == os.EX_NOPERM
+    assert given.run("--dry-run") == os.EX_OK
+
+
+def test_disk_that_only_root_may_write_is_refused(
+    given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.open
+
+    def refuse(path: object, *more: int) -> int:
+        if path == given.disk:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really(str(path), *more)
+
+    given.blank()
+    monkeypatch.setattr(os, "open", refuse)
+    assert given.run("--factory") == os.EX_NOPERM
+    assert "cannot be written: Permission denied; run puad-pro" in capsys.readouterr().err
+
+
+def test_error_as_json_says_what_and_whether_anything_was_written(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert given.run("--json") == os.EX_CANTCREAT
+    document = json.loads(capsys.readouterr().out)
+    assert document == {
+        "schema": 1,
+        "changed": False,
+        "error": {
+            "code": "refused",
+            "text": f"{given.disk}: it cannot be used: No such file or directory",
+            "hint": "give --size to make a file",
+            "exit_code": os.EX_CANTCREAT,
+        },
+    }
+    assert given.run("--json", "--size", "64M") == os.EX_IOERR
+    document = json.loads(capsys.readouterr().out)
+    assert document["changed"] is None
+    assert document["error"]["text"] == f"{given.disk}: systemd-repart failed: written"
+    (given.folder / "config").unlink()
+    assert given.run("--json") == os.EX_CONFIG
+    document = json.loads(capsys.readouterr().out)
+    assert document["error"]["code"] == "config-invalid"
 
 
 def test_first_boot_with_nothing_missing_changes_nothing(
@@ -177,7 +246,7 @@ def test_first_boot_with_nothing_missing_changes_nothing(
     )
     subprocess.run(["/usr/sbin/sfdisk", "-q", given.disk], input=table.encode(), check=True)
     before = given.disk.read_bytes()
-    assert given.run("--first-boot", "--json") == os.EX_OK
+    assert given.main("--first-boot", "--json") == os.EX_OK
     document = json.loads(capsys.readouterr().out)
     assert (document["changed"], document["partitions"]) == (False, [])
     assert given.disk.read_bytes() == before
@@ -198,6 +267,6 @@ def test_first_boot_of_a_disk_that_is_not_ours_is_refused(
     table = "label: gpt\n" + "".join(f"size=4M, name={name}\n" for name in names)
     subprocess.run(["/usr/sbin/sfdisk", "-q", given.disk], input=table.encode(), check=True)
     before = given.disk.read_bytes()
-    assert given.run("--first-boot") == os.EX_CANTCREAT
+    assert given.main("--first-boot") == os.EX_CANTCREAT
     assert why in capsys.readouterr().err
     assert given.disk.read_bytes() == before
