@@ -151,6 +151,7 @@ class Goal:
         min_version: The version floor that the image brings when it is good.
         attempts: Downloads begun so far.
         retry_at: When the next download begins after one that failed.
+        setback: Why the last download failed, while the next one waits.
         asked_at: When the plan was asked for again before arming.
         consulting: Whether those who may defer the reboot are being asked.
         consulted_at: When they answered last.
@@ -171,6 +172,7 @@ class Goal:
     min_version: str | None = None
     attempts: int = 0
     retry_at: datetime | None = None
+    setback: Cause | None = None
     asked_at: datetime | None = None
     consulting: bool = False
     consulted_at: datetime | None = None

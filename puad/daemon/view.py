@@ -77,8 +77,9 @@ def _run_view(run: Run, moment: Moment, trouble: PuadError | None) -> RunView | 
             return None
         return RunView(id="", state=run.state.value, cause=cause_of(trouble))
     cause = cause_of(trouble) if trouble else None
-    if cause is None and run.cause is not None:
-        cause = cause_from_code(run.cause.code, run.cause.text, run.cause.log)
+    known = run.cause or goal.setback
+    if cause is None and known is not None:
+        cause = cause_from_code(known.code, known.text, known.log)
     return RunView(
         id=goal.run_id,
         state=run.state.value,

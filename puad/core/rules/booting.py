@@ -52,10 +52,12 @@ def could_not_reboot(run: Run, event: Failed) -> tuple[Run, Actions]:
         return run, ()
     if event.step is Step.REBOOT and event.code in _NO_ANSWER:
         return run, ()
+    cause = Cause(event.code, event.text, event.moment.now)
     if event.step is Step.ARM and event.transient and goal.attempts < run.rules.attempts:
         pause = event.moment.now + run.rules.pause_after(goal.attempts)
-        return replace(run, state=State.DOWNLOADING).with_goal(retry_at=pause), ()
-    return failed(run, Cause(event.code, event.text, event.moment.now), *_undone(run))
+        again = replace(run, state=State.DOWNLOADING)
+        return again.with_goal(retry_at=pause, setback=cause), ()
+    return failed(run, cause, *_undone(run))
 
 
 @on(State.ARMED, Ticked, to={State.FAILED})

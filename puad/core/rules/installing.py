@@ -47,7 +47,7 @@ def sealed(run: Run, event: Sealed) -> tuple[Run, Actions]:
     if event.run_id != goal.run_id:
         return run, ()
     staged = replace(run, state=State.STAGED).with_goal(
-        min_version=event.min_version, retry_at=None, asked_at=event.moment.now
+        min_version=event.min_version, retry_at=None, setback=None, asked_at=event.moment.now
     )
     return reset(staged), (Ask(),)
 
@@ -58,10 +58,10 @@ def install_failed(run: Run, event: Failed) -> tuple[Run, Actions]:
     goal = goal_of(run)
     if event.run_id != goal.run_id or event.step is not Step.INSTALL:
         return run, ()
+    cause = Cause(event.code, event.text, event.moment.now)
     if event.transient and goal.attempts < run.rules.attempts:
         pause = run.rules.pause_after(goal.attempts)
-        return run.with_goal(retry_at=event.moment.now + pause), ()
-    cause = Cause(event.code, event.text, event.moment.now)
+        return run.with_goal(retry_at=event.moment.now + pause, setback=cause), ()
     return failed(run, cause, Disarm(goal.run_id, goal.slot))
 
 
@@ -71,7 +71,7 @@ def retry_when_due(run: Run, event: Ticked) -> tuple[Run, Actions]:
     goal = goal_of(run)
     if goal.retry_at is None or event.moment.now < goal.retry_at:
         return run, ()
-    again = run.with_goal(retry_at=None, attempts=goal.attempts + 1)
+    again = run.with_goal(retry_at=None, setback=None, attempts=goal.attempts + 1)
     return again, (Install(goal_of(again)),)
 
 

@@ -73,7 +73,7 @@ def started_in_downloading(run: Run, event: Started) -> tuple[Run, Actions]:
     goal = goal_of(run)
     if event.facts.booted_slot == goal.slot:
         return _in_new_slot(run, event.facts, event.moment)
-    again = run.with_goal(retry_at=None)
+    again = run.with_goal(retry_at=None, setback=None)
     return again, (Install(goal_of(again)),)
 
 

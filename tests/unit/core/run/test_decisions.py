@@ -32,7 +32,7 @@ from puad.core.model import Assessment, Plan, Schedules
 from puad.core.rules.operator import refusal
 from puad.core.rules.outcomes import goal_of
 from puad.core.rules.waiting import judge
-from puad.core.run import Quarantined, Rules, Run, State
+from puad.core.run import Cause, Quarantined, Rules, Run, State
 from puad.core.wire import StatusType
 
 
@@ -193,6 +193,16 @@ def test_download_that_fails_waits_twice_as_long_each_time(world: Any) -> None:
         pauses.append((goal_of(after).retry_at or world.now) - world.now)
 
     assert pauses == [timedelta(seconds=s) for s in (30, 60, 120)]
+
+
+def test_download_that_is_tried_again_says_why_until_it_is(world: Any) -> None:
+    failure = Failed(
+        world.moment(), "run-1", Step.INSTALL, Code.BOOT_CONTROL_BUSY, "mounted", transient=True
+    )
+    waits, _ = step(world.run(State.DOWNLOADING).with_goal(attempts=1), failure)
+    assert goal_of(waits).setback == Cause(Code.BOOT_CONTROL_BUSY, "mounted", world.now)
+    again, _ = step(waits, Ticked(world.moment(now=world.now + timedelta(hours=1))))
+    assert goal_of(again).setback is None
 
 
 def test_pause_between_downloads_is_bounded() -> None:

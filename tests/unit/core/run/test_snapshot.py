@@ -23,6 +23,7 @@ def full(world: Any, state: State) -> Run:
         min_version="1.5",
         attempts=3,
         retry_at=world.now,
+        setback=world.cause(),
         asked_at=world.now,
         reboot_at=world.now,
     )
