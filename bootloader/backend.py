@@ -104,7 +104,7 @@ class Backend(ABC):
 
     @abstractmethod
     def pinned(self) -> str:
-        """The default that an operator pinned past all counting; empty when there is none."""
+        """What an operator pinned past all counting, to be read; empty when there is nothing."""
 
     @abstractmethod
     def boot_folder(self, slot: str) -> Path:
@@ -125,6 +125,10 @@ class Backend(ABC):
     @abstractmethod
     def mark_bad(self, slot: str) -> None:
         """Take the booted slot's tries away; it stays as the last resort."""
+
+    def pinned_slots(self) -> frozenset[str]:
+        """The slots that come for ever by what is pinned, whatever becomes of their tries."""
+        return frozenset({self.pinned()} - {""})
 
     def check(self) -> None:
         """Whether the boot loader's state can be changed at all.

@@ -53,6 +53,13 @@ class EntryName:
         """Whether this is the name of a confirmed slot."""
         return self.readable and self.tries_left is None
 
+    @property
+    def exhausted(self) -> EntryName:
+        """The name that stays when all tries are used up."""
+        if self.tries_left is None:
+            return self
+        return EntryName(self.slot, 0, self.tries_done + self.tries_left)
+
     def __str__(self) -> str:
         left, done = self.tries_left, self.tries_done
         counter = "" if left is None else f"+{left}-{done}" if done else f"+{left}"

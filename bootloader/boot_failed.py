@@ -88,7 +88,7 @@ def _look(settings: Settings) -> tuple[str, Decision]:
     boot_loader = backend.create(general.backend, setup, settings.backend)
     booted = _find_booted(settings, boot_loader.partition())
     statuses = {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
-    return booted, decide(booted, statuses, boot_loader.pinned())
+    return booted, decide(booted, statuses, boot_loader.pinned_slots())
 
 
 def _find_booted(settings: Settings, place: Path | None) -> str:

@@ -199,7 +199,7 @@ class BusObject:
         statuses = {slot.name: slot.status for slot in self._control.slots()}
         if not statuses:
             return  # the call itself says why they are unknown
-        decision = decide(self._control.booted, statuses, self._control.backend.pinned())
+        decision = decide(self._control.booted, statuses, self._control.backend.pinned_slots())
         if not decision.reboots:
             what = f"the health user may reboot a failed boot only: {decision.why}"
             raise BootloaderError(ErrorName.NOT_ALLOWED, what)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Final
 
-from bootloader.boot_entry import parse_line
+from bootloader.boot_entry import parse_line, parse_name
 
 SAVED: Final = "@saved"  # the entry that was booted last
 _COUNTERS: Final = ("", "+9", "+1", "+2-1", "+0-3")
@@ -44,6 +44,21 @@ def fits_any(pattern: str, slots: Iterable[str], others: Iterable[str]) -> bool:
     """
     names = [*_names(slots), *(name.lower() for name in others)]
     return pattern.lower() == SAVED or any(fnmatchcase(name, pattern.lower()) for name in names)
+
+
+def holds(pattern: str, file_name: str) -> bool:
+    """Whether a pattern leads to an entry for ever.
+
+    One that does not fit the name that is left when the tries are used up lets go of it then.
+
+    Args:
+        pattern: The pattern.
+        file_name: The entry's name as it stands now.
+    """
+    name = parse_name(file_name)
+    if name and name.tries_left is not None:
+        file_name = str(name.exhausted)
+    return pattern.lower() == SAVED or fnmatchcase(file_name.lower(), pattern.lower())
 
 
 def _names(slots: Iterable[str]) -> list[str]:

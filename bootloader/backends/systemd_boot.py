@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
@@ -28,8 +29,9 @@ from bootloader.backend import Backend, Entry, Setup
 from bootloader.boot_entry import EntryName, EntryText, format_text, parse_name, parse_text
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.loader_pins import LoaderPins
 from bootloader.loader_variables import LoaderVariables
-from bootloader.pinned_default import configured_default, fits_any, is_harmless
+from bootloader.pinned_default import holds
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 
 COMMAND_LINE: Final = Path("/proc/cmdline")
@@ -72,6 +74,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         self._folder = options.esp / boot_entry.FOLDER
         self._clear_pinned = options.clear_pinned
         self._variables = LoaderVariables(options.efivars)
+        self._pins = LoaderPins(self._variables, setup.slots)
 
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""
@@ -105,25 +108,20 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
 
     def pinned(self) -> str:
         """See `Backend`; a pattern that fits every entry of every slot leaves the order alone."""
-        for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
-            pattern = self._variables.read(variable)
-            if pattern and not is_harmless(pattern, self.setup.slots):
-                return f"{pattern} ({variable})"
-        pattern = configured_default(_read(self._esp / _LOADER_CONF))
-        if not pattern or is_harmless(pattern, self.setup.slots):
-            return ""
-        fits = fits_any(pattern, self.setup.slots, self._names())
-        return f"{pattern} (default in loader.conf)" if fits else ""
+        return next((f"{pattern} ({where})" for where, pattern in self._pins_found()), "")
+
+    def pinned_slots(self) -> frozenset[str]:
+        """See `Backend`; what is chosen once is not for ever."""
+        for where, pattern in self._pins_found():
+            held = {entry.name.slot for entry in self._seen() if holds(pattern, entry.path.name)}
+            if held and where != loader_variables.ONE_SHOT:
+                return frozenset(held)
+        return frozenset()
 
     def clear_pinned(self) -> None:
         """See `Backend`."""
-        if not self._clear_pinned:
-            return
-        for variable in (loader_variables.ONE_SHOT, loader_variables.DEFAULT):
-            pattern = self._variables.read(variable)
-            if pattern and not is_harmless(pattern, self.setup.slots):
-                _log.warning("%s was pinned to %s and is cleared", variable, pattern)
-                self._variables.clear(variable)
+        if self._clear_pinned:
+            self._pins.clear()
 
     def partition(self) -> Path:
         """See `Backend`."""
@@ -185,6 +183,9 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
                 done += 1
             taken.add(done)
             self.setup.files.rename(entry.path, self._folder / str(EntryName(slot, 0, done)))
+
+    def _pins_found(self) -> Iterator[tuple[str, str]]:
+        return self._pins.find(_read(self._esp / _LOADER_CONF), self._names())
 
     def _bless(self, best: _Listed, listed: list[_Listed]) -> None:
         """Write the entry without a counter, and remove the one with it."""

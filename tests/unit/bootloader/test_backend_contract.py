@@ -56,6 +56,7 @@ def test_fresh_machine_has_a_good_slot_and_no_other(machine: LoaderMachine) -> N
     assert backend.primary() == "a"
     assert backend.fallback() == ""
     assert backend.pinned() == ""
+    assert backend.pinned_slots() == set()
     assert backend.status("a").assessment is Assessment.GOOD
     assert backend.status("a").tries_left is None
     assert not backend.status("b").has_entry
@@ -167,6 +168,7 @@ def test_entry_without_its_boot_files_is_never_booted(machine: LoaderMachine) ->
 def test_pinned_default_is_told(machine: LoaderMachine) -> None:
     machine.pin("a")
     assert machine.backend().pinned()
+    assert machine.backend().pinned_slots() == {"a"}
 
 
 def test_unreadable_state_boots_what_has_boot_files(machine: LoaderMachine) -> None:

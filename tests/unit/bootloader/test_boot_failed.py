@@ -16,6 +16,7 @@ from bootloader.devices import BlockDevice
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 from bootloader.way_back import decide
+from tests.unit.bootloader import loader_model
 from tests.unit.bootloader.machines import SystemdBootMachine
 
 GOOD = BootStatus(True, Assessment.GOOD)
@@ -44,16 +45,16 @@ UNREADABLE = BootStatus(has_entry=True)
 def test_decide_reboots_only_from_a_slot_that_is_not_good_to_one_that_is(
     booted: BootStatus, other: BootStatus, reboots: bool, said: str
 ) -> None:
-    decision = decide("b", {"a": other, "b": booted}, "")
+    decision = decide("b", {"a": other, "b": booted}, frozenset())
     assert decision.reboots is reboots
     assert said in decision.why
 
 
 def test_decide_stays_where_the_boot_loader_is_pinned_to() -> None:
-    decision = decide("b", {"a": GOOD, "b": TRIED}, "b")
+    decision = decide("b", {"a": GOOD, "b": TRIED}, {"b"})
     assert not decision.reboots
     assert "pinned to slot b" in decision.why
-    assert decide("b", {"a": GOOD, "b": TRIED}, "a").reboots
+    assert decide("b", {"a": GOOD, "b": TRIED}, {"a"}).reboots
 
 
 class Node:
@@ -71,6 +72,7 @@ class Node:
         self.config = folder / "bootloader.toml"
         self.config.write_text(
             f'backend = "systemd-boot"\n[systemd-boot]\nesp = "{self.machine.esp}"\n'
+            f'efivars = "{self.machine.efivars}"\n'
         )
         self.reboots = 0
         self.set_systemctl("exit 3")
@@ -115,6 +117,14 @@ def test_failed_boot_of_a_good_slot_stays_and_says_why(node: Node) -> None:
     assert node.run("rescue") == 0
     assert node.reboots == 0
     assert "(rescue): the node stays as it is: slot a is good" in node.said()
+
+
+@pytest.mark.parametrize("pattern", ["puad-b*", "PUAD-B+0-3.CONF", "@saved"])
+def test_slot_that_systemd_boot_is_pinned_to_stays(node: Node, pattern: str) -> None:
+    loader_model.write_variable(node.machine.efivars, "LoaderEntryDefault", pattern)
+    assert node.run("emergency") == 0
+    assert node.reboots == 0
+    assert "pinned to slot b" in node.said()
 
 
 def test_deadline_of_a_complete_boot_does_nothing(node: Node) -> None:

@@ -250,6 +250,40 @@ def test_pinned_reads_loader_conf(machine: SystemdBootMachine, text: str, said: 
     assert machine.backend().pinned() == said
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "slots"),
+    [
+        ("LoaderEntryDefault", "puad-a.conf", {"a"}),
+        ("LoaderEntryDefault", "puad-b*", {"b"}),
+        ("LoaderEntryDefault", "PUAD-B+0-3.conf", {"b"}),
+        ("LoaderEntryDefault", "puad-b+2-1.conf", set()),  # it lets go when the tries are used up
+        ("LoaderEntryDefault", "debian.conf", set()),
+        ("LoaderEntryDefault", "@saved", {"a", "b"}),
+        ("LoaderEntryDefault", "puad-*", set()),
+        ("LoaderEntryOneShot", "puad-b*", set()),
+    ],
+)
+def test_pinned_slots_are_those_that_come_for_ever(
+    machine: SystemdBootMachine, variable: str, value: str, slots: set[str]
+) -> None:
+    install(machine)
+    assert machine.power_on() == "b"
+    loader_model.write_variable(machine.efivars, variable, value)
+    assert machine.backend().pinned_slots() == slots
+
+
+@pytest.mark.parametrize(
+    ("variable", "held"), [("debian.conf", {"b"}), ("puad-a.conf", {"a"}), ("", {"b"})]
+)
+def test_pinned_slots_of_loader_conf_give_way_to_the_variable(
+    machine: SystemdBootMachine, variable: str, held: set[str]
+) -> None:
+    install(machine)
+    (machine.esp / "loader/loader.conf").write_text("default puad-b*\n")
+    loader_model.write_variable(machine.efivars, "LoaderEntryDefault", variable)
+    assert machine.backend().pinned_slots() == held
+
+
 def test_default_that_a_pin_names_goes_past_the_counting(machine: SystemdBootMachine) -> None:
     """Why Arm refuses: the new slot would never be tried."""
     loader_model.write_variable(machine.efivars, "LoaderEntryDefault", "puad-a.conf")
