@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -39,14 +38,15 @@ from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ConfigError, ErrorName
 from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
+from bootloader.one_line import one_line
 from bootloader.reboot import force_reboot
+from bootloader.time_limit import time_limit
 from bootloader.way_back import Decision, decide
 
 # all limits together lie well below what systemd gives the services that run this
 _ASK_SYSTEMD_S: Final = 10.0
 _FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
-_MAX_REASON: Final = 200
 _FAILED: Final = 1
 # the specification of the ESP wants FAT; a boot partition of GRUB or U-Boot may be ext4, and what
 # was written to it last may still stand in its journal, which a read-only mount reads too
@@ -58,15 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     if given.deadline and _is_boot_complete():
         return os.EX_OK
-    reason = "deadline" if given.deadline else given.reason[:_MAX_REASON]
-    signal.alarm(_FIND_OUT_S)  # a disk that does not answer must not hold us for ever
+    reason = "deadline" if given.deadline else one_line(given.reason)
     try:
-        booted, decision = _look(config.load(given.config))
+        with time_limit(_FIND_OUT_S):  # a disk that does not answer must not hold us for ever
+            booted, decision = _look(config.load(given.config))
     except (BootloaderError, ConfigError, OSError) as error:
-        signal.alarm(0)
         last_words.tell("?", reason, f"the node stays as it is: {error}")
         return _FAILED
-    signal.alarm(0)
     consequence = "the node reboots" if decision.reboots else "the node stays as it is"
     last_words.tell(booted, reason, f"{consequence}: {decision.why}")
     if decision.reboots:

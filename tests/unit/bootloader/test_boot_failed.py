@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import subprocess
 import sys
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -157,6 +160,24 @@ def test_boot_that_cannot_be_told_stays_and_says_why(node: Node) -> None:
     assert node.reboots == 0
     assert "slot ? has failed (unknown): the node stays as it is" in node.said()
     assert "unknown back end grubb" in node.said()
+
+
+@pytest.mark.parametrize("is_swallowed", [False, True])
+def test_disk_that_does_not_answer_is_told(
+    node: Node, monkeypatch: pytest.MonkeyPatch, is_swallowed: bool
+) -> None:
+    def hang(*_: object) -> str:
+        with suppress(OSError) if is_swallowed else nullcontext():
+            time.sleep(60)
+        return "b"
+
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(boot_failed, "_FIND_OUT_S", 0.1)
+    monkeypatch.setattr(boot_failed, "_find_booted", hang)
+    assert node.run("emergency") == 1
+    assert node.reboots == 0
+    assert "the node stays as it is: it took longer than 0.1 s" in node.said()
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_missing_esp_gives_no_reason_to_reboot(node: Node) -> None:
