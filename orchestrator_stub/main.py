@@ -13,6 +13,7 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,11 @@ from orchestrator_stub.data_directory import STANDARD, DataDirectory
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import EXIT_STATUS, OrchestratorError
 from orchestrator_stub.server import Endpoint
+from orchestrator_stub.token_file import open_token_file
 
 _LIFETIME: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _LAST_PORT: Final = 65535
+_GUID: Final = "the node's GUID: root reads it on the node in /sys/class/dmi/id/product_uuid"
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -61,7 +64,18 @@ def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
 
 def _enrol(arguments: argparse.Namespace, directory: DataDirectory) -> int:
     candidate = Candidate(arguments.name, arguments.guid, arguments.profile, arguments.image_id)
-    facts = commands.enrol(directory, candidate, arguments.expires, renew=arguments.renew)
+    file: Path | None = arguments.token_file
+    with open_token_file(file) if file else nullcontext() as write:
+        facts = commands.enrol(directory, candidate, arguments.expires, renew=arguments.renew)
+        if write:
+            write(facts.pop("token"))
+            facts["token_file"] = str(file)
+    until = facts["token_expires_at"]
+    handed_over = (
+        [f"Token, valid until {until}, in {file}; it is what server.token_file names."]
+        if file
+        else [f"Token, valid until {until}; put it into server.token_file:", facts["token"]]
+    )
     _tell(
         arguments,
         facts,
@@ -72,8 +86,7 @@ def _enrol(arguments: argparse.Namespace, directory: DataDirectory) -> int:
         f"  host         {facts['host_id']}",
         f"  instance     {facts['instance_id']}",
         f"  OS resource  {facts['os_id'] or 'not known yet'}",
-        f"Token, valid until {facts['token_expires_at']}; put it into server.token_file:",
-        facts["token"],
+        *handed_over,
     )
     return 0
 
@@ -148,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_enrol(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", metavar="NAME", help="the host's name")
-    verb.add_argument("--guid", required=True, help="the node's GUID (SMBIOS system UUID)")
+    verb.add_argument("--guid", required=True, help=_GUID)
     verb.add_argument("--profile", required=True, help="its OS profile, IMAGE_ID in os-release")
     verb.add_argument("--image-id", default="", help="what it runs, IMAGE_VERSION in os-release")
     verb.add_argument(
@@ -159,6 +172,12 @@ def _add_enrol(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--renew", action="store_true", help="a new token for a host that is enrolled already"
+    )
+    verb.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="write the token there, for its owner alone, and do not print it",
     )
     verb.set_defaults(command=_enrol)
 

@@ -103,6 +103,52 @@ def test_enrol_prints_readable_lines_and_a_token(directory: DataDirectory) -> No
     assert "edge-1 has a renewed token" in spoken.stdout
 
 
+def test_enrol_writes_the_token_where_only_its_owner_reads_it(
+    directory: DataDirectory, tmp_path: Path
+) -> None:
+    file = tmp_path / "edge-1.token"
+    file.write_text("what was there before")
+    file.chmod(0o644)
+    arguments = ["enrol", "edge-1", "--guid", GUID, "--profile", "edge"]
+    arguments += ["--data-dir", str(directory.path), "--token-file", str(file)]
+    result = run(*arguments)
+    assert result.returncode == 0, result.stderr
+    token = file.read_text()
+    assert token.count(".") == 2
+    assert token.endswith("\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert token.strip() not in result.stdout
+    assert f"in {file};" in result.stdout
+    told = facts(*arguments, "--renew")
+    assert told["token_file"] == str(file)
+    assert "token" not in told
+    assert file.read_text() != token
+    assert [path.name for path in tmp_path.iterdir() if "token" in path.name] == [file.name]
+
+
+def test_enrol_with_a_token_file_that_cannot_be_written_enrols_nobody(
+    directory: DataDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["enrol", "edge-1", "--guid", GUID, "--profile", "edge"]
+    arguments += ["--data-dir", str(directory.path)]
+    file = tmp_path / "absent" / "token"
+    assert main([*arguments, "--token-file", str(file)]) == os.EX_NOPERM
+    assert f"cannot be written to {file}: No such file" in capsys.readouterr().err
+    assert main(arguments) == 0
+
+
+def test_enrol_that_is_refused_leaves_the_token_file_be(
+    directory: DataDirectory, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("kept")
+    arguments = ["enrol", "edge-1", "--guid", GUID, "--profile", "edge"]
+    arguments += ["--data-dir", str(directory.path), "--token-file", str(file)]
+    assert main([*arguments, "--renew"]) != 0
+    assert file.read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir() if "token" in path.name] == ["token"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

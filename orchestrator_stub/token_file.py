@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file that a node's token is handed over in: only its owner may read it, whole or not at all.
+
+It is opened before the host is enrolled, so that a folder that cannot be written is told while
+nothing has changed, and takes its name when the token is on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from orchestrator_stub.errors import Code, OrchestratorError
+
+_ONLY_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MODE: Final = 0o600
+_HINT: Final = "Name another file; a host that is enrolled already gets a new token with --renew."
+
+
+@contextmanager
+def open_token_file(path: Path) -> Iterator[Callable[[str], None]]:
+    """Gives what writes the token to the file, in place of what the file held.
+
+    Raises:
+        OrchestratorError: `PERMISSION_DENIED`, when the file cannot be written.
+    """
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with _told(path):
+        descriptor = os.open(new, _ONLY_NEW, _MODE)
+
+    def write(token: str) -> None:
+        with _told(path):
+            os.write(descriptor, f"{token}\n".encode())
+            os.fsync(descriptor)
+            new.replace(path)
+            _sync_folder(path.parent)
+
+    try:
+        yield write
+    finally:
+        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            new.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = f"the token cannot be written to {path}: {error.strerror}"
+        raise OrchestratorError(Code.PERMISSION_DENIED, what, hint=_HINT) from error
