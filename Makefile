@@ -15,7 +15,7 @@ help: ## show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: setup
-setup: ## bring Debian packages and .venv (done by every other target)
+setup: ## bring Debian packages and .venv (every other target brings what it needs)
 	@.ci/setup
 
 .PHONY: demo
@@ -103,14 +103,16 @@ bench-vm: setup-vm ## what puad costs a node: memory, wake-ups, exposure, second
 bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke
 
+.PHONY: setup-build
+setup-build:
+	@PUAD_SETUP_ONLY_BUILD=1 .ci/setup
+
 .PHONY: deb
-deb: export PUAD_SETUP_PACKAGING := 1
-deb: setup ## the Debian packages for nodes and server, in dist/
+deb: setup-build ## the Debian packages for nodes and server, in dist/
 	@packaging/deb/build
 
 .PHONY: rpm
-rpm: export PUAD_SETUP_PACKAGING := 1
-rpm: setup ## the same packages for Fedora and its kin, in dist/
+rpm: setup-build ## the same packages for Fedora and its kin, in dist/
 	@packaging/rpm/build
 
 .PHONY: clean
