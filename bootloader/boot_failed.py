@@ -9,7 +9,9 @@ itself when nobody has, and gives every step a limit. Rules:
    pinned to the booted one, which would come again for ever. How many tries are left does not
    matter: on the last one the counter says 0 already.
 2. On a good slot, with none to go to, or when that cannot be told, the node stays and says why.
-3. What happened is told to the kernel's log first and then to the journal, which is made to write
+3. Without a configuration that can be followed, the boot loader is the one that has an entry of
+   the booted slot, by its defaults: a bad file of a new image must not hold the node on it.
+4. What happened is told to the kernel's log first and then to the journal, which is made to write
    it down before the reboot.
 
     puad-boot-failed [REASON]       REASON is a word for the journal, like `emergency`
@@ -25,13 +27,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from bootloader import backend, command, config, last_words, namespaces
+from bootloader import backend, backends, command, config, last_words, namespaces
 from bootloader.arguments import Parser
-from bootloader.backend import Setup
-from bootloader.config import SLOT_NAMES, Settings
+from bootloader.backend import Backend, Setup
+from bootloader.config import SLOT_NAMES, DeviceSettings, General, Settings
 from bootloader.device_slots import describe_devices
 from bootloader.devices import BlockDevice, find_partition, find_slots
 from bootloader.durable import Files
@@ -40,6 +43,7 @@ from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
 from bootloader.one_line import one_line
 from bootloader.reboot import force_reboot
+from bootloader.tables import Section
 from bootloader.time_limit import time_limit
 from bootloader.way_back import Decision, decide
 
@@ -61,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     reason = "deadline" if given.deadline else one_line(given.reason)
     try:
         with time_limit(_FIND_OUT_S):  # a disk that does not answer must not hold us for ever
-            booted, decision = _look(config.load(given.config))
+            booted, decision = _look(given.config)
     except (BootloaderError, ConfigError, OSError) as error:
         last_words.tell("?", reason, f"the node stays as it is: {error}")
         return _FAILED
@@ -79,14 +83,47 @@ def _is_boot_complete() -> bool:
     return command.try_within(_ASK_SYSTEMD_S, _SYSTEMCTL, *question) == 0
 
 
-def _look(settings: Settings) -> tuple[str, Decision]:
+def _look(path: Path) -> tuple[str, Decision]:
     """The booted slot, and what is to be done."""
+    try:
+        settings = config.load(path)
+        boot_loader = _create(settings)
+    except ConfigError as error:
+        return _look_without(error)
+    return _judge(settings, boot_loader)[:2]
+
+
+def _look_without(fault: ConfigError) -> tuple[str, Decision]:
+    """The same without a configuration: by every boot loader that knows the booted slot.
+
+    Two of them may read the same partition; then the node reboots only if they agree on it.
+    """
+    judged = []
+    for name in backends.known():
+        settings = Settings(General(name), Section({}, f"[{name}]"), DeviceSettings())
+        try:
+            judged.append(_judge(settings, _create(settings)))
+        except (BootloaderError, ConfigError, OSError):  # then it is not the one that booted us
+            continue
+    found = [(booted, decision) for booted, decision, is_known in judged if is_known]
+    if not found:
+        raise ConfigError(f"{fault}; and by its defaults no boot loader knows the booted slot")
+    booted, decision = min(found, key=lambda each: each[1].reboots)
+    return booted, replace(decision, why=f"{decision.why}; this is by defaults, because {fault}")
+
+
+def _create(settings: Settings) -> Backend:
     general = settings.general
     setup = Setup(SLOT_NAMES, general.run, Files())
-    boot_loader = backend.create(general.backend, setup, settings.backend)
+    return backend.create(general.backend, setup, settings.backend)
+
+
+def _judge(settings: Settings, boot_loader: Backend) -> tuple[str, Decision, bool]:
+    """The booted slot, what is to be done, and whether the boot loader has an entry of it."""
     booted = _find_booted(settings, boot_loader.partition())
     statuses = {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
-    return booted, decide(booted, statuses, boot_loader.pinned_slots())
+    decision = decide(booted, statuses, boot_loader.pinned_slots())
+    return booted, decision, statuses[booted].has_entry
 
 
 def _find_booted(settings: Settings, place: Path | None) -> str:

@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext, suppress
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
 
 from bootloader import boot_failed, command, last_words, namespaces
 from bootloader.backend import Entry
+from bootloader.backends.grub import Grub, GrubOptions
+from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
 from bootloader.devices import BlockDevice
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 from bootloader.way_back import decide
 from tests.unit.bootloader import loader_model
+from tests.unit.bootloader.machine_grub import GrubMachine
 from tests.unit.bootloader.machines import SystemdBootMachine
 
 GOOD = BootStatus(True, Assessment.GOOD)
@@ -91,6 +95,17 @@ class Node:
         self.systemctl.write_text(f'#!/bin/sh\necho "$*" >> {self.calls}\n{answer}\n')
         self.systemctl.chmod(0o755)
 
+    def set_config(self, text: str | None) -> None:
+        if text is None:
+            self.config.unlink()
+        else:
+            self.config.write_text(text)
+
+    def be_where_the_defaults_say(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given = [("esp", "Path", self.machine.esp), ("efivars", "Path", self.machine.efivars)]
+        defaults = make_dataclass("_", given, bases=(SystemdBootOptions,), frozen=True)
+        monkeypatch.setattr(SystemdBoot, "options", defaults)
+
     def reboot(self) -> None:
         self.reboots += 1
 
@@ -154,12 +169,58 @@ def test_systemd_that_does_not_answer_is_no_complete_boot(
     assert node.reboots == 1
 
 
-def test_boot_that_cannot_be_told_stays_and_says_why(node: Node) -> None:
-    node.config.write_text('backend = "grubb"\n')
+BAD_CONFIGS = ['backend = "grubb"\n', "backend =", 'backend = "grub"\n[grub]\nboot = 1\n', None]
+
+
+@pytest.mark.parametrize("text", BAD_CONFIGS)
+def test_boot_that_cannot_be_told_stays_and_says_why(node: Node, text: str | None) -> None:
+    node.set_config(text)
     assert node.run() == 1
     assert node.reboots == 0
     assert "slot ? has failed (unknown): the node stays as it is" in node.said()
-    assert "unknown back end grubb" in node.said()
+    assert f"{node.config}" in node.said() or "unknown back end grubb" in node.said()
+    assert "no boot loader knows the booted slot" in node.said()
+
+
+@pytest.mark.parametrize("text", BAD_CONFIGS)
+def test_bad_config_of_a_new_image_does_not_hold_the_node(
+    node: Node, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    node.set_config(text)
+    node.be_where_the_defaults_say(monkeypatch)
+    assert node.run("emergency") == 0
+    assert node.reboots == 1
+    assert "the node reboots: slot b is not good and slot a is; this is by defaults" in node.said()
+
+
+def test_bad_config_of_a_good_slot_changes_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.set_config(None)
+    node.be_where_the_defaults_say(monkeypatch)
+    node.booted = "a"
+    assert node.run("emergency") == 0
+    assert node.reboots == 0
+    assert "slot a is good" in node.said()
+
+
+def test_boot_loaders_that_do_not_agree_give_no_reason_to_reboot(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.set_config(None)
+    node.be_where_the_defaults_say(monkeypatch)
+    (tmp_path / "other").mkdir()
+    other = GrubMachine(tmp_path / "other")
+    other.backend().mark_bad("a")
+    other.backend().setup.files.replace(other.backend().boot_folder("b") / "linux", b"kernel b")
+    other.backend().arm("b", 3, Entry(frozenset({BootFileKind.LINUX}), "slot=b"))
+    defaults = make_dataclass(
+        "_", [("boot", "Path", other.boot)], bases=(GrubOptions,), frozen=True
+    )
+    monkeypatch.setattr(Grub, "options", defaults)
+    assert node.run("emergency") == 0
+    assert node.reboots == 0
+    assert "neither is another one" in node.said()
 
 
 @pytest.mark.parametrize("is_swallowed", [False, True])
