@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program `puad-boot-failed`: leads a boot that has failed back to the other slot.
 
-It runs where nothing else may: in emergency and rescue mode, and when the boot is not complete in
-time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP or boot partition for
+It runs where nothing else may: in emergency and rescue mode, and when the boot is not marked good
+in time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP or boot partition for
 itself when nobody has, and gives every step a limit. Rules:
 
 1. The node reboots if the booted slot is not good and another one is, unless the boot loader is
@@ -15,7 +15,10 @@ itself when nobody has, and gives every step a limit. Rules:
    it down before the reboot.
 
     puad-boot-failed [REASON]       REASON is a word for the journal, like `emergency`
-    puad-boot-failed --deadline     does nothing when boot-complete.target is active
+    puad-boot-failed --deadline     says nothing when the boot is complete and the slot is good
+
+A complete boot whose slot could not be marked good in time has failed as well: it would be assessed
+for ever, and take no update.
 
 Exit codes: 0 nothing to do, or the reboot was asked for; 1 it could not be told what to do;
 64 wrong use.
@@ -60,8 +63,6 @@ _FILE_SYSTEMS: Final = ("vfat", "ext4")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code, if it returns."""
     given = _parser().parse_args(argv)
-    if given.deadline and _is_boot_complete():
-        return os.EX_OK
     reason = "deadline" if given.deadline else one_line(given.reason)
     try:
         with time_limit(_FIND_OUT_S):  # a disk that does not answer must not hold us for ever
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BootloaderError, ConfigError, OSError) as error:
         last_words.tell("?", reason, f"the node stays as it is: {error}")
         return _FAILED
+    if given.deadline and decision.is_good and _is_boot_complete():
+        return os.EX_OK
     consequence = "the node reboots" if decision.reboots else "the node stays as it is"
     last_words.tell(booted, reason, f"{consequence}: {decision.why}")
     if decision.reboots:
@@ -160,7 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_version()
     parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON")
     parser.add_argument(
-        "--deadline", action="store_true", help="do nothing when the boot is complete"
+        "--deadline",
+        action="store_true",
+        help="do nothing when the boot is complete and the slot is good",
     )
     parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
     return parser

@@ -145,12 +145,27 @@ def test_slot_that_systemd_boot_is_pinned_to_stays(node: Node, pattern: str) -> 
     assert "pinned to slot b" in node.said()
 
 
-def test_deadline_of_a_complete_boot_does_nothing(node: Node) -> None:
+def test_deadline_of_a_complete_boot_of_a_good_slot_does_nothing(node: Node) -> None:
+    node.booted = "a"
     node.set_systemctl("exit 0")
     assert node.run("--deadline") == 0
     assert node.reboots == 0
     assert node.said() == ""
     assert node.calls.read_text() == "is-active --quiet boot-complete.target\n"
+
+
+def test_deadline_of_a_complete_boot_that_could_not_be_marked_good_reboots(node: Node) -> None:
+    node.set_systemctl("exit 0")
+    assert node.run("--deadline") == 0
+    assert node.reboots == 1
+    assert "has failed (deadline): the node reboots: slot b is not good" in node.said()
+
+
+def test_deadline_of_a_good_slot_whose_boot_is_not_complete_is_told(node: Node) -> None:
+    node.booted = "a"
+    assert node.run("--deadline") == 0
+    assert node.reboots == 0
+    assert "has failed (deadline): the node stays as it is: slot a is good" in node.said()
 
 
 def test_deadline_of_a_boot_that_is_not_complete_reboots(node: Node) -> None:
@@ -162,11 +177,13 @@ def test_deadline_of_a_boot_that_is_not_complete_reboots(node: Node) -> None:
 def test_systemd_that_does_not_answer_is_no_complete_boot(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    node.booted = "a"
     node.set_systemctl("exec sleep 1000")
     for module, name in ((boot_failed, "_ASK_SYSTEMD_S"), (last_words, "_FLUSH_S")):
         monkeypatch.setattr(module, name, 0.2)
     assert node.run("--deadline") == 0
-    assert node.reboots == 1
+    assert node.reboots == 0
+    assert "the node stays as it is: slot a is good" in node.said()
 
 
 BAD_CONFIGS = ['backend = "grubb"\n', "backend =", 'backend = "grub"\n[grub]\nboot = 1\n', None]
