@@ -23,7 +23,9 @@ SPEC = REPOSITORY / "packaging/rpm/puad.spec"
 
 # What Debian and Fedora keep in different places, and nothing else.
 ONLY_RPM = re.compile(r"usr/share/licenses/")
-ONLY_DEB = re.compile(r"usr/share/doc/|usr/share/python3/runtime\.d/")
+ONLY_DEB = re.compile(
+    r"usr/share/doc/[^/]+(/(changelog|copyright|README)[^/]*)?$|usr/share/python3/runtime\.d/"
+)
 
 # Debian's names of what Fedora calls otherwise; an empty one is part of what is required anyway.
 FEDORA = {
@@ -60,6 +62,13 @@ def test_payload_is_that_of_the_deb(unpack: Unpack, which: str) -> None:
         assert mine.lstat().st_mode == other.lstat().st_mode, name
         if mine.is_file():
             assert content(mine) == content(other), name
+
+
+def test_payload_has_the_documents_of_integrators(unpack: Unpack) -> None:
+    for tree in unpack("node"):
+        for name in ("boot-control.md", "packages.md"):
+            packed = tree / "usr/share/doc/puad" / name
+            assert packed.read_bytes() == (REPOSITORY / "docs" / name).read_bytes()
 
 
 @pytest.mark.parametrize("which", BOTH)
