@@ -116,6 +116,12 @@ def _check(order: Order) -> int:
         if not path.is_file() or not 0 < size <= _MAX_IMAGE_BYTES:
             raise ProvisionError("it must be a file that is not empty", on=path)
     image_size = order.root_image.stat().st_size
+    if image_size % target.SECTOR_BYTES:
+        raise ProvisionError(
+            f"its {image_size} bytes are no multiple of {target.SECTOR_BYTES}",
+            on=order.root_image,
+            hint="give the image of a file system, not compressed and not cut",
+        )
     _check_room(order, image_size, order.sizes.get("a", image_size))
     made = set(labels(order.settings.devices).values()) - set(_left_out(order))
     offline = not order.disk.exists() or not target.is_device(order.disk)
@@ -191,6 +197,7 @@ def _fill(
         say(f"preparing the contents of {order.disk}")
         _lay_trees(order, work)
         write_definitions(order.definitions, job.definitions, contents, _left_out(order))
+        run_repart(job, dry_run=True)  # once more, with the contents, before anything is lost
         if order.wipe:
             target.wipe(order.disk)
         say(f"writing {len(planned)} partitions to {order.disk}")

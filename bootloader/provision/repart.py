@@ -109,7 +109,7 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
             f"systemd-repart did not run: {error}", on=job.disk, code=os.EX_OSERR
         ) from error
     if done.returncode:
-        raise _failure(job, done.stderr.decode("utf-8", "replace"))
+        raise _failure(job, done.stderr.decode("utf-8", "replace"), dry_run=dry_run)
     return _parse(done.stdout, job.disk)
 
 
@@ -141,12 +141,13 @@ def require_repart() -> None:
         )
 
 
-def _failure(job: Job, said: str) -> ProvisionError:
+def _failure(job: Job, said: str, *, dry_run: bool) -> ProvisionError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     no_room = next((line for line in lines if _NO_ROOM in line), "")
     if not no_room:
         last = lines[-1][-_SHOWN:] if lines else "it says no more"
-        return ProvisionError(f"{_NAME} failed: {last}", on=job.disk, code=os.EX_IOERR)
+        code = os.EX_CANTCREAT if dry_run else os.EX_IOERR
+        return ProvisionError(f"{_NAME} failed: {last}", on=job.disk, code=code)
     hint = "give a larger disk or --size, or a smaller --slot-size or --esp-size"
     if job.empty == "refuse":  # the slot that is there tells how large the other one is
         hint = "the disk is too small for slot b and the persistent partition: take a larger one"

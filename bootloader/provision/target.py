@@ -20,7 +20,7 @@ from bootloader.provision.tools import SEARCH_PATH, find_tool
 _LOOPS: Final = Path("/sys/block")
 _LIMIT_S: Final = 120
 _READ_BYTES: Final = 1 << 20
-_SECTOR_BYTES: Final = 512
+SECTOR_BYTES: Final = 512
 
 
 def is_device(disk: Path) -> bool:
@@ -76,7 +76,7 @@ def sector_size(disk: Path) -> int:
         ProvisionError: When it cannot be told.
     """
     if not is_device(disk):
-        return _SECTOR_BYTES
+        return SECTOR_BYTES
     path = _entry(disk) / "queue/logical_block_size"
     try:
         return int(path.read_text("ascii"))
@@ -138,7 +138,7 @@ def partition_table(disk: Path) -> dict[str, dict[str, Any]]:
     document = json.loads(_tool("sfdisk", "--json", str(disk)) or "{}").get("partitiontable", {})
     if document.get("label") != "gpt":
         raise ProvisionError("it has no GPT", on=disk)
-    sector = int(document.get("sectorsize", _SECTOR_BYTES))
+    sector = int(document.get("sectorsize", SECTOR_BYTES))
     found: dict[str, dict[str, Any]] = {}
     for item in document.get("partitions", []):
         label = item.get("name") or item["node"]

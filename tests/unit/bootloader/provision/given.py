@@ -23,7 +23,7 @@ class Given:
     def __init__(self, folder: Path, tools: FakeTools) -> None:
         self.folder, self.tools = folder, tools
         self.disk = folder / "disk"
-        self.write("root", b"image" * 1000)
+        self.write("root", b"image---" * 640)
         self.write("linux", b"kernel")
         self.write("loader", efi_program())
         self.write("config", b'backend = "systemd-boot"\n')

@@ -153,7 +153,7 @@ def test_back_end_whose_loader_is_not_known_is_refused(
 @pytest.mark.parametrize(
     ("sizes", "why"),
     [
-        ({"rootfs_a": 4096}, "root: an image of 5000 bytes does not fit in a slot of 4096; give a"),
+        ({"rootfs_a": 4096}, "root: an image of 5120 bytes does not fit in a slot of 4096; give a"),
         ({"rootfs_b": 2 * MIB}, "slot a would get 4194304 bytes and slot b 2097152; give --slot"),
     ],
 )
@@ -164,6 +164,27 @@ def test_slots_that_do_not_do_are_refused_after_planning(
     assert given.run("--size", "64M") == os.EX_CANTCREAT
     assert why in capsys.readouterr().err
     assert not given.disk.exists()
+
+
+def test_image_that_was_cut_is_refused_before_a_file_is_made(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given.write("root", b"image" * 1000)
+    assert given.run("--size", "64M") == os.EX_CANTCREAT
+    assert "root: its 5000 bytes are no multiple of 512; give the" in capsys.readouterr().err
+    assert not given.disk.exists()
+
+
+def test_disk_is_not_wiped_when_the_second_plan_fails(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given.blank()
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", given.disk], check=True)
+    before = given.disk.read_bytes()
+    given.plan('case "$*" in */repart.d*) echo "no CopyBlocks" >&2; exit 1;; esac')
+    assert given.run("--wipe") == os.EX_CANTCREAT
+    assert "systemd-repart failed: no CopyBlocks" in capsys.readouterr().err
+    assert given.disk.read_bytes() == before
 
 
 def test_plan_is_made_without_the_image_that_would_make_a_slot_larger(given: Given) -> None:
