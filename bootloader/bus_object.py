@@ -28,7 +28,7 @@ from bootloader.authorisation import Callers, require_allowed
 from bootloader.control import BootControl
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.properties import INTERFACE, read_properties
+from bootloader.properties import INTERFACE, read_properties, read_property
 from bootloader.sealing import Chain
 from bootloader.trust import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES
 from bootloader.way_back import decide
@@ -167,13 +167,12 @@ class BusObject:
         return False  # once
 
     def _property(self, method: str, arguments: GLib.Variant) -> Reply:
-        properties = read_properties(self._control)
         if method == "GetAll":
-            return GLib.Variant("(a{sv})", (properties,)), None
+            return GLib.Variant("(a{sv})", (read_properties(self._control),)), None
         name = arguments.unpack()[1]
         if method == "Set":
             raise BootloaderError(ErrorName.NOT_SUPPORTED, "properties are read-only", on=name)
-        return GLib.Variant("(v)", (properties[name],)), None
+        return GLib.Variant("(v)", (read_property(self._control, name),)), None
 
     def _perform(
         self, method: str, arguments: GLib.Variant, descriptors: Gio.UnixFDList | None

@@ -8,13 +8,13 @@ from typing import Final
 
 from bootloader.errors import BootloaderError, ErrorName
 
-_LIMIT_S: Final = 60
+_LIMIT_S: Final = 60.0
 _KILLED_S: Final = 1.0
 _SHOWN: Final = 400
 _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def run(*argv: str) -> str:
+def run(*argv: str, limit_s: float = _LIMIT_S) -> str:
     """Run a program to its end; what it wrote.
 
     Raises:
@@ -26,7 +26,7 @@ def run(*argv: str) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_ENVIRONMENT,
-            timeout=_LIMIT_S,
+            timeout=limit_s,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

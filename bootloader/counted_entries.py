@@ -20,11 +20,12 @@ Rules:
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from bootloader import grubenv, slot_entry
 from bootloader.backend import Entry, Setup
@@ -36,6 +37,7 @@ from bootloader.slot_entry import SlotEntry
 
 _FOLDER: Final = "puad"
 _MAX_BYTES: Final = 64 << 10
+_DIGIT: Final = re.compile(r"[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +49,36 @@ class Counters:
 
 
 class CountedEntries(ABC):
-    """Goes before `Backend` among the bases of a back end; the counters are left to that one."""
+    """Goes before `Backend` among the bases of a back end; the variables are left to that one."""
 
+    pin: ClassVar[str]  # the name of the variable that pins a slot
     setup: Setup
     boot: Path
     kernel_command_line: Path
 
     @abstractmethod
-    def counters(self) -> Mapping[str, Counters]:
-        """The counters of the slots, as far as they can be read."""
+    def variables(self) -> Mapping[str, str]:
+        """What is kept beside the entries; empty when it cannot be read. Once per operation."""
+
+    @abstractmethod
+    def names(self, slot: str) -> tuple[str, str]:
+        """The names of the variables with a slot's counters, left and done."""
 
     @abstractmethod
     def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
         """Change one slot's counters; with `first` it is also the one that is tried first."""
 
-    @abstractmethod
-    def pinned(self) -> str:
-        """See `Backend`."""
-
-    def turn(self, slot: str, entry: SlotEntry) -> int:  # noqa: ARG002 -- for who keeps an order elsewhere
+    def turn(self, slot: str, entry: SlotEntry, variables: Mapping[str, str]) -> int:  # noqa: ARG002 -- for who keeps an order elsewhere
         """The slot with the lowest number goes first among equals."""
         return -entry.order
+
+    def pinned(self) -> str:
+        """See `Backend`."""
+        return self._pinned_by(self.variables())
+
+    def counters(self) -> dict[str, Counters]:
+        """The counters of the slots, as far as they can be read."""
+        return self._counters_in(self.variables())
 
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""
@@ -138,21 +149,15 @@ class CountedEntries(ABC):
 
     def mark_bad(self, slot: str) -> None:
         """See `Backend`."""
-        counters = self.counters().get(slot, Counters(0, 0))
-        if counters.left or slot not in self.counters():
-            self.write_counters(slot, replace(counters, left=0))
+        counters = self.counters().get(slot)
+        if counters is None or counters.left:
+            self.write_counters(slot, replace(counters or Counters(0, 0), left=0))
         self._write_good(slot, is_good=False)
-
-    def init(self, slot: str, entry: Entry) -> None:
-        """Make a new boot partition's only entry: a slot whose boot files are there, good."""
-        data = replace(slot_entry.new_entry(1, entry), is_good=True).encode()
-        self.setup.files.remove(self._path(slot))
-        self.write_counters(slot, Counters(0, 0), first=True)
-        self._write_entry(slot, data)
 
     def ranks(self) -> dict[str, int]:
         """The slots that can boot, first the one that is tried first; 1 is a last resort."""
-        counters, pin = self.counters(), self.pinned()
+        variables = self.variables()
+        counters, pin = self._counters_in(variables), self._pinned_by(variables)
         ranks, keys = {}, {}
         for slot in self.setup.slots:
             entry, tries = self.entry(slot), counters.get(slot)
@@ -160,12 +165,24 @@ class CountedEntries(ABC):
             if entry is None or not all(_has_bytes(folder / kind) for kind in entry.kinds):
                 continue
             ranks[slot] = 2 if entry.is_good or (tries and tries.left) else 1
-            keys[slot] = (slot != pin, -ranks[slot], self.turn(slot, entry), slot)
+            keys[slot] = (slot != pin, -ranks[slot], self.turn(slot, entry, variables), slot)
         return {slot: ranks[slot] for slot in sorted(ranks, key=keys.__getitem__)}
 
     def entry(self, slot: str) -> SlotEntry | None:
         """A slot's entry; None when there is none, or none that it could boot by."""
         return slot_entry.decode(read_begin(self._path(slot)))
+
+    def _counters_in(self, variables: Mapping[str, str]) -> dict[str, Counters]:
+        found = {}
+        for slot in self.setup.slots:
+            left, done = (variables.get(name, "") for name in self.names(slot))
+            if _DIGIT.fullmatch(left):
+                found[slot] = Counters(int(left), int(done) if _DIGIT.fullmatch(done) else 9)
+        return found
+
+    def _pinned_by(self, variables: Mapping[str, str]) -> str:
+        pin = variables.get(self.pin, "")
+        return pin if pin in self.setup.slots else ""
 
     def _path(self, slot: str) -> Path:
         return self.boot / _FOLDER / f"{slot}.env"

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gi.repository import GLib
 
 from bootloader.control import BootControl
+from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Slot
 
 INTERFACE: Final = "org.puad.Bootloader1"
@@ -20,16 +22,19 @@ def read_properties(control: BootControl) -> dict[str, GLib.Variant]:
     Raises:
         BootloaderError: When slots or boot loader cannot be read.
     """
-    rows = [_row(slot) for slot in control.slots()]
-    return {
-        "InterfaceVersion": GLib.Variant("u", INTERFACE_VERSION),
-        "Backend": GLib.Variant("s", control.backend.name),
-        "BootedSlot": GLib.Variant("s", control.booted),
-        "PrimarySlot": GLib.Variant("s", control.backend.primary()),
-        "FallbackSlot": GLib.Variant("s", control.backend.fallback()),
-        "HostUuid": GLib.Variant("s", control.host_uuid()),
-        "Slots": GLib.Variant("aa{sv}", rows),
-    }
+    return {name: read(control) for name, read in _READERS.items()}
+
+
+def read_property(control: BootControl, name: str) -> GLib.Variant:
+    """One property; nothing is read for the others.
+
+    Raises:
+        BootloaderError: When slots or boot loader cannot be read, or there is no such property.
+    """
+    read = _READERS.get(name)
+    if read is None:
+        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "there is no such property", on=name[:64])
+    return read(control)
 
 
 def _row(slot: Slot) -> dict[str, GLib.Variant]:
@@ -46,3 +51,14 @@ def _row(slot: Slot) -> dict[str, GLib.Variant]:
     if slot.status.tries_done is not None:
         row["tries-done"] = GLib.Variant("u", slot.status.tries_done)
     return row
+
+
+_READERS: Final[Mapping[str, Callable[[BootControl], GLib.Variant]]] = {
+    "InterfaceVersion": lambda _: GLib.Variant("u", INTERFACE_VERSION),
+    "Backend": lambda control: GLib.Variant("s", control.backend.name),
+    "BootedSlot": lambda control: GLib.Variant("s", control.booted),
+    "PrimarySlot": lambda control: GLib.Variant("s", control.backend.primary()),
+    "FallbackSlot": lambda control: GLib.Variant("s", control.backend.fallback()),
+    "HostUuid": lambda control: GLib.Variant("s", control.host_uuid()),
+    "Slots": lambda control: GLib.Variant("aa{sv}", [_row(slot) for slot in control.slots()]),
+}

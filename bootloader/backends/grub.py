@@ -21,7 +21,6 @@ from bootloader.counted_entries import CountedEntries, Counters, read_begin
 
 PIN: Final = "saved_entry"  # what grub-set-default writes
 _SECTOR_BYTES: Final = 512
-_DIGIT: Final = re.compile(r"[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +39,27 @@ class GrubOptions:
 class Grub(CountedEntries, Backend, name="grub", options=GrubOptions):
     """GRUB with puad's grub.cfg."""
 
+    pin = PIN
+
     def __init__(self, setup: Setup, options: GrubOptions) -> None:
         super().__init__(setup, options)
         self.boot = options.boot
         self.kernel_command_line = options.kernel_command_line
         self._path_of_grubenv = options.boot / "grub" / "grubenv"
 
-    def pinned(self) -> str:
-        """See `Backend`."""
-        pin = self._variables().get(PIN, "")
-        return pin if pin in self.setup.slots else ""
-
-    def counters(self) -> dict[str, Counters]:
+    def variables(self) -> dict[str, str]:
         """See `CountedEntries`."""
-        variables = self._variables()
-        found = {}
-        for slot in self.setup.slots:
-            left, done = (variables.get(name, "") for name in _names(slot))
-            if _DIGIT.fullmatch(left):
-                found[slot] = Counters(int(left), int(done) if _DIGIT.fullmatch(done) else 9)
-        return found
+        return grubenv.decode(read_begin(self._path_of_grubenv)) or {}
+
+    def names(self, slot: str) -> tuple[str, str]:
+        """See `CountedEntries`."""
+        return f"puad_{slot}_left", f"puad_{slot}_done"
 
     def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:  # noqa: ARG002 -- the entry has the order
         """See `CountedEntries`."""
         data = read_begin(self._path_of_grubenv)
-        record = _encode(slot, counters)
+        left, done = self.names(slot)
+        record = f"{left}={counters.left}\n{done}={counters.done}\n".encode()
         pattern = b"\n" + re.sub(rb"=.\n", rb"=.\n", record)
         places = [match.start() + 1 for match in re.finditer(pattern, data)]
         as_ours = len(data) == grubenv.BLOCK_BYTES and grubenv.is_savable(data)
@@ -72,9 +67,6 @@ class Grub(CountedEntries, Backend, name="grub", options=GrubOptions):
             self.setup.files.write_at(self._path_of_grubenv, places[0], record)
         else:
             self._replace(self._new_block(slot, counters), len(data))
-
-    def _variables(self) -> dict[str, str]:
-        return grubenv.decode(read_begin(self._path_of_grubenv)) or {}
 
     def _replace(self, block: bytes, old_bytes: int) -> None:
         # no rename, which FAT can tear; grubenv may get lost, since no good slot depends on it
@@ -90,19 +82,10 @@ class Grub(CountedEntries, Backend, name="grub", options=GrubOptions):
         ours = {
             name: str(value)
             for each, kept in (known | {slot: counters}).items()
-            for name, value in zip(_names(each), (kept.left, kept.done), strict=True)
+            for name, value in zip(self.names(each), (kept.left, kept.done), strict=True)
         }
-        foreign = {name: value for name, value in self._variables().items() if name not in ours}
+        foreign = {name: value for name, value in self.variables().items() if name not in ours}
         block = grubenv.encode(ours | foreign) or grubenv.encode(ours)
         if block is None:
             raise RuntimeError("two counters for each slot always fit")
         return block
-
-
-def _names(slot: str) -> tuple[str, str]:
-    return f"puad_{slot}_left", f"puad_{slot}_done"
-
-
-def _encode(slot: str, counters: Counters) -> bytes:
-    left, done = _names(slot)
-    return f"{left}={counters.left}\n{done}={counters.done}\n".encode()

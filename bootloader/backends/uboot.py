@@ -11,7 +11,6 @@ would not boot at all.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,14 @@ from typing import Final
 from bootloader import command
 from bootloader.backend import Backend, Setup
 from bootloader.counted_entries import CountedEntries, Counters
+from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError
 from bootloader.slot_entry import SlotEntry
 
 ORDER: Final = "BOOT_ORDER"
 PIN: Final = "BOOT_PIN"
 _SCRIPT: Final = "fw_setenv.script"
-_DIGIT: Final = re.compile(r"[0-9]")
+_READ_S: Final = 5.0  # all properties at once take four reads, and puad waits 25 s for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,64 +53,54 @@ class UBootOptions:
 class UBoot(CountedEntries, Backend, name="u-boot", options=UBootOptions):
     """U-Boot with puad's boot.cmd."""
 
+    pin = PIN
+
     def __init__(self, setup: Setup, options: UBootOptions) -> None:
         super().__init__(setup, options)
         self.boot = options.boot
         self.kernel_command_line = options.kernel_command_line
         self._options = options
 
-    def pinned(self) -> str:
-        """See `Backend`."""
-        pin = self._variables().get(PIN, "")
-        return pin if pin in self.setup.slots else ""
-
-    def counters(self) -> dict[str, Counters]:
+    def variables(self) -> dict[str, str]:
         """See `CountedEntries`."""
-        variables = self._variables()
-        found = {}
-        for slot in self.setup.slots:
-            left, done = (variables.get(name, "") for name in _names(slot))
-            if _DIGIT.fullmatch(left):
-                found[slot] = Counters(int(left), int(done) if _DIGIT.fullmatch(done) else 9)
-        return found
+        try:
+            argv = (str(self._options.fw_printenv), "-c", str(self._options.config))
+            text = command.run(*argv, limit_s=_READ_S)
+        except BootloaderError:
+            return {}
+        pairs = (line.partition("=") for line in text.splitlines())
+        return {name: value for name, _, value in pairs}
 
-    def turn(self, slot: str, entry: SlotEntry) -> int:
+    def names(self, slot: str) -> tuple[str, str]:
+        """See `CountedEntries`."""
+        return f"BOOT_{slot}_LEFT", f"BOOT_{slot}_DONE"
+
+    def turn(self, slot: str, entry: SlotEntry, variables: Mapping[str, str]) -> int:
         """See `CountedEntries`; the slots of BOOT_ORDER go before one that is not in it."""
-        order = self._variables().get(ORDER, "").split()
+        order = variables.get(ORDER, "").split()
         return order.index(slot) - len(order) if slot in order else _after_all(entry)
 
     def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
         """See `CountedEntries`."""
-        left, done = _names(slot)
+        left, done = self.names(slot)
         changes = {left: str(counters.left), done: str(counters.done)}
         if first:
             others = [other for other in self.ranks() if other != slot]
             changes[ORDER] = " ".join([slot, *others])
         self._write(changes)
 
-    def _variables(self) -> dict[str, str]:
-        try:
-            text = command.run(str(self._options.fw_printenv), "-c", str(self._options.config))
-        except BootloaderError:
-            return {}
-        pairs = (line.partition("=") for line in text.splitlines())
-        return {name: value for name, _, value in pairs}
-
     def _write(self, changes: Mapping[str, str]) -> None:
         script = self.setup.run / _SCRIPT
         text = "".join(f"{name}={value}\n" for name, value in changes.items())
-        self.setup.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        script.write_text(text)  # /run: it need not outlive anything
+        with storage_errors(script):
+            self.setup.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+            script.write_text(text)  # /run: it need not outlive anything
         command.run(
             str(self._options.fw_setenv),
             *("-c", str(self._options.config)),
             *("-f", str(self._options.default_environment)),
             *("-s", str(script)),
         )
-
-
-def _names(slot: str) -> tuple[str, str]:
-    return f"BOOT_{slot}_LEFT", f"BOOT_{slot}_DONE"
 
 
 def _after_all(entry: SlotEntry) -> int:

@@ -203,7 +203,7 @@ STATES = {
 def disk_of(machine: UBootMachine, folder: Path) -> Disk:
     put_kernels(machine.boot)
     disk = Disk(folder, machine.boot)
-    put_environment(disk, counters(machine.backend()._variables()))
+    put_environment(disk, counters(machine.backend().variables()))
     return disk
 
 
@@ -216,7 +216,7 @@ def test_uboot_and_the_model_agree(
     boot = power_on(disk, flash)
     assert boot.slot == STATES[name].slot, boot.console
     assert machine.power_on() == boot.slot
-    assert counters(environment(disk)) == counters(machine.backend()._variables())
+    assert counters(environment(disk)) == counters(machine.backend().variables())
     assert disk.read() == files_of(machine.boot)
 
 
@@ -280,7 +280,7 @@ def test_kernel_that_does_not_load_costs_a_try_and_the_other_slot_follows(
     put_kernels(machine.boot)
     (machine.boot / "puad/b/linux").write_bytes(b"no kernel" * 1000)
     disk = Disk(tmp_path, machine.boot)
-    put_environment(disk, counters(machine.backend()._variables()))
+    put_environment(disk, counters(machine.backend().variables()))
     assert power_on(disk, flash).slot == "a"
     assert environment(disk)["BOOT_b_LEFT"] == "2"
 

@@ -13,6 +13,7 @@ from bootloader import grubenv
 from bootloader.backend import Entry, Setup
 from bootloader.backends.grub import PIN, Grub, GrubOptions
 from bootloader.backends.simulated import BOOT_COMPLETE
+from bootloader.counted_entries import Counters
 from bootloader.durable import Files
 from bootloader.slot import BootFileKind
 from bootloader.slot_entry import SlotEntry, decode, good_offset
@@ -29,7 +30,9 @@ class GrubMachine(LoaderMachine):
         (self.boot / "puad/a").mkdir(parents=True)
         (self.boot / "puad/a/linux").write_bytes(b"kernel a")
         (self.boot / "grub").mkdir()
-        self.backend().init("a", Entry(frozenset({BootFileKind.LINUX}), "puad.slot=a"))
+        self.backend().arm("a", 1, Entry(frozenset({BootFileKind.LINUX}), "puad.slot=a"))
+        self.backend().mark_good("a")
+        self.backend().write_counters("a", Counters(0, 0))  # it boots because it is good
         self.power_on()
 
     def backend(self, files: Files | None = None) -> Grub:

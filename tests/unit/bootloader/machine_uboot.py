@@ -13,6 +13,7 @@ from pathlib import Path
 from bootloader.backend import Entry, Setup
 from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.backends.uboot import PIN, UBoot, UBootOptions
+from bootloader.counted_entries import Counters
 from bootloader.durable import Files
 from bootloader.slot import BootFileKind
 from bootloader.slot_entry import good_offset
@@ -38,7 +39,9 @@ class UBootMachine(LoaderMachine):
         self.default.write_text(DEFAULT_ENVIRONMENT)
         (self.boot / "puad/a").mkdir(parents=True)
         (self.boot / "puad/a/linux").write_bytes(b"kernel a")
-        self.backend().init("a", Entry(frozenset({BootFileKind.LINUX}), "puad.slot=a"))
+        self.backend().arm("a", 1, Entry(frozenset({BootFileKind.LINUX}), "puad.slot=a"))
+        self.backend().mark_good("a")
+        self.backend().write_counters("a", Counters(0, 0))  # it boots because it is good
         self.power_on()
 
     def backend(self, files: Files | None = None) -> UBoot:
@@ -85,7 +88,7 @@ class UBootMachine(LoaderMachine):
         self.set(**{PIN: slot})
 
     def state_of(self, slot: str) -> bytes:
-        variables = self.backend()._variables()
+        variables = self.backend().variables()
         counters = [
             f"{k}={v}" for k, v in sorted(variables.items()) if k.startswith(f"BOOT_{slot}_")
         ]

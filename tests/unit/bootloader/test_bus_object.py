@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exported object without a bus: in which order it speaks."""
+"""The exported object without a bus: in which order it speaks, and what it reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from gi.repository import GLib
 
 from bootloader.authorisation import Callers
 from bootloader.bus_object import BusObject
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.properties import INTERFACE
 from tests.unit.bootloader.conftest import Desk
 
 
@@ -51,3 +54,21 @@ def test_long_call_is_answered_before_the_changes_are_told(
     desk.control.seal("b", desk.chain())
     published._worked(ear, (None, None), None)
     assert ear.heard == ["answer", "answer", "PropertiesChanged"]
+
+
+def test_property_is_read_without_the_others(
+    desk: Desk, published: BusObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise BootloaderError(ErrorName.STORAGE_FAILED, "the disk is gone")
+
+    def get(name: str) -> Any:
+        value, _ = published._property("Get", GLib.Variant("(ss)", (INTERFACE, name)))
+        assert value is not None
+        return value.unpack()[0]
+
+    monkeypatch.setattr(desk.control.backend, "primary", fail)
+    assert (get("BootedSlot"), get("FallbackSlot")) == ("a", "")
+    assert [slot["name"] for slot in get("Slots")] == ["a", "b"]
+    assert desk.refusal(get, "PrimarySlot") == "StorageFailed"
+    assert desk.refusal(get, "PrimarySlott") == "InvalidArgument"

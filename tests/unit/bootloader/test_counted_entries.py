@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootloader import grubenv
+from bootloader import command, grubenv
 from bootloader.backend import Entry
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
@@ -17,6 +17,7 @@ from tests.unit.bootloader.machine_grub import GrubMachine
 from tests.unit.bootloader.machine_uboot import ENVIRONMENT_BYTES, UBootMachine
 from tests.unit.bootloader.machines import LoaderMachine
 
+PUAD_WAITS_S = 25
 LINUX = Entry(frozenset({BootFileKind.LINUX}), "puad.slot=b")
 
 
@@ -137,7 +138,7 @@ def test_environment_falls_back_to_its_older_copy(uboot: UBootMachine) -> None:
         kept = bytes(data)
         data[place * ENVIRONMENT_BYTES + 100] ^= 0xFF
         uboot.environment.write_bytes(data)
-        assert uboot.backend()._variables()["bootcmd"] == "run distro_bootcmd"
+        assert uboot.backend().variables()["bootcmd"] == "run distro_bootcmd"
         assert uboot.power_on() in {"a", "b"}
         uboot.environment.write_bytes(kept)
 
@@ -153,10 +154,34 @@ def test_environment_is_never_replaced_by_our_variables_alone(uboot: UBootMachin
     assert not uboot.backend().status("b").has_entry
 
 
+def test_environment_is_read_once_for_each_property(
+    uboot: UBootMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm(uboot)
+    backend, limits = uboot.backend(), []
+    run = command.run
+
+    def counting(*argv: str, limit_s: float) -> str:
+        limits.append(limit_s)
+        return run(*argv, limit_s=limit_s)
+
+    monkeypatch.setattr(command, "run", counting)
+    for read in (backend.primary, backend.fallback, lambda: backend.status("b"), backend.pinned):
+        limits.clear()
+        read()
+        assert len(limits) == 1
+    limits.clear()
+    backend.status("a")  # good: the counters do not matter
+    assert limits == []
+    for call in (*map(backend.status, "ab"), backend.primary(), backend.fallback()):
+        assert call
+    assert sum(limits) < PUAD_WAITS_S
+
+
 def test_new_environment_has_the_defaults_in_it(uboot: UBootMachine) -> None:
     uboot.ruin()
     arm(uboot)
-    variables = uboot.backend()._variables()
+    variables = uboot.backend().variables()
     assert variables["bootcmd"] == "run distro_bootcmd"
     assert variables["BOOT_ORDER"] == "b a"
 
