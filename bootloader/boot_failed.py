@@ -46,6 +46,7 @@ from bootloader.file_slots import FileSlots
 from bootloader.mounts import mount_at, read_mounts
 from bootloader.one_line import one_line
 from bootloader.reboot import force_reboot
+from bootloader.start_jobs import waits_for
 from bootloader.tables import Section
 from bootloader.time_limit import time_limit
 from bootloader.way_back import Decision, decide
@@ -54,6 +55,7 @@ from bootloader.way_back import Decision, decide
 _ASK_SYSTEMD_S: Final = 10.0
 _FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
+_OWN_UNIT: Final = "puad-boot-failed.service"
 _FAILED: Final = 1
 # the specification of the ESP wants FAT; a boot partition of GRUB or U-Boot may be ext4, and what
 # was written to it last may still stand in its journal, which a read-only mount reads too
@@ -73,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.deadline and decision.is_good and _is_boot_complete():
         return os.EX_OK
     consequence = "the node reboots" if decision.reboots else "the node stays as it is"
-    last_words.tell(booted, reason, f"{consequence}: {decision.why}")
+    waiting = waits_for(but=_OWN_UNIT) if given.deadline else ""
+    why = "; ".join(filter(None, (decision.why, waiting)))
+    last_words.tell(booted, reason, f"{consequence}: {why}")
     if decision.reboots:
         last_words.keep()
         force_reboot()

@@ -72,8 +72,16 @@ def why_bad(verdict: Verdict) -> str:
 
 def reboot_reason(verdict: Verdict) -> str:
     """Why the node leaves this boot, short and printable, as boot control wants it."""
-    reason = f"puad-health: {why_bad(verdict)}"
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason)
-    if len(shown) <= _MAX_REBOOT_REASON:
-        return shown
-    return f"{shown[: _MAX_REBOOT_REASON - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return _shown(f"puad-health: {why_bad(verdict)}", _MAX_REBOOT_REASON)
+
+
+def why_failed(probe: ProbeResult) -> str:
+    """Why a probe failed, and the last line that it printed, in one line."""
+    lines = map(str.strip, reversed(probe.log_tail.split("\n")))
+    said = next(filter(None, lines), "")
+    return _shown(f"{probe.reason}: {said}" if said else probe.reason, _MAX_REASON)
+
+
+def _shown(text: str, most: int) -> str:
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

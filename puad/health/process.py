@@ -23,7 +23,15 @@ from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
 from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
 from puad.core.errors import BootControlError, ConfigError, PuadError, StorageError
-from puad.core.health import complete, is_good, is_settled, may_reboot, reboot_reason, why_bad
+from puad.core.health import (
+    complete,
+    is_good,
+    is_settled,
+    may_reboot,
+    reboot_reason,
+    why_bad,
+    why_failed,
+)
 from puad.core.model import ProbeResult, Slot, Verdict
 from puad.health.assignment import assigned_probes
 from puad.health.probe import Boot, Deadline, ProbeError
@@ -144,7 +152,7 @@ class Health:
         for probe in verdict.probes:
             if not probe.passed:
                 kind = "required" if probe.required else "wanted"
-                _log.warning("%s probe %s failed: %s", kind, probe.name, probe.reason)
+                _log.warning("%s probe %s failed: %s", kind, probe.name, why_failed(probe))
         message_id = MessageId.VERDICT_GOOD if verdict.good else MessageId.VERDICT_BAD
         text = "This boot is good" if verdict.good else f"This boot is bad: {why_bad(verdict)}"
         lifecycle(message_id, text, slot=verdict.slot, image_id=verdict.image_id)

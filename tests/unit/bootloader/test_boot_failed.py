@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bootloader import boot_failed, command, last_words, namespaces
+from bootloader import boot_failed, command, last_words, namespaces, start_jobs
 from bootloader.backend import Entry
 from bootloader.backends.grub import Grub, GrubOptions
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
@@ -84,6 +84,7 @@ class Node:
         self.reboots = 0
         self.set_systemctl("exit 3")
         monkeypatch.setattr(boot_failed, "_SYSTEMCTL", str(self.systemctl))
+        monkeypatch.setattr(start_jobs, "SYSTEMCTL", str(self.systemctl))
         monkeypatch.setattr(last_words, "_KERNEL_LOG", self.kernel_log)
         monkeypatch.setattr(last_words, "_JOURNALCTL", str(self.systemctl))
         monkeypatch.setattr(boot_failed, "force_reboot", self.reboot)
@@ -159,6 +160,23 @@ def test_deadline_of_a_complete_boot_that_could_not_be_marked_good_reboots(node:
     assert node.run("--deadline") == 0
     assert node.reboots == 1
     assert "has failed (deadline): the node reboots: slot b is not good" in node.said()
+
+
+def test_deadline_names_what_the_boot_waits_for(node: Node) -> None:
+    jobs = (
+        "  7 fault-job.service       start running",
+        " 12 sysinit.target          start waiting",
+        " 31 puad-boot-failed.service start running",
+    )
+    node.set_systemctl("printf '%s\\n' " + " ".join(f"'{line}'" for line in jobs))
+    assert node.run("--deadline") == 0
+    assert "slot a is; the boot waits for fault-job.service\n" in node.said()
+
+
+def test_long_list_of_start_jobs_is_cut(node: Node) -> None:
+    node.set_systemctl("for n in 1 2 3 4 5 6 7; do echo $n unit-$n.service start running; done")
+    assert node.run("--deadline") == 0
+    assert "unit-4.service, unit-5.service and 2 more\n" in node.said()
 
 
 def test_deadline_of_a_good_slot_whose_boot_is_not_complete_is_told(node: Node) -> None:

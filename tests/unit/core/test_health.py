@@ -13,6 +13,7 @@ from puad.core.health import (
     may_reboot,
     reboot_reason,
     why_bad,
+    why_failed,
 )
 from puad.core.model import Assessment, ProbeResult, Slot, SlotState, Verdict
 
@@ -128,3 +129,22 @@ def test_reboot_reason_is_short_and_printable(reason: str, sent: str) -> None:
     assert reboot_reason(verdict) == sent
     assert len(sent) <= 180
     assert sent.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("log_tail", "said"),
+    [
+        ("", "it ended with exit code 1"),
+        ("one\n no camera\t\n\n", "it ended with exit code 1: no camera"),
+        ("a\x1bb", "it ended with exit code 1: a\N{REPLACEMENT CHARACTER}b"),
+    ],
+)
+def test_why_failed_has_the_last_line_that_the_probe_printed(log_tail: str, said: str) -> None:
+    probe = ProbeResult(
+        "camera",
+        required=False,
+        passed=False,
+        reason="it ended with exit code 1",
+        log_tail=log_tail,
+    )
+    assert why_failed(probe) == said
