@@ -8,19 +8,18 @@ Exit codes of the service: 0 stopped, 64 wrong use, 69 no bus or no name, 74 sto
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bootloader import config, service
+from bootloader import config, log, service
 from bootloader.arguments import Parser
 from bootloader.errors import BootloaderError, ConfigError
 
 try:
     from bootloader.simulation import boot, firmware_command
-except ModuleNotFoundError:  # the packages for real nodes leave the simulated machine out
+except ModuleNotFoundError:  # an image may leave the simulated machine out
     _COMMANDS: tuple[Callable[..., None], ...] = ()
 else:
     _COMMANDS = (boot.add_command, firmware_command.add_command)
@@ -31,11 +30,7 @@ _HINT = "the file comes with the image: correct it there; this node runs on, but
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s bootloader: %(message)s",
-        stream=sys.stderr,
-    )
+    log.set_up()
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:
