@@ -31,7 +31,7 @@ class JournalFormatter(logging.Formatter):
 def set_up() -> None:
     """Send what is logged to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    if _is_journal(sys.stderr.fileno()):
+    if _is_under_journal():
         handler.setFormatter(JournalFormatter())
     else:
         formatter = logging.Formatter(_PLAIN)
@@ -40,7 +40,10 @@ def set_up() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _is_journal(fd: int) -> bool:
-    """Whether the descriptor goes to the journal (systemd.exec(5), `$JOURNAL_STREAM`)."""
-    status = os.fstat(fd)
+def _is_under_journal() -> bool:
+    """Whether standard error goes to the journal (systemd.exec(5), `$JOURNAL_STREAM`)."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
