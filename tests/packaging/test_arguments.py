@@ -32,7 +32,7 @@ def test_versions_of_what_is_released_together_are_the_same() -> None:
     assert bootloader.__version__ == puad.__version__
 
 
-@pytest.mark.parametrize("name", sorted(_ALL.keys() - {"puad-provision"}))
+@pytest.mark.parametrize("name", sorted(_ALL))
 def test_version_names_the_program(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         _ALL[name]().parse_args(["--version"])
