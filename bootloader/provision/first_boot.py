@@ -87,22 +87,9 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
     target.require_root()
     names = labels(boot.settings.devices)
     there = target.partition_table(boot.disk)
-    unknown = sorted(set(there) - set(names.values()))
-    if unknown:
-        raise ProvisionError(
-            f"it holds a partition that is not ours: {', '.join(unknown)}",
-            on=boot.disk,
-            hint="partition the disk by hand, or remove the partition",
-        )
-    missing = [role for role in ROLES if names[role] not in there]
+    missing = _find_missing(boot, names, there)
     if not missing:
         return []
-    if set(missing) - {"b", PERSIST}:
-        raise ProvisionError(
-            f"it has no partition {names[missing[0]]}",
-            on=boot.disk,
-            hint="a disk comes with ESP and slot a; puad-provision makes one",
-        )
     _require_tools(boot, [names[role] for role in missing])
     with tempfile.TemporaryDirectory(prefix="puad-provision-", dir=_scratch()) as folder:
         work = Path(folder)
@@ -125,6 +112,24 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
         say(f"adding {', '.join(names[role] for role in missing)} to {boot.disk}")
         made = run_repart(job, dry_run=dry_run)
     return [partition for partition in made if partition.activity == "create"]
+
+
+def _find_missing(boot: FirstBoot, names: Mapping[str, str], there: Mapping[str, Any]) -> list[str]:
+    unknown = sorted(set(there) - set(names.values()))
+    if unknown:
+        raise ProvisionError(
+            f"it holds a partition that is not ours: {', '.join(unknown)}",
+            on=boot.disk,
+            hint="partition the disk by hand, or remove the partition",
+        )
+    missing = [role for role in ROLES if names[role] not in there]
+    if set(missing) - {"b", PERSIST}:
+        raise ProvisionError(
+            f"it has no partition {names[missing[0]]}",
+            on=boot.disk,
+            hint="a disk comes with ESP and slot a; puad-provision makes one",
+        )
+    return missing
 
 
 def _require_tools(boot: FirstBoot, missing: list[str]) -> None:

@@ -78,26 +78,13 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
     Raises:
         ProvisionError: With what it said, when it fails or takes too long.
     """
-    argv = [
-        str(find_tool(_NAME)),
-        f"--definitions={job.definitions}",
-        f"--dry-run={'yes' if dry_run else 'no'}",
-        f"--empty={job.empty}",
-        f"--seed={job.seed}",
-        # firmware reads a FAT only with the disk's own sector size, which is not what it would take
-        f"--sector-size={target.sector_size(job.disk)}",
-        f"--offline={'yes' if job.offline else 'auto'}",
-        "--json=short",
-        "--no-pager",
-        str(job.disk),
-    ]
     env = {"LC_ALL": "C", "PATH": SEARCH_PATH, "TMPDIR": str(job.scratch)}
     env["SYSTEMD_REPART_MKFS_OPTIONS_EXT4"] = _EXT4_OPTIONS
     if "SOURCE_DATE_EPOCH" in os.environ:
         env["SOURCE_DATE_EPOCH"] = os.environ["SOURCE_DATE_EPOCH"]
     try:
         done = subprocess.run(
-            argv,
+            _command(job, dry_run=dry_run),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=env,
@@ -111,6 +98,22 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
     if done.returncode:
         raise _failure(job, done.stderr.decode("utf-8", "replace"), dry_run=dry_run)
     return _parse(done.stdout, job.disk)
+
+
+def _command(job: Job, *, dry_run: bool) -> list[str]:
+    return [
+        str(find_tool(_NAME)),
+        f"--definitions={job.definitions}",
+        f"--dry-run={'yes' if dry_run else 'no'}",
+        f"--empty={job.empty}",
+        f"--seed={job.seed}",
+        # firmware reads a FAT only with the disk's own sector size, which is not what it would take
+        f"--sector-size={target.sector_size(job.disk)}",
+        f"--offline={'yes' if job.offline else 'auto'}",
+        "--json=short",
+        "--no-pager",
+        str(job.disk),
+    ]
 
 
 def require_repart() -> None:
