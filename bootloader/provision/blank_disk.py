@@ -56,6 +56,7 @@ class Order:
         passwd: The image's users.
         factory: Whether the first boot is to make slot b and the persistent partition.
         wipe: Whether what the disk holds may go.
+        has_own_command_line: Whether the UKI fixes its root, and so its whole command line.
     """
 
     disk: Path
@@ -71,6 +72,7 @@ class Order:
     passwd: Path = STANDARD_PASSWD
     factory: bool = False
     wipe: bool = False
+    has_own_command_line: bool = False
 
 
 def new_ids(seed: uuid.UUID | None, machine_id: str, root_id: uuid.UUID | None) -> Ids:
@@ -196,7 +198,7 @@ def _fill(
             return planned
         say(f"preparing the contents of {order.disk}")
         _lay_trees(order, work)
-        write_definitions(order.definitions, job.definitions, contents, _left_out(order))
+        write_definitions(order.definitions, job.definitions, contents, left_out=_left_out(order))
         run_repart(job, dry_run=True)  # once more, with the contents, before anything is lost
         if order.wipe:
             target.wipe(order.disk)
@@ -214,7 +216,7 @@ def _plan(
     """Plan without the root image, for which systemd-repart would make slot a larger."""
     folder = job.scratch / "plan.d"
     empty = {label: replace(what, blocks=None) for label, what in contents.items()}
-    write_definitions(order.definitions, folder, empty, _left_out(order))
+    write_definitions(order.definitions, folder, empty, left_out=_left_out(order))
     planned = run_repart(replace(job, definitions=folder), dry_run=True)
     names = labels(order.settings.devices)
     sizes = {partition.label: partition.size for partition in planned}
@@ -260,6 +262,8 @@ def _lay_trees(order: Order, work: Path) -> None:
     line = order.ids.command_line(order.settings.general.command_line)
     if order.factory:
         line = f"{line} {_FIRST_BOOT_WORDS}"
+    if order.has_own_command_line:
+        line = ""
     lay_esp(work / "esp", order.settings, order.boot_loader, order.boot_files, line)
     if not order.factory:
         lay_persistent(work / "persist", order.node_files, order.passwd)

@@ -38,15 +38,24 @@ class Contents:
 
 
 def write_definitions(
-    source: Path, target: Path, contents: Mapping[str, Contents], left_out: Iterable[str] = ()
+    source: Path,
+    target: Path,
+    contents: Mapping[str, Contents],
+    *,
+    left_out: Iterable[str] = (),
+    there: Iterable[str] = (),
 ) -> None:
     """Write the definitions of this run.
+
+    systemd-repart takes a partition for the first definition of its type (repart.d(5)), so those of
+    the partitions that exist come first, in the order of the disk.
 
     Args:
         source: The integrator's definitions.
         target: The folder to make.
         contents: What each partition gets, by its label.
         left_out: Labels of partitions that this run does not make.
+        there: Labels of partitions that exist, in the order of the disk.
 
     Raises:
         ProvisionError: When the definitions cannot be read, or lack one of these labels.
@@ -60,14 +69,25 @@ def write_definitions(
             hint="the labels must be those of the [devices] section of bootloader.toml",
         )
     target.mkdir()
-    for label, path in found.items():
+    ordered = dict.fromkeys([*(label for label in there if label in found), *found])
+    for number, label in enumerate(ordered):
         if label in left_out:
             continue
-        shutil.copyfile(path, target / path.name)
+        name = f"{number:03}-{found[label].name}"
+        shutil.copyfile(found[label], target / name)
         if label in contents:
-            drop_in = target / f"{path.name}.d" / _DROP_IN
+            drop_in = target / f"{name}.d" / _DROP_IN
             drop_in.parent.mkdir()
             drop_in.write_text(_drop_in(contents[label]), encoding="utf-8")
+
+
+def known_labels(source: Path) -> set[str]:
+    """The labels of all definitions, the integrator's own among them.
+
+    Raises:
+        ProvisionError: When the definitions cannot be read.
+    """
+    return set(_by_label(source))
 
 
 def file_systems(source: Path, labels: Iterable[str]) -> set[str]:

@@ -42,7 +42,7 @@ def lay_esp(
         settings: Boot control's configuration; it names the back end.
         program: The boot loader, an EFI program.
         boot_files: The boot files of slot a.
-        command_line: The kernel command line of slot a.
+        command_line: The kernel command line of slot a; empty for a UKI that brings its own.
 
     Raises:
         ProvisionError: When a file cannot be read or the back end has no ESP.
@@ -67,8 +67,7 @@ def lay_esp(
         loader.boot_folder(slot).mkdir(parents=True)
     for kind, path in boot_files.items():
         _copy(path, loader.boot_folder("a") / kind)
-    kinds = frozenset(boot_files)
-    loader.arm("a", 1, Entry(kinds, "" if BootFileKind.UKI in kinds else command_line))
+    loader.arm("a", 1, Entry(frozenset(boot_files), command_line))
     loader.mark_good("a")
 
 

@@ -26,6 +26,7 @@ from bootloader.provision.definitions import (
     STANDARD_FOLDER,
     Contents,
     file_systems,
+    known_labels,
     write_definitions,
 )
 from bootloader.provision.layout import PERSIST, ROLES, Ids, labels, persist_id
@@ -87,7 +88,8 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
     target.require_root()
     names = labels(boot.settings.devices)
     there = target.partition_table(boot.disk)
-    missing = _find_missing(boot, names, there)
+    further = known_labels(boot.definitions) - set(names.values())
+    missing = _find_missing(boot, names, further, there)
     if not missing:
         return []
     _require_tools(boot, [names[role] for role in missing])
@@ -107,15 +109,17 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
         contents = {
             names[role]: _contents(boot, role, there.get(names[role]), there[names["a"]], persist)
             for role in ROLES
-        }
-        write_definitions(boot.definitions, job.definitions, contents)
+        } | _as_they_are(further, there)
+        write_definitions(boot.definitions, job.definitions, contents, there=there)
         say(f"adding {', '.join(names[role] for role in missing)} to {boot.disk}")
         made = run_repart(job, dry_run=dry_run)
     return [partition for partition in made if partition.activity == "create"]
 
 
-def _find_missing(boot: FirstBoot, names: Mapping[str, str], there: Mapping[str, Any]) -> list[str]:
-    unknown = sorted(set(there) - set(names.values()))
+def _find_missing(
+    boot: FirstBoot, names: Mapping[str, str], further: set[str], there: Mapping[str, Any]
+) -> list[str]:
+    unknown = sorted(set(there) - set(names.values()) - further)
     if unknown:
         raise ProvisionError(
             f"it holds a partition that is not ours: {', '.join(unknown)}",
@@ -130,6 +134,12 @@ def _find_missing(boot: FirstBoot, names: Mapping[str, str], there: Mapping[str,
             hint="a disk comes with ESP and slot a; puad-provision makes one",
         )
     return missing
+
+
+def _as_they_are(further: set[str], there: Mapping[str, Any]) -> dict[str, Contents]:
+    """An integrator's own partitions; one that is not there yet is made by its definition."""
+    labels = sorted(further & set(there))
+    return {label: Contents(there[label]["id"], there[label]["size"]) for label in labels}
 
 
 def _require_tools(boot: FirstBoot, missing: list[str]) -> None:

@@ -108,6 +108,7 @@ def _order(given: argparse.Namespace, settings: config.Settings, ids: Ids) -> Or
         passwd=given.passwd,
         factory=given.factory,
         wipe=given.wipe,
+        has_own_command_line=bool(given.uki and given.root_id),
     )
 
 

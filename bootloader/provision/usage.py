@@ -53,6 +53,8 @@ def _factory_fault(given: argparse.Namespace) -> str:
         )
     if given.machine_id not in {None, "firmware"}:
         return "many disks cannot share one machine-id; with --factory it is `firmware`"
+    if given.uki and given.root_id:
+        return "the command line inside the UKI does not ask for a first boot; leave --factory away"
     return ""
 
 

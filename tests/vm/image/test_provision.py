@@ -45,8 +45,8 @@ def image() -> NodeImage:
     )
 
 
-def first_boot(disk: Path, image: NodeImage) -> dict[str, Any]:
-    options: list[str | Path] = ["--first-boot", "--json", "--definitions", DEFINITIONS]
+def first_boot(disk: Path, image: NodeImage, definitions: Path = DEFINITIONS) -> dict[str, Any]:
+    options: list[str | Path] = ["--first-boot", "--json", "--definitions", definitions]
     config = PARTS / "bootloader-systemd-boot.toml"
     passwd = disk.with_name("passwd")
     shutil.copyfile(image.tree / "etc/passwd", passwd)
@@ -163,6 +163,26 @@ def test_factory_disk_gets_the_rest_on_its_first_boot_once(
     whole = table(disk.path)
     assert first_boot(disk.path, image)["changed"] is False
     assert table(disk.path) == whole
+
+
+def test_first_boot_takes_a_partition_of_the_integrator_as_it_is(
+    image: NodeImage, tmp_path: Path
+) -> None:
+    disk = factory(image, tmp_path)
+    size = disk.path.stat().st_size
+    os.truncate(disk.path, size + 64 * MIB)
+    script = "size=32MiB, type=linux, name=data\n"
+    command = ["/usr/sbin/sfdisk", "--append", "--quiet", disk.path]
+    subprocess.run(command, input=script.encode(), check=True)
+    definitions = tmp_path / "repart.d"
+    shutil.copytree(DEFINITIONS, definitions)
+    own = "[Partition]\nType=linux-generic\nLabel=data\nSizeMinBytes=32M\nSizeMaxBytes=32M\n"
+    (definitions / "50-data.conf").write_text(own)
+    before = next(line for line in table(disk.path).splitlines() if 'name="data"' in line)
+    made = first_boot(disk.path, image, definitions)
+    assert [item["label"] for item in made["partitions"]] == ["rootfs_b", "persist"]
+    assert before in table(disk.path)
+    assert first_boot(disk.path, image, definitions)["changed"] is False
 
 
 def test_first_boot_that_is_cut_short_goes_on_at_the_next(image: NodeImage, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import bootloader
 from bootloader.provision.main import _parser
 from tests.unit.bootloader.provision.given import SHIPPED, Given
 
+_ROOT_ID = "0e5f6b0a-93f6-4b8e-8f6c-6a4be1a4c0de"
+
 
 @pytest.mark.parametrize(
     "options",
@@ -39,6 +41,10 @@ def test_options_that_do_not_fit_are_wrong_usage(given: Given, options: list[str
         (["--linux", "/x"], "a disk and --root-image are needed"),
         (["--root-image", "/x", "--uki", "/x", "--initrd", "/x"], "leave --initrd away"),
         (["--first-boot", "--size", "16G", "--wipe"], "leave --size, --wipe away"),
+        (
+            ["--root-image", "/x", "--uki", "/x", "--factory", "--root-id", _ROOT_ID],
+            "leave --factory away",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_are_named(

@@ -29,7 +29,7 @@ def test_definitions_shipped_have_a_label_for_each_role(tmp_path: Path) -> None:
 def test_drop_in_has_what_belongs_to_this_disk(tmp_path: Path) -> None:
     given = contents() | {"persist": Contents(ID, 1 << 30, tree=Path("/run/tree"))}
     write_definitions(SHIPPED, tmp_path / "made", given)
-    (drop_in,) = (tmp_path / "made/40-persist.conf.d").iterdir()
+    (drop_in,) = (tmp_path / "made").glob("*-40-persist.conf.d/*")
     assert drop_in.read_text().splitlines() == [
         "[Partition]",
         f"UUID={ID}",
@@ -39,11 +39,18 @@ def test_drop_in_has_what_belongs_to_this_disk(tmp_path: Path) -> None:
     ]
 
 
+def test_partitions_that_exist_come_first_in_the_order_of_the_disk(tmp_path: Path) -> None:
+    write_definitions(SHIPPED, tmp_path / "made", contents(), there=["rootfs_b", "mine", "esp"])
+    names = sorted(path.name for path in (tmp_path / "made").glob("*.conf"))
+    assert [name.split("-", 2)[2] for name in names[:2]] == ["rootfs-b.conf", "esp.conf"]
+    assert len(names) == len(ROLES)
+
+
 def test_partition_left_out_has_no_definition(tmp_path: Path) -> None:
     given = contents()
     del given["persist"]
-    write_definitions(SHIPPED, tmp_path / "made", given, ["persist"])
-    assert not list((tmp_path / "made").glob("40-*"))
+    write_definitions(SHIPPED, tmp_path / "made", given, left_out=["persist"])
+    assert not list((tmp_path / "made").glob("*-40-*"))
 
 
 def test_label_without_a_definition_is_refused(tmp_path: Path) -> None:

@@ -60,16 +60,20 @@ def test_esp_boots_slot_a_which_is_good_and_knows_no_slot_b(bench: Bench) -> Non
     assert (bench.esp / "EFI/BOOT/BOOTX64.EFI").read_bytes() == efi_program()
 
 
-def test_esp_has_the_command_line_of_a_kernel_and_leaves_a_uki_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [BootFileKind.LINUX, BootFileKind.UKI])
+def test_esp_has_the_command_line_unless_the_uki_brings_its_own(
+    tmp_path: Path, kind: BootFileKind
+) -> None:
     texts = []
-    for name, kinds in (("linux", [BootFileKind.LINUX]), ("uki", [BootFileKind.UKI])):
+    for name, line in (("given", "root=PARTUUID=x"), ("own", "")):
         (tmp_path / name).mkdir()
         bench = Bench(tmp_path / name, "systemd-boot")
-        bench.lay(*kinds, line="root=PARTUUID=x")
+        bench.lay(kind, line=line)
         texts.append((bench.esp / "loader/entries/puad-a.conf").read_text())
     assert "options root=PARTUUID=x\n" in texts[0]
     assert "options" not in texts[1]
-    assert "efi /puad/a/uki\n" in texts[1]
+    word = "efi" if kind is BootFileKind.UKI else "linux"
+    assert all(f"{word} /puad/a/{kind}\n" in text for text in texts)
 
 
 def test_esp_for_grub_has_its_cfg_and_its_variables(tmp_path: Path) -> None:
