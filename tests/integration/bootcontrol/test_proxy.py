@@ -13,6 +13,7 @@ import pytest
 from puad.bootcontrol import BUS_NAME, BootControl
 from puad.core.errors import BootControlError, Code
 from puad.core.model import Assessment, Slot, SlotState
+from tests.integration.conftest import wait_until
 
 pytestmark = pytest.mark.dbus
 
@@ -232,7 +233,9 @@ def test_a_connection_that_was_closed_is_opened_again(
 ) -> None:
     scripted(BUS_NAME, {"properties": PROPERTIES})
     assert control.booted_slot() == "a"
-    control._bus.con.close_sync(None)
+    connection = control._bus.con
+    connection.close_sync(None)
+    wait_until(connection.is_closed, "the end of the connection")
     assert control.booted_slot() == "a"
 
 
