@@ -79,16 +79,22 @@ class ReleaseService:
         return answer
 
 
-def founded(layout: Layout) -> ReleaseService:
-    """A release service for this run, with the keys that the cached images trust."""
+def kept_trust(cache: Path, log: Path) -> Path:
+    """The folder of an empty repository `release` and its `keys`, which cached images trust."""
     code = tree_key(REPOSITORY / "orchestrator_stub/release")
-    kept = layout.cache / f"trust-{key(f'{datetime.now(UTC):%Y-%m}', code)}"
-    log = layout.logs / "release.log"
+    kept = cache / f"trust-{key(f'{datetime.now(UTC):%Y-%m}', code)}"
     if not kept.exists():
         half = kept.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
         ReleaseService(half / "release", half / "keys", log).init()
         half.rename(kept)
+    return kept
+
+
+def founded(layout: Layout) -> ReleaseService:
+    """A release service for this run, with the keys that the cached images trust."""
+    log = layout.logs / "release.log"
+    kept = kept_trust(layout.cache, log)
     shutil.copytree(kept / "release", layout.release)
     shutil.copytree(kept / "keys", layout.run / "keys")
     return ReleaseService(layout.release, layout.run / "keys", log)

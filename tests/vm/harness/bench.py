@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.demo.layout import REPOSITORY, Layout, key, tree_key
-from tests.demo.releases import ReleaseService, founded
+from tests.demo.layout import REPOSITORY, key, tree_key
+from tests.demo.releases import ReleaseService, kept_trust
 from tests.demo.tool import run_tool
 from tests.vm.harness.emulator import emulator
 from tests.vm.harness.machine import ADDRESS, DEVICES, GUID, PORT, Counters
@@ -116,11 +116,8 @@ class Bench:
         return build(spec)
 
     def _trust(self) -> ReleaseService:
-        with filling_cache(), tempfile.TemporaryDirectory() as run:
-            layout = Layout(CACHE, Path(run))
-            layout.logs.mkdir()
-            founded(layout)
-        (kept,) = CACHE.glob(f"trust-{'[0-9a-f]' * 16}")
+        with filling_cache():
+            kept = kept_trust(CACHE, LOG)
         return ReleaseService(kept / "release", kept / "keys", LOG, PROFILE)
 
     # ---- states ----
