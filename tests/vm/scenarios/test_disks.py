@@ -104,7 +104,9 @@ def test_esp_that_is_not_writable_fails_the_update_and_the_node_goes_on(
 ) -> None:
     # vfat takes no remount through the newer system calls
     read_only = ["env", "LIBMOUNT_FORCE_MOUNT2=always", "mount", "-o", "remount,ro", "/efi"]
-    idle.guest_output(*(read_only if state == "read-only" else ["umount", "/efi"]))
+    # without the mask boot control would have it mounted again
+    missing = ["systemctl", "mask", "--runtime", "--now", "efi.mount"]
+    idle.guest_output(*(read_only if state == "read-only" else missing))
     idle.guest_output("systemctl", "restart", "puad-bootloader.service")
     idle.offer(bench.image(kind, SECOND))
     idle.open_window()
