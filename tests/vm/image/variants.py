@@ -148,9 +148,8 @@ _ALL = (
     ),
     Variant(
         "deadline",
-        "boots, but is never complete: the deadline leads back",
+        "boots, but is never complete: the health deadline leads back",
         units={
-            **_SOON,
             "fault-slow.service": _unit(
                 "[Unit]",
                 "Description=A service that never gets ready",

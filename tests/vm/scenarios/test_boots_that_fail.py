@@ -63,6 +63,9 @@ def test_job_before_basic_target_that_never_ends_is_ended_by_the_deadline(staged
     told.names(["deadline", "fault-job.service"])
 
 
-def test_boot_that_is_never_complete_is_ended_by_the_deadline(staged: Staged) -> None:
+def test_boot_that_is_never_complete_is_ended_by_the_deadline_of_its_health(
+    staged: Staged,
+) -> None:
     told = roll_back(staged("deadline"))
-    told.names(["deadline", "fault-slow.service"])
+    assert told.cause["failure_reason"] == "criticalservices"
+    told.names(["jobs are running", "fault-slow.service"])
