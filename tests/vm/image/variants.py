@@ -69,7 +69,7 @@ _NO_APPLICATION = {
 _WRITE_A_NEWER_STORE = (
     "#!/usr/bin/python3 -I\n"
     "import json, pathlib\n"
-    "for path in sorted(pathlib.Path('/persist/var/lib/puad').glob('*.json')):\n"
+    "for path in sorted(pathlib.Path('/var/lib/puad').glob('*.json')):\n"
     "    document = json.loads(path.read_bytes())\n"
     "    document['schema'] += 1\n"
     "    document['written_by_a_newer_one'] = {'kept': True}\n"
