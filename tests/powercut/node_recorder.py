@@ -59,6 +59,8 @@ class LoggedMachine(Machine):
             "-blockdev", f"driver=file,node-name=disk-log,filename={self.log},{cache}",
             "-blockdev", "driver=blklogwrites,node-name=disk,file=disk-bare,log=disk-log",
         ]  # fmt: skip
+        # merged requests may have as many segments as one write takes, and the log adds its own
+        words = [f"{word},request-merging=off" if "drive=disk," in word else word for word in words]
         return [*words[: at - 1], *disk, *words[at + 1 :]]
 
 
