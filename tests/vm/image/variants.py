@@ -214,7 +214,7 @@ _ALL = (
         "writes its store in a higher schema and fails; the old puad must read it",
         units={
             "puad.service.d/fault.conf": _unit(
-                "[Service]", f"ExecStartPre=!/{PROGRAMS}/newer-store"
+                "[Service]", f"ExecStartPre=/{PROGRAMS}/newer-store"
             ),
         },
         programs={"newer-store": _WRITE_A_NEWER_STORE},
