@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.demo.layout import Layout
 from tests.demo.releases import ReleaseService
@@ -21,6 +22,7 @@ from tests.vm.image.recipe import NodeImage
 from tests.vm.image.tree import PROFILE
 
 BOOT_S = 600  # a boot takes 30 s here, and ten times as long beside other work
+_SLOT: Final = re.compile(r"\bpuad\.slot=(\w+)")
 
 
 class Node:
@@ -108,6 +110,13 @@ class Node:
             root = ("findmnt", "--noheadings", "--first-only", "--output", "PARTLABEL", "/")
             return self.guest_output(*root).strip().removeprefix("rootfs_")
         return ""
+
+    def slot_of_boot(self, back: int) -> str:
+        """The slot of so many boots ago, by the kernel's command line in the journal."""
+        kernel = ("journalctl", "--no-pager", "--quiet", "--dmesg", "--output=cat")
+        slot = _SLOT.search(self.guest_output(*kernel, f"--boot=-{back}"))
+        assert slot, f"the journal of the boot before {back} others names no slot"
+        return slot.group(1)
 
     def os_release(self) -> dict[str, str]:
         """os-release of the root that runs."""
