@@ -14,7 +14,6 @@ above trusts nothing of what comes. Rules for HTTP:
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 import ssl
 import threading
@@ -31,6 +30,8 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, P
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
+
+from puad.core.addresses import is_loopback, is_secure
 
 DEADLINE_S: Final = 120.0
 _TIMEOUT: Final = Timeout(connect=10, read=20)
@@ -205,16 +206,4 @@ def is_safe(url: str) -> bool:
     except HTTPError:
         return False
     host = (parts.host or "").strip("[]")
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address stays on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_secure(parts.scheme or "", host)

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
-from orchestrator_stub.release_fetcher import is_loopback
+from puad.core.addresses import is_loopback
 
 _TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _KEEP_ALIVE_S: Final = 75  # nodes poll every 20 s, and each handshake costs both sides

@@ -19,10 +19,11 @@ def is_secure(scheme: str, *hosts: str) -> bool:
     """
     if scheme == "https":
         return all(hosts)
-    return scheme == "http" and all(_is_loopback(host) for host in hosts)
+    return scheme == "http" and all(is_loopback(host) for host in hosts)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine."""
     if host == "localhost":
         return True
     try:

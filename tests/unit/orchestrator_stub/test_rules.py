@@ -10,10 +10,10 @@ import pytest
 from orchestrator_stub.errors import EXIT_STATUS, HTTP_STATUS, Code
 from orchestrator_stub.page import ago
 from orchestrator_stub.plan import closest
-from orchestrator_stub.release_fetcher import is_loopback
 from orchestrator_stub.resource_manager import is_compatible
 from orchestrator_stub.status import SILENT_AFTER_S, UPDATE_STATUS, host_status
 from orchestrator_stub.update_run import cause_of
+from puad.core.addresses import is_loopback
 from puad.core.model import SingleSchedule
 from puad.core.update_log import parse_detail
 from puad.core.wire import StatusType
