@@ -128,14 +128,14 @@ def _record(bench: Bench, idle: Path, known: dict[str, NodeImage], half: Path) -
 def _update(node: Node, image: NodeImage) -> None:
     node.offer(image)
     node.server.plan_window(10, 7200)
-    node.puadctl("check")
+    node.ask_server()
     node.wait_good("b", _LIMIT_S)
     node.wait_status("UP_TO_DATE", _LIMIT_S)
 
 
 def _roll_back(node: Node, image: NodeImage) -> None:
     node.offer(image)
-    node.puadctl("check")
+    node.ask_server()
     node.wait_status("FAILED", _LIMIT_S)
     node.wait_good("b", _LIMIT_S)
 

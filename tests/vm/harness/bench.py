@@ -195,7 +195,7 @@ class Bench:
             with _evidence(node):
                 node.offer(image)
                 node.server.plan_window(_LATER_S, 3600)
-                node.puadctl("check")
+                node.ask_server()
                 node.wait_status("DOWNLOADED", _STAGE_S)
                 node.save(half)
 

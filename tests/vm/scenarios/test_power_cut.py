@@ -20,7 +20,7 @@ def options(request: pytest.FixtureRequest) -> Options:
     """How much is checked."""
     if request.config.getoption("--vm-full"):
         return Options(states=10_000, boot=12, at_once=1)
-    return Options(bench_states=300, fault_states=150, resumed=4, at_once=1)
+    return Options(bench_states=150, fault_states=150, resumed=4, at_once=1)
 
 
 @pytest.fixture

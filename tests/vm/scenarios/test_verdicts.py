@@ -7,19 +7,26 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.vm.harness.explanation import roll_back
-from tests.vm.harness.node import Node
+from tests.demo.waiting import wait_for
+from tests.vm.harness.explanation import roll_back, rolled_back
+from tests.vm.harness.node import BOOT_S, Node
 
 Staged = Callable[[str], Node]
 _SAID = "the application does not answer"
 
 
-def test_required_probe_that_fails_ends_on_the_old_slot_with_its_last_lines(
+def test_required_probe_that_fails_ends_on_the_old_slot_and_is_tried_again_only_when_asked(
     staged: Staged,
 ) -> None:
-    told = roll_back(staged("required-probe-fails"))
+    node = staged("required-probe-fails")
+    told = roll_back(node)
     assert told.cause["failure_reason"] == "criticalservices"
     told.names(["application", _SAID])
+    resets, runs = node.machine.resets, len(node.server.runs())
+    node.puadctl("retry")
+    wait_for("another run", lambda: len(node.server.runs()) > runs, 2 * BOOT_S, 2)
+    rolled_back(node).names(["application", _SAID])
+    assert node.machine.resets == 2 * resets
 
 
 @pytest.mark.tries(3)
