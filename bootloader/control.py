@@ -201,7 +201,7 @@ class BootControl:
         line = "" if has_own else self._command_line(slot, access)
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
         self._armed = slot
-        _log.info("slot %s is armed with %d tries", slot, tries)
+        _log.info("slot %s is armed, tries: %d", slot, tries)
 
     def mark_good(self, slot: str) -> None:
         """Confirm the booted slot; its image's version floor holds from now on.

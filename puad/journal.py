@@ -18,7 +18,9 @@ from typing import Final
 
 import systemd.journal
 
-_IDENTIFIER: Final = "puad"
+PUAD: Final = "puad"
+"""The daemon, as the journal names it."""
+
 _MAX_TEXT: Final = 4096
 _FORMAT: Final = "%(asctime)s %(levelname)s %(module)s: %(message)s"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -84,10 +86,7 @@ def lifecycle(
     message_id: MessageId,
     text: str,
     *,
-    run_id: str = "",
-    state: str = "",
-    slot: str = "",
-    image_id: str = "",
+    teller: str = PUAD,
     **fields: str,
 ) -> None:
     """Tell of a step of an update.
@@ -95,21 +94,18 @@ def lifecycle(
     Args:
         message_id: Which kind of step.
         text: What happened, as one sentence for people.
-        run_id: The update run.
-        state: Its state.
-        slot: The slot that it concerns.
-        image_id: The image that it concerns.
-        fields: Further fields; `code` becomes PUAD_CODE. Never a secret.
+        teller: The program that tells of it, as the journal names it.
+        fields: What it concerns: `run_id`, `state`, `slot`, `image_id`, and others; `code` becomes
+            PUAD_CODE. Empty ones are left out. Never a secret.
     """
     level = _LEVELS.get(message_id, _NOTICE)
-    own = {"run_id": run_id, "state": state, "slot": slot, "image_id": image_id, **fields}
-    named = {f"PUAD_{name.upper()}": value[:_MAX_TEXT] for name, value in own.items() if value}
+    named = {f"PUAD_{name.upper()}": value[:_MAX_TEXT] for name, value in fields.items() if value}
     try:
         systemd.journal.send(
             text[:_MAX_TEXT],
             MESSAGE_ID=message_id.value,
             PRIORITY=str(level),
-            SYSLOG_IDENTIFIER=_IDENTIFIER,
+            SYSLOG_IDENTIFIER=teller,
             CODE_FUNC=message_id.name,
             **named,
         )
@@ -121,15 +117,16 @@ def lifecycle(
         print(f"{at} {_LEVEL_NAMES[level]} {message_id.name}: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the place of these lines without a journal
 
 
-def setup_logging(level: str = "info") -> None:
+def setup_logging(level: str = "info", teller: str = PUAD) -> None:
     """Send what is logged to the journal, or to stderr when nobody collects it there.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
+        teller: The program's name in the journal.
     """
     handler: logging.Handler
     if under_journal():
-        handler = systemd.journal.JournalHandler(SYSLOG_IDENTIFIER=_IDENTIFIER)
+        handler = systemd.journal.JournalHandler(SYSLOG_IDENTIFIER=teller)
         handler.setFormatter(logging.Formatter("%(message)s"))  # the rest are fields
     else:
         handler = logging.StreamHandler()

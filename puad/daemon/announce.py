@@ -72,10 +72,11 @@ def _sentence(run: Run, goal: Goal) -> str:
         return (
             f"The update to image {image} {ended}: {run.cause.text}. {run.cause.hint}{last_lines}"
         )
+    tries = run.rules.tries
     sentences = {
         State.DOWNLOADING: f"Downloading image {image} to slot {slot}",
         State.STAGED: f"Image {image} is sealed on slot {slot} and waits for its window",
-        State.ARMED: f"Booting slot {slot} next, with {run.rules.tries} tries",
+        State.ARMED: f"Booting slot {slot} next, with {tries} {'try' if tries == 1 else 'tries'}",
         State.ASSESSING: f"Slot {slot} with image {image} is booted; waiting for the verdict",
         State.DONE: f"Image {image} on slot {slot} is good; the update is done",
     }

@@ -42,6 +42,7 @@ from puad.store import Store
 
 GOOD: Final = 0
 BAD: Final = 1
+_TELLER: Final = "puad-health"
 _UMASK: Final = 0o022  # puad, another user, reads the verdict
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ _log = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Assess this boot; 0 when it is good, 1 when it is bad."""
     folders = _parser().parse_args(argv).config_dir or STANDARD_DIRS
-    journal.setup_logging()
+    journal.setup_logging(teller=_TELLER)
     os.umask(_UMASK)
     try:
         return Health(load(folders).settings).run()
@@ -155,7 +156,8 @@ class Health:
                 _log.warning("%s probe %s failed: %s", kind, probe.name, why_failed(probe))
         message_id = MessageId.VERDICT_GOOD if verdict.good else MessageId.VERDICT_BAD
         text = "This boot is good" if verdict.good else f"This boot is bad: {why_bad(verdict)}"
-        lifecycle(message_id, text, slot=verdict.slot, image_id=verdict.image_id)
+        slot, image_id = verdict.slot, verdict.image_id
+        lifecycle(message_id, text, teller=_TELLER, slot=slot, image_id=image_id)
 
     def _leave(self, verdict: Verdict) -> None:
         """Ask for a reboot, if there is a good slot to go to and this is none."""

@@ -67,10 +67,11 @@ def _of_run(run: RunView, view: StatusView) -> str:
     if run.image is None:
         return f"{run.state}: going back to slot {run.slot}"
     image = run.image.image_id
+    tries = f"{run.tries} try" if run.tries == 1 else f"{run.tries} tries"
     texts = {
         "DOWNLOADING": f"{image} to slot {run.slot}{_progress(view.progress)}",
         "STAGED": f"{image} on slot {run.slot}: {_staged(run, view)}",
-        "ARMED": f"{image} on slot {run.slot} with {run.tries} tries, the node reboots",
+        "ARMED": f"{image} on slot {run.slot} with {tries}, the node reboots",
         "ASSESSING": f"{image} on slot {run.slot}: waiting for the verdict",
         "DONE": f"{image} on slot {run.slot}, marked good",
     }
