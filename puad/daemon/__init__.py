@@ -69,8 +69,7 @@ def _run(settings: config.Settings) -> int:
         daemon.bus_object.export(bus.con)
         for number in (signal.SIGTERM, signal.SIGINT):
             GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _quit, loop)
-        daemon.tick()
-        daemon.pulse.reset()
+        daemon.start()
         notify(ready=True)
         loop.run()
         notify(stopping=True)

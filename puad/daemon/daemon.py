@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from puad.config import Settings
-from puad.core.actions import Action, Ask, Look
+from puad.core.actions import Ask, Look
 from puad.core.errors import BootControlError, PuadError, StorageError
 from puad.core.events import (
     Answered,
@@ -43,7 +43,8 @@ from puad.daemon.engine import Engine
 from puad.daemon.lookout import Lookout
 from puad.daemon.looks import Looks
 from puad.daemon.memory import Memory
-from puad.daemon.parts import Parts, rules_of
+from puad.daemon.parts import Parts
+from puad.daemon.performer import Performer
 from puad.daemon.poller import Poller
 from puad.daemon.pulse import Pulse
 from puad.daemon.view import status_view
@@ -83,13 +84,15 @@ class Daemon:
         self._parts = parts
         self._post = post
         self._memory = Memory(parts.store)
-        run, self._store_lost = self._memory.load()
-        self._engine = Engine(run, self._memory, watch, self._perform, post, self._heard)
-        self._object = AgentObject(self)
-        self._poller = Poller(settings, lambda: self._engine.do(Ask()))
+        self._poller = Poller(settings)
         self._lookout = Lookout()
         self._looks = Looks()
-        self._started = False
+        run, store_lost = self._memory.load()
+        self._performer = Performer(
+            settings, parts, self._poller, self._looks, store_lost=store_lost
+        )
+        self._engine = Engine(run, self._memory, watch, self._performer, post, self._heard)
+        self._object = AgentObject(self)
         self._keep_time_at = 0.0
         self._progress_told_at = 0.0
         self._watch = watch
@@ -100,6 +103,12 @@ class Daemon:
     def bus_object(self) -> AgentObject:
         """The object to put on the bus."""
         return self._object
+
+    def start(self) -> None:
+        """Ask boot control and the orchestrator, and begin to beat."""
+        self._engine.do(Ask())
+        self.tick()
+        self.pulse.reset()
 
     def tick(self) -> None:
         """What is due now; called by the pulse, which it never ends."""
@@ -114,9 +123,10 @@ class Daemon:
         return self._engine.run.state in _ON_ITS_WAY
 
     def _rest_s(self) -> float:
-        now = time.monotonic()
-        due = [self._looks.rest_s(now), self._poller.rest_s(now)]
-        resting = rest(self._engine.run, self._parts.clock.moment()) if self._started else None
+        due = [self._looks.rest_s(time.monotonic())]
+        resting = (
+            rest(self._engine.run, self._parts.clock.moment()) if self._performer.started else None
+        )
         if resting is not None:
             due.append(resting.total_seconds())
         return min(due)
@@ -124,12 +134,11 @@ class Daemon:
     def _tick(self) -> None:
         if self._looks.due(busy=self._busy):
             self._engine.do(Look())
-        if self._started:
+        if self._performer.started:
             moment = self._parts.clock.moment()
             self._keep_time(moment)
             self._lookout.time(self._engine.run, moment)
             self._engine.feed(Ticked(moment))
-        self._poller.tick()
 
     def stop(self, patience_s: float) -> bool:
         """Stop at any point; the next start goes on from there."""
@@ -158,8 +167,10 @@ class Daemon:
         return self._memory.history()
 
     def check(self, reply: Reply) -> None:
-        """Ask the orchestrator now, and answer when it has."""
-        self._poller.check(reply)
+        """Ask the orchestrator now, and boot control as well; answer when the former has."""
+        self._poller.wait(reply)
+        self._engine.do(Ask())
+        self._engine.do(Look())
 
     def operate(self, verb: str, reply: Reply) -> None:
         """Follow an operator's word, or say why not."""
@@ -206,36 +217,24 @@ class Daemon:
             reply.failed(error)
         return error is not None
 
-    def _perform(self, action: Action, run: Run) -> Event | None:
-        """Perform an action, in a worker."""
-        if isinstance(action, Ask) and (self._poller.is_quiet or not self._parts.guid()):
-            return NotAnswered(self._parts.clock.moment())
-        if isinstance(action, Look) and self._looks.is_quiet:
-            return None
-        event = self._parts.effects.perform(action, run)
-        if self._started:
-            return event
-        if isinstance(event, Looked):
-            self._parts.learn_guid()
-            return Started(
-                event.moment, event.facts, rules_of(self._settings), store_lost=self._store_lost
-            )
-        # without the facts no plan can be judged
-        return NotAnswered(event.moment) if isinstance(event, Answered) else event
-
     def _heard(self, before: Run, after: Run, event: Event) -> None:
         self._hear(after, event)
         if after.state is not before.state or begins(before, after):
             self._tell_change(before, after)
-        if not isinstance(event, Ticked):
-            self.pulse.reset()
+        match event:
+            case Ticked():
+                pass
+            case Answered() | NotAnswered():
+                self.pulse.soon()
+            case _:
+                self.pulse.reset()
 
     def _hear(self, after: Run, event: Event) -> None:
         match event:
             case Answered() | NotAnswered():
                 contact = self._parts.desk.contact
                 self._lookout.server(contact)
-                self._poller.answered(contact, self._status_text)
+                self._poller.answer(contact, self._status_text)
             case Looked():
                 self._find_boot_control()
             case Started(facts=facts):
@@ -254,7 +253,7 @@ class Daemon:
             self._watch.progress = Progress()
 
     def _begin(self, run: Run, facts: Facts) -> None:
-        self._started = True
+        self._performer.started = True
         text = f"puad runs image {facts.image_id} from slot {facts.booted_slot}; {run.state}"
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
         self._engine.do(Ask())

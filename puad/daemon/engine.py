@@ -16,7 +16,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from puad.core.actions import (
     Action,
@@ -35,13 +35,21 @@ from puad.core.machine import step
 from puad.core.run import Run
 from puad.daemon.announce import announce_change, announce_notice
 from puad.daemon.memory import Memory
-from puad.daemon.workers import Post, Worker
+from puad.daemon.workers import Post, Round, Worker
 from puad.effects.watch import Watch
 
 _LOG: Final = logging.getLogger(__name__)
 _SAID_AGAIN: Final = (Ask, Look)
 
-Perform = Callable[[Action, Run], Event | None]
+
+class Performs(Protocol):
+    """Whoever performs actions, in the workers."""
+
+    def perform(self, action: Action, run: Run) -> Event | None:
+        """Perform an action: the event that comes of it, None when there is none."""
+
+    def ask_rest_s(self) -> float | None:
+        """Seconds until `Ask` is to be performed again; None for not by itself."""
 
 
 class Engine:
@@ -51,7 +59,7 @@ class Engine:
         run: What the node is doing.
         memory: Where it is persisted.
         watch: Told what holds the node up, and which work is to stop.
-        perform: Performs an action and says what came of it.
+        performer: Performs an action and says what came of it.
         post: Has something done in the main loop.
         listener: Told of each change, before and after.
     """
@@ -61,21 +69,26 @@ class Engine:
         run: Run,
         memory: Memory,
         watch: Watch,
-        perform: Perform,
+        performer: Performs,
         post: Post,
         listener: Callable[[Run, Run, Event], None],
     ) -> None:
         self.run = run
         self._memory = memory
         self._watch = watch
-        self._perform = perform
+        self._performer = performer
         self._post = post
         self._listener = listener
         self._backlog: deque[Event] = deque()
         self._stopping = False
         self._said: set[type] = set()
         self._cancels: list[threading.Event] = []
-        self._workers = {name: Worker(name) for name in ("server", "facts", "slot")}
+        asks = Round(performer.ask_rest_s, lambda: self._work(Ask(), threading.Event()))
+        self._workers = {
+            "server": Worker("server", asks),
+            "facts": Worker("facts"),
+            "slot": Worker("slot"),
+        }
 
     def feed(self, event: Event) -> None:
         """Take an event in; events that wait for the disk keep their order."""
@@ -174,7 +187,7 @@ class Engine:
             return
         self._said.discard(type(action))
         with self._watch.performing(cancel):
-            event = self._perform(action, self.run)
+            event = self._performer.perform(action, self.run)
         self._post(lambda: self._came_back(event, cancel))
 
     def _came_back(self, event: Event | None, cancel: threading.Event) -> None:

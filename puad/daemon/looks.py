@@ -13,7 +13,8 @@ from typing import Final
 
 _AGAIN_S: Final = 3.0
 _EVERY_S: Final = 30.0
-_AT_REST_S: Final = 180.0
+_ABSENT_S: Final = 180.0
+_AT_REST_S: Final = 600.0
 
 
 class Looks:
@@ -43,8 +44,7 @@ class Looks:
         now = time.monotonic()
         if self.rest_s(now) > 0:
             return False
-        most = _most_s(busy=busy)
-        self._at = now + (most if self._answered else min(self._again_s, most))
+        self._at = now + (self._most_s(busy=busy) if self._answered else self._again_s)
         return True
 
     def hasten(self) -> None:
@@ -63,11 +63,12 @@ class Looks:
         Args:
             busy: A run is on its way, so that the pause stays shorter.
         """
-        most = _most_s(busy=busy)
         self._answered = False
+        most = self._most_s(busy=busy)
         self._at = self._quiet_until = time.monotonic() + min(self._again_s, most)
         self._again_s = min(2 * self._again_s, most)
 
-
-def _most_s(*, busy: bool) -> float:
-    return _EVERY_S if busy else _AT_REST_S
+    def _most_s(self, *, busy: bool) -> float:
+        if busy:
+            return _EVERY_S
+        return _AT_REST_S if self._answered else _ABSENT_S

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The poller: when the orchestrator is asked, and who waits for its answer."""
+"""The poller: when the orchestrator is asked, and who waits for its answer.
+
+The worker that asks paces itself by `rest_s`, `asks` and `heard`; the main loop has `wait` and
+`answer`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,6 @@ from puad.effects.maintenance import Contact
 from puad.service import Reply
 
 _LEAST_BACKOFF_S: Final = 60.0
-_FOREVER_S: Final = 86_400.0
 
 
 class Poller:
@@ -23,17 +26,15 @@ class Poller:
 
     Args:
         settings: How often, and the bounds of a pause.
-        ask: Has it asked, in a worker.
     """
 
-    def __init__(self, settings: Settings, ask: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._server = settings.server
         self._most_quiet_s = settings.limits.retry_after_most_s
         self._backoff = Backoff(
             settings.limits.backoff_first_s, max(self._server.poll_interval_s, _LEAST_BACKOFF_S)
         )
-        self._ask = ask
-        self._at = 0.0
+        self._at: float | None = None
         self._quiet_until = 0.0
         self._waiting: list[Reply] = []
 
@@ -42,40 +43,42 @@ class Poller:
         """Whether the orchestrator asked to be left alone until later (Retry-After)."""
         return time.monotonic() < self._quiet_until
 
-    def rest_s(self, now: float) -> float:
-        """How long it is until the orchestrator is to be asked."""
-        return self._at - now if self._server.url else _FOREVER_S
+    def rest_s(self) -> float | None:
+        """Seconds until the next poll is due; None before the first and without a server."""
+        return self._at - time.monotonic() if self._at is not None and self._server.url else None
 
-    def tick(self) -> None:
-        """Ask when it is time."""
-        now = time.monotonic()
-        if now >= self._at and self._server.url:
-            self._at = now + self._server.timeout_s + 1.0  # the answer sets the next time
-            self._ask()
+    def asks(self) -> None:
+        """The orchestrator is about to be asked: whatever comes of it, the next poll follows."""
+        self._at = max(time.monotonic() + self._server.poll_interval_s, self._quiet_until)
 
-    def check(self, reply: Reply) -> None:
-        """Somebody wants to know now; the answer goes there as well."""
-        self._waiting.append(reply)
-        self._ask()
-
-    def answered(self, contact: Contact, document: Callable[[], str]) -> None:
-        """A call has ended.
+    def heard(self, contact: Contact) -> None:
+        """The orchestrator has answered, or has not: that sets when it is asked next.
 
         Args:
-            contact: How it went.
-            document: Makes the status document for whoever waits.
+            contact: How the call went.
         """
-        now = time.monotonic()
+        now, error = time.monotonic(), contact.error
         pause: float = self._server.poll_interval_s
-        error = contact.error
         if error is not None:
             pause = max(pause, self._backoff.wait_s(contact.failures, random.random))
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             self._quiet_until = now + min(error.retry_after_s, self._most_quiet_s)
         self._at = max(now + pause, self._quiet_until)
+
+    def wait(self, reply: Reply) -> None:
+        """Somebody waits for the next answer."""
+        self._waiting.append(reply)
+
+    def answer(self, contact: Contact, document: Callable[[], str]) -> None:
+        """Answer whoever waits.
+
+        Args:
+            contact: How the last call went.
+            document: Makes the status document.
+        """
         waiting, self._waiting = self._waiting, []
         for reply in waiting:
-            if error is None:
+            if contact.error is None:
                 reply.done(document())
             else:
-                reply.failed(error)
+                reply.failed(contact.error)

@@ -13,7 +13,7 @@ from gi.repository import GLib
 
 _LEAST_S: Final = 0.2
 # The watchdog of the unit must be fed, and a clock may be set, which no timer hears of.
-_MOST_S: Final = 20.0
+_MOST_S: Final = 45.0
 
 
 class Pulse:
@@ -35,6 +35,12 @@ class Pulse:
             GLib.source_remove(self._source)
         pause_s = min(max(self._rest_s(), _LEAST_S), _MOST_S)
         self._source = GLib.timeout_add(int(pause_s * 1000), self._on_time)
+
+    def soon(self) -> None:
+        """Beat as soon as the main loop has done what it is at: it is awake anyhow."""
+        if self._source:
+            GLib.source_remove(self._source)
+        self._source = GLib.idle_add(self._on_time)
 
     def _on_time(self) -> bool:
         self._source = 0

@@ -70,19 +70,21 @@ class Bench:
         self.performed: queue.Queue[Action] = queue.Queue()
         self.answers: dict[type, Callable[[], Event | None]] = {}
         self.heard: list[tuple[State, State]] = []
+        self.rest_s: float | None = None
         run = Run(facts=FACTS)
-        self.engine = Engine(
-            run, self.disk, self.watch, self._perform, self.posted.put, self._listen
-        )
+        self.engine = Engine(run, self.disk, self.watch, self, self.posted.put, self._listen)
 
     @property
     def run_id(self) -> str:
         assert self.engine.run.goal is not None
         return self.engine.run.goal.run_id
 
-    def _perform(self, action: Action, _run: Run) -> Event | None:
+    def perform(self, action: Action, _run: Run) -> Event | None:
         self.performed.put(action)
         return self.answers.get(type(action), lambda: None)()
+
+    def ask_rest_s(self) -> float | None:
+        return self.rest_s
 
     def _listen(self, before: Run, after: Run, _event: Event) -> None:
         self.heard.append((before.state, after.state))
@@ -282,3 +284,10 @@ def test_nothing_is_begun_after_stop(bench: Bench) -> None:
     bench.engine.feed(InstallAsked(MOMENT, OFFER))
 
     assert bench.performed.empty()
+
+
+def test_ask_comes_again_by_itself_once_it_has_a_pause(bench: Bench) -> None:
+    bench.rest_s = 0.0
+    bench.engine.do(Ask())
+    assert [type(bench.next_action()) for _ in range(3)] == [Ask] * 3
+    bench.rest_s = None

@@ -55,7 +55,7 @@ def test_pause_is_short_again_after_an_answer(bench: Bench) -> None:
     for _ in range(9):
         bench.pause_s(answered=False, busy=False)
     bench.pause_s(answered=True, busy=False)
-    assert bench.pause_s(answered=True, busy=False) == 180
+    assert bench.pause_s(answered=True, busy=False) == 600
     assert bench.pause_s(answered=True, busy=True) == 30
     assert bench.pause_s(answered=False, busy=False) == 3
 
@@ -80,7 +80,7 @@ def test_absent_boot_control_is_left_alone_even_when_something_changes(bench: Be
 
 def test_change_brings_the_next_look_forward(bench: Bench) -> None:
     bench.pause_s(answered=True, busy=False)
-    assert bench.pause_s(answered=True, busy=False) == 180
+    assert bench.pause_s(answered=True, busy=False) == 600
     bench.looks.hasten()
     assert bench.looks.rest_s(bench.now) == 30
 

@@ -31,26 +31,18 @@ class Answer:
 
 
 class Bench:
-    """A poller and its time."""
+    """A poller, its time, and the worker that asks."""
 
     def __init__(self, url: str = "https://orchestrator.example") -> None:
-        self.asked = 0
         self.now = 1000.0
         server = ServerSettings(url=url, poll_interval_s=20, timeout_s=30)
-        self.poller = Poller(replace(Settings(), server=server), self._ask)
+        self.poller = Poller(replace(Settings(), server=server))
 
-    def _ask(self) -> None:
-        self.asked += 1
-
-    def after(self, seconds: float) -> int:
-        """How often it was asked that much later."""
-        self.now += seconds
-        before = self.asked
-        self.poller.tick()
-        return self.asked - before
-
-    def answered(self, contact: Contact = ANSWERED) -> None:
-        self.poller.answered(contact, lambda: "the document")
+    def asked(self, contact: Contact = ANSWERED) -> float | None:
+        """Ask, and hear that: how long the pause is."""
+        self.poller.asks()
+        self.poller.heard(contact)
+        return self.poller.rest_s()
 
 
 @pytest.fixture
@@ -66,43 +58,47 @@ def failed(retry_after_s: float | None = None, failures: int = 1) -> Contact:
     return Contact(reachable=False, error=error, failures=failures)
 
 
-def test_tick_asks_at_once_and_then_every_interval(bench: Bench) -> None:
-    assert bench.after(0) == 1
-    bench.answered()
-    assert bench.after(19) == 0
-    assert bench.after(1) == 1
+def test_first_poll_is_not_its_own_and_then_each_follows_the_last(bench: Bench) -> None:
+    assert bench.poller.rest_s() is None
+    assert bench.asked() == 20
+    bench.now += 19
+    assert bench.poller.rest_s() == 1
 
 
-def test_tick_without_an_orchestrator_never_asks() -> None:
-    assert Bench(url="").after(10_000) == 0
+def test_poll_that_never_ends_well_is_followed_by_another(bench: Bench) -> None:
+    bench.poller.asks()
+    assert bench.poller.rest_s() == 20
+
+
+def test_without_an_orchestrator_none_is_asked_again() -> None:
+    assert Bench(url="").asked() is None
 
 
 def test_failures_are_backed_off_but_bounded(bench: Bench) -> None:
-    bench.after(0)
-    bench.answered(failed(failures=50))
-
-    assert bench.after(19) == 0
-    assert bench.after(60) == 1
+    pauses = [bench.asked(failed(failures=50)) for _ in range(50)]
+    assert all(20 <= (pause or 0) <= 60 for pause in pauses)
+    assert max(pause or 0 for pause in pauses) > 20
 
 
 def test_retry_after_is_kept_up_to_its_limit(bench: Bench) -> None:
-    bench.after(0)
-    bench.answered(failed(retry_after_s=600))
+    assert bench.asked(failed(retry_after_s=600)) == 600
     assert bench.poller.is_quiet
-    assert bench.after(599) == 0
-    assert bench.after(2) == 1
 
-    bench.answered(failed(retry_after_s=1e9))
-    assert bench.after(3601) == 1
+    bench.now += 300
+    bench.poller.asks()  # whoever asks in vain meanwhile neither shortens nor extends it
+    assert bench.poller.rest_s() == 300
+
+    bench.now += 301
+    assert not bench.poller.is_quiet
+    assert bench.asked(failed(retry_after_s=1e9)) == 3600
 
 
-def test_check_is_answered_by_the_next_answer(bench: Bench) -> None:
+def test_whoever_waits_gets_the_next_answer(bench: Bench) -> None:
     first, second = Answer(), Answer()
-    bench.poller.check(first)
-    bench.answered()
-    bench.poller.check(second)
-    bench.answered(failed())
+    bench.poller.wait(first)
+    bench.poller.answer(ANSWERED, lambda: "the document")
+    bench.poller.wait(second)
+    bench.poller.answer(failed(), lambda: "the document")
 
-    assert bench.asked == 2
     assert first.got == ["the document"]
     assert second.got == [Code.SERVER_UNREACHABLE]
