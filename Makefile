@@ -72,7 +72,7 @@ demo-vm: setup-vm ## the reference node in a virtual machine: an update and a ro
 	@$(AS_ROOT) $(BIN)/python -m tests.vm.demo $(DEMO_OPTIONS)
 
 # Scenarios run two at a time; each waits for conditions with generous limits.
-VM_PYTEST := -n 2 --dist worksteal -p no:cacheprovider --timeout 3600 tests/vm/image tests/vm/scenarios
+VM_PYTEST := -n 2 --dist load --maxschedchunk 1 -p no:cacheprovider --timeout 3600 tests/vm/image tests/vm/scenarios
 
 .PHONY: test-vm
 test-vm: setup-vm ## every scenario once, in virtual machines, and power cuts; at most 35 minutes

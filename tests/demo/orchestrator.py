@@ -102,6 +102,7 @@ class Orchestrator:
     def stop(self) -> None:
         """End the server."""
         if self._server is not None:
+            self._session.close()  # the server waits for whoever keeps a connection
             stop_process(self._server.pid)
             self._server.wait(_TIMEOUT_S)
             assert self._server.stdout is not None

@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "tries(n): the boots that a new image gets here",
         "loaders(*names): the boot loaders that the scenario is for; the first one is the default",
         "every_loader: played with each of them, always",
+        "minutes(n): about how long it takes alone; the longest begin first, none is left for last",
     )
     for line in lines:
         config.addinivalue_line("markers", line)
@@ -56,6 +57,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         loaders = loaders[:1]
     kinds = [Kind(loader, 3 if full else 1) for loader in loaders]
     metafunc.parametrize("kind", kinds, ids=[kind.name for kind in kinds])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("minutes")
+    return marker.args[0] if marker else 1
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from tests.vm.harness.node import Node
 Staged = Callable[[str], Node]
 
 
+@pytest.mark.minutes(4)
 @pytest.mark.tries(3)
 def test_kernel_that_panics_ends_on_the_old_slot_with_its_last_lines(
     staged: Staged, tries: int

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import pytest
+
 from tests.vm.harness.bench import FIRST
 from tests.vm.harness.explanation import rolled_back
 from tests.vm.harness.guest import GuestAwayError
@@ -17,6 +19,7 @@ from tests.vm.harness.node import Node
 Staged = Callable[..., Node]
 
 
+@pytest.mark.minutes(5)
 def test_operators_take_a_good_update_back_at_the_node_and_from_the_server(staged: Staged) -> None:
     node = staged()
     node.open_window()

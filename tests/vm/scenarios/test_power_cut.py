@@ -31,6 +31,7 @@ def report(request: pytest.FixtureRequest) -> Iterator[Report]:
     report.end()
 
 
+@pytest.mark.minutes(3)
 def test_planted_faults_are_found_and_sound_runs_of_the_bench_break_nothing(
     options: Options, report: Report
 ) -> None:
@@ -38,6 +39,7 @@ def test_planted_faults_are_found_and_sound_runs_of_the_bench_break_nothing(
     assert not report.failed
 
 
+@pytest.mark.minutes(10)
 def test_power_cuts_of_the_reference_node_break_nothing(
     options: Options, report: Report, bench: Bench
 ) -> None:

@@ -25,6 +25,7 @@ def test_update_from_the_first_byte_ends_good_on_the_other_slot(
     assert idle.machine.resets == 1
 
 
+@pytest.mark.minutes(5)
 def test_slots_take_turns(bench: Bench, staged: Callable[[], Node], kind: Kind) -> None:
     node = staged()
     node.open_window()
@@ -37,6 +38,7 @@ def test_slots_take_turns(bench: Bench, staged: Callable[[], Node], kind: Kind) 
         assert node.running() == f"slot {slot}: edge {version}"
 
 
+@pytest.mark.minutes(3)
 def test_quick_power_cycles_of_a_confirmed_slot_change_nothing(idle: Node) -> None:
     before = idle.esp()
     for _ in range(10):

@@ -15,6 +15,7 @@ Staged = Callable[[str], Node]
 _SAID = "the application does not answer"
 
 
+@pytest.mark.minutes(4)
 def test_required_probe_that_fails_ends_on_the_old_slot_and_is_tried_again_only_when_asked(
     staged: Staged,
 ) -> None:
@@ -29,6 +30,7 @@ def test_required_probe_that_fails_ends_on_the_old_slot_and_is_tried_again_only_
     assert node.machine.resets == 2 * resets
 
 
+@pytest.mark.minutes(3)
 @pytest.mark.tries(3)
 def test_required_probe_that_fails_only_on_the_last_try_ends_on_the_old_slot(
     staged: Staged,
