@@ -4,6 +4,9 @@
 Three things are asked: the firmware chooses what the model said, the update then comes to its end,
 and the server's final word is the truth. The firmware's variables are new: they lie outside of the
 log, and nothing may depend on them.
+
+A cut in the last boot that the new image gets uses up its tries: the node then stays on the old
+slot, the server is told why, and the update comes to its end once an operator has it tried again.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.demo.waiting import wait_for
+from tests.powercut.checker import Sight
 from tests.powercut.node_recorder import UPDATE
 from tests.powercut.recording import Recording, Story
 from tests.powercut.states import State
@@ -89,7 +93,7 @@ class Booter:
         self._folder = folder
         self._counters = counters
 
-    def boot(self, recording: Recording, state: State, expected: str) -> Outcome:
+    def boot(self, recording: Recording, state: State, sight: Sight) -> Outcome:
         """Switch the node on in that state and wait for the end of its update."""
         name = f"{recording.name}:{state.name}"
         folder = self._folder / name.replace(":", "-")
@@ -97,14 +101,15 @@ class Booter:
         disk = folder / "disk.raw"
         write_disk(recording, state, disk)
         node = Node(folder / "node", self._counters)
-        first, end, wrong = "", "", ""
+        expected, first, end, wrong = sight.booted, "", "", ""
         try:
             self._serve(node, recording.story)
             node.machine.insert(disk)
             node.power_on()
             first = wait_for("a first boot", lambda: _first_slot(node), _BOOT_S, 2)
             if first == expected:
-                end = self._wait_for_the_end(node, recording)
+                again = self._try_again(node, recording, sight)
+                end = again + self._wait_for_the_end(node, recording)
             else:
                 wrong = f"the firmware booted slot {first}, the model said {expected}"
         except Exception as error:  # noqa: BLE001 -- the other states are to be booted as well
@@ -128,6 +133,22 @@ class Booter:
             node.release.publish()
             node.server.find_releases()
         node.server.plan_window(10, 7200)
+
+    def _try_again(self, node: Node, recording: Recording, sight: Sight) -> str:
+        """Have an image whose tries are used up tried again, and say so; else nothing."""
+        story = recording.story
+        used_up = sight.booted != story.target and any(
+            entry.startswith(f"puad-{story.target}+0-") for entry in sight.entries
+        )
+        if recording.name != UPDATE or not used_up:
+            return ""
+        node.wait_status("FAILED", _END_S)
+        cause = node.server.last_cause()
+        if (cause.get("version"), cause.get("failure_reason")) != (story.installed, "bootloader"):
+            raise RuntimeError(f"the server's last cause is {cause}")
+        node.server.command("retry")
+        node.ask_server()
+        return "then FAILED (bootloader) at the server and tried again, "
 
     def _wait_for_the_end(self, node: Node, recording: Recording) -> str:
         """Wait until the node runs what it must, and the server knows: its final word."""

@@ -151,7 +151,7 @@ def _boot(
             enumerator = Enumerator(recording, options.seed)
             for name in nastiest(found.sights, share):
                 point, _, variant = name.partition(":")
-                state, model = enumerator.state(int(point), variant), found.sights[name].booted
-                jobs.append(pool.submit(booter.boot, recording, state, model))
+                state = enumerator.state(int(point), variant)
+                jobs.append(pool.submit(booter.boot, recording, state, found.sights[name]))
         for job in jobs:
             report.booted(job.result())
