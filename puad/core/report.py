@@ -8,7 +8,7 @@ from typing import Final
 
 from puad.core.decision import Decision
 from puad.core.errors import EXPLANATIONS, PuadError
-from puad.core.model import Offer
+from puad.core.model import Offer, Verdict
 from puad.core.rules.waiting import judge
 from puad.core.run import Cause, Run, State
 from puad.core.update_log import LogStatus, UpdateLogEntry, dump_detail
@@ -30,12 +30,15 @@ def wire_status(run: Run) -> StatusType:
     """The status word for a run.
 
     IDLE is FAILED while the wanted image is quarantined here, and DONE is UP_TO_DATE once the
-    server has taken UPDATED.
+    server has taken UPDATED. Until the facts of this start are known, success is only remembered
+    (invariants 4 and 6 of design.md): DONE is then still STARTED.
     """
     if run.state is State.IDLE and judge(run, run.plan.offer) is Decision.QUARANTINED:
         return StatusType.FAILED
     if run.state is State.DONE and run.told:
         return StatusType.UP_TO_DATE
+    if run.state is State.DONE and run.facts is None:
+        return StatusType.STARTED
     return _STATUS[run.state]
 
 
@@ -71,8 +74,8 @@ def status_report(
 
 
 def _detail(run: Run) -> str:
-    if run.state is State.DONE and run.goal is not None:
-        return _installed(run, run.goal.offer)
+    if run.state is State.DONE and run.goal is not None and run.facts is not None:
+        return _installed(run.goal.offer, run.facts.verdict)
     if run.cause is not None and run.goal is not None:
         rolled_back = run.state is State.ROLLED_BACK
         status = LogStatus.ROLLEDBACK if rolled_back else LogStatus.FAILED
@@ -83,8 +86,7 @@ def _detail(run: Run) -> str:
     return ""
 
 
-def _installed(run: Run, offer: Offer) -> str:
-    verdict = run.facts.verdict if run.facts else None
+def _installed(offer: Offer, verdict: Verdict | None) -> str:
     at = verdict.finished_at if verdict else None
     return dump_detail([UpdateLogEntry(LogStatus.INSTALLED, offer.image_id, at)])
 

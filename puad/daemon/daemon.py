@@ -105,8 +105,7 @@ class Daemon:
         return self._object
 
     def start(self) -> None:
-        """Ask boot control and the orchestrator, and begin to beat."""
-        self._engine.do(Ask())
+        """Ask boot control, and begin to beat; the orchestrator is asked when that has answered."""
         self.tick()
         self.pulse.reset()
 

@@ -15,9 +15,9 @@ from typing import cast
 import pytest
 
 from puad.config import Limits, Settings
-from puad.core.actions import Action, Look
+from puad.core.actions import Action, Ask, Look
 from puad.core.errors import Code
-from puad.core.events import Event, Failed, Looked, Moment, Step
+from puad.core.events import Event, Failed, Looked, Moment, NotAnswered, Step
 from puad.core.model import Assessment, Facts, Slot, SlotState
 from puad.core.run import Run
 from puad.daemon import engine as engine_module
@@ -53,6 +53,7 @@ class Bench:
         self.now = 0.0
         self.absent = True
         self.looked_at: list[float] = []
+        self.asked_of: list[Run] = []
         self.posted: deque[Callable[[], None]] = deque()
         self.watch = Watch()
         parts = SimpleNamespace(
@@ -60,12 +61,15 @@ class Bench:
             clock=SimpleNamespace(moment=lambda: MOMENT, keep=lambda _now: None),
             desk=SimpleNamespace(contact=Contact()),
             effects=SimpleNamespace(perform=self._perform),
-            guid=str,
+            guid=lambda: "5c7e3a30-7d0e-4f2c-9a51-0d1f6f1d0f01",
             learn_guid=lambda: None,
         )
         self.daemon = Daemon(Settings(), cast("Parts", parts), self.watch, self.posted.append)
 
-    def _perform(self, action: Action, _run: Run) -> Event:
+    def _perform(self, action: Action, run: Run) -> Event:
+        if isinstance(action, Ask):
+            self.asked_of.append(run)
+            return NotAnswered(MOMENT)
         assert isinstance(action, Look)
         self.looked_at.append(self.now)
         if self.absent:
@@ -109,6 +113,20 @@ def test_boot_control_that_comes_up_late_is_found_and_lost_again(bench: Bench) -
     lost = bench.looks_within(600)
     assert bench.watch.trouble
     assert [later - at for at, later in itertools.pairwise(lost)][:4] == [3, 6, 12, 24]
+
+
+def test_the_orchestrator_is_asked_when_the_facts_are_known(bench: Bench) -> None:
+    bench.absent = False
+    bench.daemon.start()
+    bench.looks_within(1)
+    assert [run.facts for run in bench.asked_of] == [FACTS]
+
+
+def test_the_orchestrator_hears_of_a_boot_control_that_is_absent(bench: Bench) -> None:
+    bench.daemon.start()
+    bench.looks_within(1)
+    assert [run.facts for run in bench.asked_of] == [None]
+    assert bench.watch.trouble
 
 
 def test_daemon_that_waits_for_boot_control_beats_only_when_a_look_is_due(

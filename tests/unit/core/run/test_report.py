@@ -35,6 +35,12 @@ def test_wire_status_done_is_updated_until_it_is_taken(world: Any) -> None:
     assert wire_status(world.run(State.DONE, told=True)) is StatusType.UP_TO_DATE
 
 
+def test_report_success_that_is_only_remembered_is_not_told(world: Any) -> None:
+    report = status_report(world.run(State.DONE, told=False, facts=None), now=world.now)
+
+    assert (report.status_type, report.status_detail) == (StatusType.STARTED, "")
+
+
 def test_report_idle_is_failed_while_the_wanted_image_is_quarantined(world: Any) -> None:
     entry = Quarantined(world.offer.file_hash, "2", world.cause())
 
@@ -72,12 +78,12 @@ def test_report_of_success_has_the_verdicts_time(world: Any) -> None:
     assert (log.status, log.update_time) == (LogStatus.INSTALLED, facts.verdict.finished_at)
 
 
-def test_report_of_success_without_facts_has_no_time(world: Any) -> None:
-    report = status_report(world.run(State.DONE, facts=None), now=world.now)
+def test_report_of_success_without_a_verdict_has_no_time(world: Any) -> None:
+    report = status_report(world.run(State.DONE, facts=world.facts()), now=world.now)
 
     (log,) = parse_detail(report.status_detail)
     assert log.update_time is None
-    assert report.os_image_id == ""
+    assert report.os_image_id == "1"
 
 
 def test_report_has_no_detail_when_all_is_well(world: Any) -> None:
