@@ -33,5 +33,6 @@ def _slot(row: Mapping[str, Any]) -> Slot:
         tries_done=row.get("tries-done"),
         size_bytes=row.get("size", 0),
         image_id=row.get("image-id", ""),
+        profile=row.get("profile", ""),
         sealed=row.get("sealed", False),
     )

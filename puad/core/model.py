@@ -123,6 +123,7 @@ class Slot:
         tries_done: Boots that it has tried; None when it does not count.
         size_bytes: Room for an image.
         image_id: The image that was sealed here; empty when unknown.
+        profile: The OS profile of that image; empty when unknown.
         sealed: Whether boot control has verified and frozen the slot.
     """
 
@@ -133,6 +134,7 @@ class Slot:
     tries_done: int | None = None
     size_bytes: int = 0
     image_id: str = ""
+    profile: str = ""
     sealed: bool = False
 
 
@@ -168,6 +170,7 @@ class Verdict:
         good: True when every required probe passed.
         probes: Every probe that ran.
         finished_at: When it was written, UTC.
+        profile: IMAGE_ID of the booted root; empty when it is not known.
     """
 
     boot_id: str
@@ -176,6 +179,7 @@ class Verdict:
     good: bool
     probes: tuple[ProbeResult, ...]
     finished_at: datetime
+    profile: str = ""
 
     @property
     def failed_required(self) -> tuple[ProbeResult, ...]:
@@ -248,7 +252,9 @@ class Facts:
     def overwritten(self, name: str) -> Facts:
         """The same facts, but for a slot whose content is about to be replaced."""
         slots = tuple(
-            replace(slot, assessment=Assessment.INDETERMINATE, sealed=False, image_id="")
+            replace(
+                slot, assessment=Assessment.INDETERMINATE, sealed=False, image_id="", profile=""
+            )
             if slot.name == name
             else slot
             for slot in self.slots

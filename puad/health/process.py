@@ -35,7 +35,7 @@ from puad.core.health import (
 from puad.core.model import ProbeResult, Slot, Verdict
 from puad.health.assignment import assigned_probes
 from puad.health.probe import Boot, Deadline, ProbeError
-from puad.health.probes.image import booted_image_id
+from puad.health.probes.image import booted_image
 from puad.health.runner import Runner
 from puad.journal import MessageId, lifecycle
 from puad.store import Store
@@ -112,7 +112,7 @@ class Health:
 
     def _assess(self, boot: Boot, unknown: tuple[ProbeResult, ...]) -> Verdict:
         slot = boot.slot.name if boot.slot else ""
-        image_id = _image_id(boot)
+        image_id, profile = _image(boot)
         about = {"PUAD_SLOT": slot, "PUAD_IMAGE_ID": image_id}
         results = (*unknown, *self._probe(boot, about))
         return Verdict(
@@ -122,6 +122,7 @@ class Health:
             good=is_good(results),
             probes=results,
             finished_at=datetime.now(UTC),
+            profile=profile,
         )
 
     def _probe(self, boot: Boot, about: dict[str, str]) -> tuple[ProbeResult, ...]:
@@ -171,11 +172,13 @@ class Health:
             _log.error("the reboot could not be asked for: %s", error)
 
 
-def _image_id(boot: Boot) -> str:
+def _image(boot: Boot) -> tuple[str, str]:
+    """Image id and profile of the booted root."""
     try:
-        return booted_image_id(boot)
+        booted = booted_image(boot)
     except ProbeError:
-        return ""  # the probe `image` says why
+        return "", ""  # the probe `image` says why
+    return booted.image_id, booted.profile
 
 
 def _broken(name: str, error: PuadError) -> ProbeResult:

@@ -30,6 +30,7 @@ def dump_verdict(verdict: Verdict) -> dict[str, Any]:
         "boot_id": verdict.boot_id,
         "slot": verdict.slot,
         "image_id": verdict.image_id,
+        "profile": verdict.profile,
         "good": verdict.good,
         "finished_at": verdict.finished_at.isoformat(),
         "probes": [
@@ -69,6 +70,7 @@ def parse_verdict(document: dict[str, Any]) -> Verdict:
         good=_take(document, "good", bool),
         probes=tuple(_parse_probe(row) for row in rows),
         finished_at=finished_at,
+        profile=_text(document, "profile", _MOST_NAME, default=""),
     )
 
 

@@ -13,7 +13,7 @@ from puad.core.actions import Actions, Look
 from puad.core.errors import Code
 from puad.core.events import Armed, Consulted, Failed, Looked, Moment, Ticked
 from puad.core.model import Assessment, Facts
-from puad.core.rules.causes import cause_of, verdict_on
+from puad.core.rules.causes import cause_of, other_image, verdict_on
 from puad.core.rules.outcomes import done, failed, goal_of
 from puad.core.run import Cause, Run, State
 from puad.core.table import on, stay
@@ -37,9 +37,9 @@ def assess(run: Run, facts: Facts, moment: Moment) -> tuple[Run, Actions]:
     booted = facts.booted
     verdict = verdict_on(goal, facts)
     if booted is not None and booted.assessment is Assessment.GOOD:
-        if facts.image_id != goal.offer.image_id:
-            text = f"Slot {goal.slot} runs image {facts.image_id}, not {goal.offer.image_id}"
-            return failed(run, Cause(Code.WRONG_IMAGE_BOOTED, text, moment.now))
+        other = other_image(goal, facts.image_id, facts.profile)
+        if other:
+            return failed(run, Cause(Code.WRONG_IMAGE_BOOTED, other, moment.now))
         if verdict is None:
             # the verdict is written before anybody marks good, so none will come any more
             text = f"Slot {goal.slot} was marked good, but there is no verdict on it"

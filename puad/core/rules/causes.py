@@ -65,6 +65,21 @@ def verdict_on(goal: Goal, facts: Facts) -> Verdict | None:
     return verdict
 
 
+def other_image(goal: Goal, image_id: str, profile: str) -> str:
+    """What runs on the goal's slot in place of the promised image; empty when that one runs.
+
+    Args:
+        goal: What was promised.
+        image_id: IMAGE_VERSION of the booted root.
+        profile: IMAGE_ID of the booted root; empty when it is not known.
+    """
+    if image_id != goal.offer.image_id:
+        return f"Slot {goal.slot} runs image {image_id}, not {goal.offer.image_id}"
+    if profile and goal.offer.profile_name not in {"", profile}:
+        return f"Slot {goal.slot} runs profile {profile}, not {goal.offer.profile_name}"
+    return ""
+
+
 def cause_of(run: Run, facts: Facts, at: datetime) -> Cause:
     """Why the new slot is not healthy; see the table above."""
     goal = goal_of(run)
@@ -103,10 +118,9 @@ def _of_verdict(goal: Goal, verdict: Verdict, trail: Trail, at: datetime) -> Cau
         for line in probe.log_tail.splitlines()[-_MOST_PROBE_LINES:]
     ]
     log = _log((*trail.lines_of(verdict.boot_id), *printed))
-    other = verdict.image_id and verdict.image_id != goal.offer.image_id
+    other = verdict.image_id and other_image(goal, verdict.image_id, verdict.profile)
     if other and any(probe.name == "image" for probe in probes):
-        text = f"Slot {goal.slot} runs image {verdict.image_id}, not {goal.offer.image_id}"
-        return Cause(Code.WRONG_IMAGE_BOOTED, text, at, log)
+        return Cause(Code.WRONG_IMAGE_BOOTED, other, at, log)
     if not probes:
         text = "The verdict was bad, but names no required probe"
     else:

@@ -25,6 +25,7 @@ SLOT_A = {
     "assessment": ["s", "good"],
     "size": ["t", 1 << 33],
     "image-id": ["s", "13.1"],
+    "profile": ["s", "edge"],
     "sealed": ["b", True],
 }
 SLOT_B = {
@@ -63,7 +64,9 @@ def open_descriptors_of(path: Path) -> int:
 def test_properties_of_a_running_service_are_read(control: BootControl, scripted: Start) -> None:
     scripted(BUS_NAME, {"properties": PROPERTIES})
     assert control.slots() == (
-        Slot("a", SlotState.BOOTED, Assessment.GOOD, None, None, 1 << 33, "13.1", sealed=True),
+        Slot(
+            "a", SlotState.BOOTED, Assessment.GOOD, None, None, 1 << 33, "13.1", "edge", sealed=True
+        ),
         Slot("b", SlotState.INACTIVE, Assessment.INDETERMINATE, 2, 1, 1 << 33),
     )
     assert control.booted_slot() == "a"

@@ -15,10 +15,11 @@ from puad.health.probes import known
 _TOO_MUCH_MIB = 1 << 30
 
 
-def _run(name: str, settings: Settings, *, image_id: str | None = "") -> str:
+def _run(name: str, settings: Settings, *, image_id: str | None = "", profile: str = "") -> str:
     slot = None
     if image_id is not None:
-        slot = Slot("b", SlotState.BOOTED, Assessment.INDETERMINATE, image_id=image_id)
+        what = {"image_id": image_id, "profile": profile}
+        slot = Slot("b", SlotState.BOOTED, Assessment.INDETERMINATE, **what)
     return known()[name](Boot(settings, slot)).run(Deadline(time.monotonic() + 60))
 
 
@@ -69,6 +70,17 @@ def test_image_other_than_sealed_fails_and_names_both(tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.1\n")
     with pytest.raises(ProbeError, match=r"13\.1 has booted, but 13\.2 was sealed"):
         _run("image", _settings(tmp_path), image_id="13.2")
+
+
+def test_image_of_the_sealed_profile_passes(tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.2\n")
+    assert "13.2" in _run("image", _settings(tmp_path), image_id="13.2", profile="edge")
+
+
+def test_image_of_another_profile_than_the_sealed_one_fails_and_names_both(tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_text("IMAGE_ID=kiosk\nIMAGE_VERSION=13.2\n")
+    with pytest.raises(ProbeError, match=r"profile kiosk has booted, but edge was sealed"):
+        _run("image", _settings(tmp_path), image_id="13.2", profile="edge")
 
 
 @pytest.mark.parametrize(

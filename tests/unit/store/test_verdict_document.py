@@ -23,6 +23,7 @@ _VERDICT = Verdict(
         ProbeResult("orchestrator", required=False, passed=False, reason="no", log_tail="x\ny"),
     ),
     finished_at=datetime(2026, 11, 23, 10, 0, tzinfo=UTC),
+    profile="edge",
 )
 
 
@@ -41,7 +42,17 @@ def test_verdict_of_a_newer_puad_is_read_for_what_is_known(tmp_path: Path) -> No
     assert verdict is not None
     assert verdict.good is False
     # a probe whose outcome cannot be read has not passed
+    assert verdict.profile == "edge"
     assert verdict.probes == (ProbeResult("quantum", required=False, passed=False),)
+
+
+def test_verdict_of_an_older_puad_names_no_profile(tmp_path: Path) -> None:
+    document = dump_verdict(_VERDICT)
+    del document["profile"]
+    (tmp_path / "verdict.json").write_text(json.dumps(document))
+    verdict = Store(tmp_path).read_verdict()
+    assert verdict is not None
+    assert verdict.profile == ""
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,15 @@ def test_cause_of_an_image_that_is_not_the_promised_one(world: Any) -> None:
     assert found.text == "Slot b runs image 1.9, not 2"
 
 
+def test_cause_of_an_image_that_is_not_of_the_promised_profile(world: Any) -> None:
+    verdict = replace(probed(world, failing("image")), profile="kiosk")
+
+    found = cause(world, None, verdict)
+
+    assert found.code is Code.WRONG_IMAGE_BOOTED
+    assert found.text == "Slot b runs profile kiosk, not edge"
+
+
 @pytest.mark.parametrize(
     ("probe", "image_id"), [("image", "2"), ("image", ""), ("agent", "1.9"), ("agent", "2")]
 )

@@ -627,6 +627,20 @@ CASES: list[Case] = [
         Ask,
     ),
     case(
+        "not of the profile that was promised",
+        S.ASSESSING,
+        Looked,
+        given(
+            lambda w, m: (
+                w.run(S.ASSESSING),
+                Looked(m, replace(w.in_b(assessment=Assessment.GOOD), profile="kiosk")),
+            )
+        ),
+        S.FAILED,
+        Remember,
+        Ask,
+    ),
+    case(
         "bad verdict, health reboots",
         S.ASSESSING,
         Looked,
