@@ -16,7 +16,7 @@ from typing import Final
 
 from puad.config import Settings
 from puad.core.actions import Ask, Look
-from puad.core.errors import BootControlError, PuadError, StorageError
+from puad.core.errors import PuadError, StorageError
 from puad.core.events import (
     Answered,
     CancelAsked,
@@ -211,7 +211,7 @@ class Daemon:
         return True
 
     def _refuse(self, event: OperatorEvent, reply: Reply) -> bool:
-        error = self._watch.boot_control or refusal(self._engine.run, event)
+        error = self._watch.facts or refusal(self._engine.run, event)
         if error is not None:
             reply.failed(error)
         return error is not None
@@ -235,13 +235,13 @@ class Daemon:
                 self._lookout.server(contact)
                 self._poller.answer(contact, self._status_text)
             case Looked():
-                self._find_boot_control()
+                self._find_facts()
             case Started(facts=facts):
-                self._find_boot_control()
+                self._find_facts()
                 self._begin(after, facts)
             case Failed(step=Step.LOOK, code=code, text=text):
                 self._looks.failed(busy=self._busy)
-                self._lose_boot_control(BootControlError(code, text))
+                self._lose_facts(PuadError(code, text))
 
     def _tell_change(self, before: Run, after: Run) -> None:
         goal = after.goal or before.goal
@@ -257,14 +257,14 @@ class Daemon:
         lifecycle(MessageId.DAEMON_STARTED, text, slot=facts.booted_slot, image_id=facts.image_id)
         self._engine.do(Ask())
 
-    def _find_boot_control(self) -> None:
+    def _find_facts(self) -> None:
         self._looks.answered()
-        self._watch.boot_control = None
+        self._watch.facts = None
 
-    def _lose_boot_control(self, error: BootControlError) -> None:
-        if self._watch.boot_control is None:
-            _LOG.error("%s. puad waits for it. %s", error, error.hint)
-            self._watch.boot_control = error
+    def _lose_facts(self, error: PuadError) -> None:
+        if self._watch.facts is None:
+            _LOG.error("%s. Until the facts can be read nothing is begun. %s", error, error.hint)
+            self._watch.facts = error
             self._engine.do(Ask())
 
     def _keep_time(self, moment: Moment) -> None:

@@ -43,8 +43,8 @@ class Parts:
         self._settings = settings
         self._post = post
         self._worker = Worker("inspect")
-        self._guid = settings.node.guid
         self.store = Store(paths.persist, limits)
+        self._guid = settings.node.guid or self._stored_guid()
         self.clock = Clock(
             self.store,
             build_time(paths.os_release),
@@ -74,14 +74,16 @@ class Parts:
 
     def guid(self) -> str:
         """This node's GUID; the stored one while boot control cannot be asked."""
-        if not self._guid:
-            try:
-                document = self.store.read(_NODE) or {}
-            except StorageError:
-                document = {}
-            guid = document.get("guid")
-            self._guid = guid if isinstance(guid, str) else ""
         return self._guid
+
+    def _stored_guid(self) -> str:
+        try:
+            document = self.store.read(_NODE) or {}
+        except StorageError as error:
+            _LOG.warning("%s; the node's GUID is known when boot control answers", error)
+            document = {}
+        guid = document.get("guid")
+        return guid if isinstance(guid, str) else ""
 
     def learn_guid(self) -> None:
         """Take the node's GUID from boot control, and keep it for when that does not answer."""

@@ -10,8 +10,8 @@ timestamp that was verified online (docs/adr/0009).
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import logging
 import random
 import threading
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from puad.core.events import Moment
 from puad.store import Store
 
 NAME: Final = "clock"
+_LOG: Final = logging.getLogger(__name__)
 _TIMESYNCD_SAYS_SO: Final = Path("/run/systemd/timesync/synchronized")
 _TIMES: Final = ("floor", "vouched_until")
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
@@ -122,10 +123,12 @@ class Clock:
         self._store.write(NAME, {"schema": 1, **times})
 
     def _stored(self) -> dict[str, datetime]:
-        with contextlib.suppress(StorageError):
+        try:
             document = self._store.read(NAME) or {}
-            return {key: at for key in _TIMES if (at := _read_time(document.get(key)))}
-        return {}
+        except StorageError as error:
+            _LOG.warning("%s; the clock's floor is the build time of the image again", error)
+            return {}
+        return {key: at for key in _TIMES if (at := _read_time(document.get(key)))}
 
 
 def _read_time(value: object) -> datetime | None:

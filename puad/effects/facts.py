@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from dataclasses import replace
@@ -23,6 +24,7 @@ from puad.store import Store
 
 LONGEST_BOOT_S: Final = 900.0
 
+_LOG: Final = logging.getLogger(__name__)
 _PROCESS_1: Final = Path("/proc/1/stat")
 _START_TIME: Final = 19  # proc(5), /proc/pid/stat field 22, counted from behind the command name
 
@@ -71,6 +73,7 @@ class FactReader:
         self._os_release = read_os_release(paths.os_release)
         self._boot_id = boot_id(paths.run / "boot-id")
         self._boot_duration_s = boot_duration_s(paths.run / "boot-duration")
+        self._torn_verdict = ""
 
     def read(self, run: Run) -> Facts:
         """The facts as they are now; the first time with the trail of boots that failed.
@@ -101,6 +104,11 @@ class FactReader:
 
     def _verdict(self) -> Verdict | None:
         try:
-            return self._verdicts.read_verdict()
-        except StorageError:
+            verdict = self._verdicts.read_verdict()
+        except StorageError as error:
+            if str(error) != self._torn_verdict:  # it is read every few seconds
+                _LOG.warning("%s; it counts as no verdict", error)
+            self._torn_verdict = str(error)
             return None
+        self._torn_verdict = ""
+        return verdict

@@ -9,6 +9,7 @@ usable for as long as it was signed, on a node that goes online as well (docs/ad
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from puad.effects.clock import Clock
 from puad.effects.watch import Watch
 from puad.store import Store
 
+_LOG: Final = logging.getLogger(__name__)
 _ONLINE: Final = "online"
 _EXPORTED: Final = "exported"
 _ROLES: Final = ("root", "timestamp", "snapshot", "targets")
@@ -131,7 +133,8 @@ class Supplier:
     def _seen(self, kind: str) -> SeenVersions:
         try:
             return _load(self._store.read(f"seen-{kind}") or {})
-        except StorageError:
+        except StorageError as error:
+            _LOG.warning("%s; which metadata were seen is known from the cache alone", error)
             return SeenVersions()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from puad.core.errors import BootControlError, PuadError, StorageError
+from puad.core.errors import PuadError, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,21 @@ class Watch:
     Attributes:
         progress: How far the install under way is.
         disk: Why the run cannot be persisted; None while it can.
-        boot_control: Why boot control cannot be asked; None while it can.
+        facts: Why the facts cannot be read; None while they can.
         listener: Told of progress, in the thread that makes it.
     """
 
     def __init__(self) -> None:
         self.progress = Progress()
         self.disk: StorageError | None = None
-        self.boot_control: BootControlError | None = None
+        self.facts: PuadError | None = None
         self.listener: Callable[[Progress], None] = lambda _: None
         self._here = threading.local()
 
     @property
     def trouble(self) -> PuadError | None:
         """What keeps the node from going on; the server is told."""
-        return self.disk or self.boot_control
+        return self.disk or self.facts
 
     def show(self, progress: Progress) -> None:
         """Take in how far the install is."""

@@ -16,7 +16,7 @@ import pytest
 
 from puad.config import Limits, Settings
 from puad.core.actions import Action, Ask, Look
-from puad.core.errors import Code
+from puad.core.errors import BootControlError, Code
 from puad.core.events import Event, Failed, Looked, Moment, NotAnswered, Step
 from puad.core.model import Assessment, Facts, Slot, SlotState
 from puad.core.run import Run
@@ -52,6 +52,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
         self.absent = True
+        self.absent_as = Code.BOOT_CONTROL_ABSENT
         self.looked_at: list[float] = []
         self.asked_of: list[Run] = []
         self.posted: deque[Callable[[], None]] = deque()
@@ -73,8 +74,8 @@ class Bench:
         assert isinstance(action, Look)
         self.looked_at.append(self.now)
         if self.absent:
-            code = Code.BOOT_CONTROL_ABSENT
-            return Failed(MOMENT, "", Step.LOOK, code, "nobody is there", transient=True)
+            code, text = self.absent_as, "nobody is there"
+            return Failed(MOMENT, "", Step.LOOK, code, text, transient=True)
         return Looked(MOMENT, FACTS)
 
     def looks_within(self, seconds: int) -> list[float]:
@@ -120,6 +121,13 @@ def test_the_orchestrator_is_asked_when_the_facts_are_known(bench: Bench) -> Non
     bench.daemon.start()
     bench.looks_within(1)
     assert [run.facts for run in bench.asked_of] == [FACTS]
+
+
+def test_a_bug_in_a_look_is_not_told_as_an_absent_boot_control(bench: Bench) -> None:
+    bench.absent_as = Code.INTERNAL
+    bench.looks_within(1)
+    assert bench.watch.trouble is not None
+    assert not isinstance(bench.watch.trouble, BootControlError)
 
 
 def test_the_orchestrator_hears_of_a_boot_control_that_is_absent(bench: Bench) -> None:

@@ -85,5 +85,14 @@ def test_torn_floor_falls_back_to_the_build_time(tmp_path: Path, torn: bytes) ->
     assert clock(tmp_path, built_at).floor == built_at
 
 
+def test_torn_floor_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "clock.json").write_bytes(b"{")
+
+    clock(tmp_path)
+
+    assert "clock.json" in caplog.text
+    assert "build time" in caplog.text
+
+
 def test_build_time_of_a_missing_file_is_long_ago(tmp_path: Path) -> None:
     assert build_time(tmp_path / "os-release").year == 1970

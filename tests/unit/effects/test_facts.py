@@ -4,10 +4,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from puad.effects.facts import LONGEST_BOOT_S, boot_duration_s
+from puad.bootcontrol import BootControl
+from puad.config import PathSettings
+from puad.core.run import Run
+from puad.effects.facts import LONGEST_BOOT_S, FactReader, boot_duration_s
+from puad.store import Store
 
 
 def _started_ago(path: Path, seconds: float) -> Path:
@@ -51,3 +57,19 @@ def test_boot_duration_with_a_broken_note_stays_in_its_bounds(tmp_path: Path, te
 def test_boot_duration_without_a_place_for_the_note_is_still_told(tmp_path: Path) -> None:
     process_1 = _started_ago(tmp_path / "stat", 3)
     assert boot_duration_s(tmp_path / "absent/note", process_1) >= 3
+
+
+def test_torn_verdict_is_none_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=1\n")
+    (tmp_path / "verdict.json").write_text("{")
+    boot_control = SimpleNamespace(
+        booted_slot=lambda: "a", primary_slot=lambda: "a", slots=lambda: ()
+    )
+    paths = PathSettings(os_release=tmp_path / "os-release", run=tmp_path)
+    reader = FactReader(cast("BootControl", boot_control), Store(tmp_path), paths)
+
+    assert [reader.read(Run()).verdict for _ in range(3)] == [None] * 3
+
+    assert caplog.text.count("verdict.json") == 1
