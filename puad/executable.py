@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
+from puad.core.printable import printable
+
 _PIECE_BYTES: Final = 1 << 16
 _LOOK_EVERY_S: Final = 1.0
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
-_KEPT: Final = frozenset("\n\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,7 @@ class _Printed:
     @property
     def tail(self) -> str:
         """The last of it, as text without control characters."""
-        text = self._last.decode(errors="replace")
-        return "".join(
-            c if c.isprintable() or c in _KEPT else "\N{REPLACEMENT CHARACTER}" for c in text
-        ).strip()
+        return printable(self._last.decode(errors="replace"), kept="\n\t").strip()
 
 
 def _watch(process: subprocess.Popen[bytes], printed: _Printed, left_s: Callable[[], float]) -> str:

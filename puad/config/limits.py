@@ -49,9 +49,9 @@ class Limits:
         history_entries: Past update runs that are kept.
         dbus_timeout_s: An answer on D-Bus.
         seal_timeout_s: Seal, which reads the whole slot again.
-        probe_output_bytes: What a probe may print before it is stopped.
-        probe_tail_bytes: What of it the verdict keeps.
-        probes: Probes of the integrator in one folder.
+        probe_output_bytes: What a probe, or a hook before a reboot, may print before it is stopped.
+        probe_tail_bytes: What of it is kept, in the verdict or the journal.
+        probes: Probes of the integrator in one folder; also the hooks before a reboot.
     """
 
     answer_bytes: _Bytes = _MIB

@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from puad.core.model import Assessment, ProbeResult, Slot, Verdict
+from puad.core.printable import printable
 
 NOTHING_REQUIRED: Final = "required-probes"
 _MAX_REASON: Final = 512
@@ -83,5 +84,5 @@ def why_failed(probe: ProbeResult) -> str:
 
 
 def _shown(text: str, most: int) -> str:
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    shown = printable(text)
     return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

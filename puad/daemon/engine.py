@@ -3,7 +3,8 @@
 
 Rules:
 
-1. Everything here runs in the main loop; workers come back through `GLib.idle_add`.
+1. Everything here runs in the main loop, but for `_work`: that runs in a worker, reads the run,
+   which is a value, and comes back through `GLib.idle_add`.
 2. The new run is persisted before its actions are performed. When it cannot be, the event waits,
    nothing is performed, and the server is told why.
 3. An install that is to stop, or hooks that are asked in vain, are told so at once; what follows on

@@ -18,6 +18,7 @@ from typing import Any, Final
 import systemd.journal
 
 from puad.core.model import BootRecord, Trail
+from puad.core.printable import printable_line
 from puad.effects.panic_log import PanicLog
 from puad.journal import MessageId
 
@@ -177,6 +178,4 @@ def _text(value: object) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    return shown[:_MOST_LINE_CHARS]
+    return printable_line(text, _MOST_LINE_CHARS)

@@ -23,6 +23,7 @@ from typing import Final
 
 from puad.config import Settings
 from puad.core.actions import Consult
+from puad.core.printable import printable_line
 from puad.effects.inhibitors import block_inhibitors
 from puad.executable import Ending, Output, executables, run_executable
 
@@ -103,8 +104,7 @@ def _last_line(ending: Ending) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)[:_MOST_TEXT]
+    return printable_line(text, _MOST_TEXT)
 
 
 def _named(holders: list[str]) -> str:

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from puad.core.model import ProbeResult, Verdict
+from puad.core.printable import printable
 
 SCHEMA: Final = 1
 _MOST_NAME: Final = 128
 _MOST_REASON: Final = 512
 _MOST_TAIL: Final = 64 << 10
 _MOST_PROBES: Final = 512
-_KEPT: Final = frozenset("\n\t")
 
 
 def dump_verdict(verdict: Verdict) -> dict[str, Any]:
@@ -99,9 +99,7 @@ def _seconds(row: dict[str, Any]) -> float:
 
 def _text(document: dict[str, Any], key: str, most: int, *, default: str | None = None) -> str:
     text: str = _take(document, key, str, default=default)
-    return "".join(
-        c if c.isprintable() or c in _KEPT else "\N{REPLACEMENT CHARACTER}" for c in text[:most]
-    )
+    return printable(text[:most], kept="\n\t")
 
 
 def _take(
