@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Effects.perform(action) -> event`: the only place where an action becomes I/O.
 
-What goes wrong comes back as an event, never as an exception: `Failed`, or what an answer that did
-not come means to the run (`NotAnswered`, `Consulted`). A bug too is reported, as `INTERNAL`, so that
-a run ends with a cause and not with a dead daemon.
+What goes wrong comes back as an event, never as an exception: `Failed`, or what an answer that
+did not come means to the run (`NotAnswered`, `Consulted`). A bug too is reported, as `INTERNAL`,
+so that a run ends with a cause and not with a dead daemon.
 """
 
 from __future__ import annotations

@@ -50,13 +50,11 @@ class BootView:
         entries: What is shown, the one that is booted in front.
         staged: For each slot the images whose boot files all lie in its folder.
         loader: The boot loader's own files.
-        unreadable: Names of files that cannot be read.
     """
 
     entries: tuple[BootEntry, ...]
     staged: Mapping[str, frozenset[str]]
     loader: Mapping[str, bytes]
-    unreadable: tuple[str, ...]
 
 
 class BootReader:
@@ -80,14 +78,13 @@ class BootReader:
         Raises:
             FatError: There is no file system, or none with the folder of the entries.
         """
-        unreadable: list[str] = []
         with Fat(esp) as fat:
-            texts = _read_all(fat, _ENTRIES, unreadable)
-            loader = _read_all(fat, _LOADER, unreadable)
+            texts = _read_all(fat, _ENTRIES)
+            loader = _read_all(fat, _LOADER)
             slots = {}
             for folder in fat.folder(_FILES):
                 if folder.is_folder:
-                    slots[folder.name] = self._match(fat, f"{_FILES}/{folder.name}", unreadable)
+                    slots[folder.name] = self._match(fat, f"{_FILES}/{folder.name}")
         self._lay_out(texts, slots)
         entries = [
             self._entry(shown, texts[shown.path.name], slots)
@@ -101,13 +98,13 @@ class BootReader:
             )
             for slot, found in slots.items()
         }
-        return BootView(tuple(entries), staged, loader, tuple(unreadable))
+        return BootView(tuple(entries), staged, loader)
 
-    def _match(self, fat: Fat, folder: str, unreadable: list[str]) -> dict[str, frozenset[str]]:
+    def _match(self, fat: Fat, folder: str) -> dict[str, frozenset[str]]:
         """For each boot file the images that have it, byte for byte."""
         found = {}
         for node in fat.folder(folder):
-            data = _read(fat, node, unreadable)
+            data = _read(fat, node)
             found[node.name] = frozenset(
                 image_id
                 for image_id, files in self._known.items()
@@ -152,18 +149,17 @@ class BootReader:
         )
 
 
-def _read_all(fat: Fat, folder: str, unreadable: list[str]) -> dict[str, bytes]:
+def _read_all(fat: Fat, folder: str) -> dict[str, bytes]:
     found = {}
     for node in fat.folder(folder):
-        data = None if node.is_folder else _read(fat, node, unreadable)
+        data = None if node.is_folder else _read(fat, node)
         if data is not None:
             found[node.name] = data
     return found
 
 
-def _read(fat: Fat, node: Node, unreadable: list[str]) -> bytes | None:
+def _read(fat: Fat, node: Node) -> bytes | None:
     try:
         return fat.read(node)
-    except FatError:
-        unreadable.append(node.name)
+    except FatError:  # a file that cannot be read is none to the boot loader
         return None

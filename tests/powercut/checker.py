@@ -28,7 +28,6 @@ from tests.powercut.write_log import SECTOR
 
 _MEMORY: Final = Path("/dev/shm")
 _MOST_KEPT: Final = 256
-_MOST_SHOWN: Final = 20
 COPIES_DIFFER: Final = "table: one copy is torn or behind"
 
 
@@ -73,14 +72,6 @@ class Findings:
         self.violations.update(other.violations)
         self.harmless.update(other.harmless)
         self.sights.update(other.sights)
-
-    def summary(self, name: str, seed: int) -> str:
-        """The result in lines for a person."""
-        lines = [f"{name}: {self.states} states, {len(self.violations)} violations (seed {seed})"]
-        lines += [f"  harmless, {count} times: {what}" for what, count in self.harmless.items()]
-        for state, wrong in list(self.violations.items())[:_MOST_SHOWN]:
-            lines += [f"  {state}", *(f"    {what}" for what in wrong)]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Final
 from tests.powercut.write_log import SECTOR
 
 ReadSectors = Callable[[int, int], bytes]
-TABLE_SECTORS: Final = 34  # protective MBR, header, 128 entries of 128 bytes
 _HEADER: Final = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY: Final = struct.Struct("<16s16sQQQ72s")
 _MOST_ENTRIES: Final = 1024

@@ -381,14 +381,6 @@ class Rig:
         """The code of its cause; empty without one."""
         return str((self.stored().get("cause") or {}).get("code", ""))
 
-    def firmware(self) -> dict[str, Any]:
-        """The boot loader's own words."""
-        command = [sys.executable, "-m", "bootloader", "firmware", "show", "--json"]
-        argv = [*command, "--config", str(self.folder / "machine.toml")]
-        done = subprocess.run(argv, env=self.environment, capture_output=True, check=True)
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
     def puadctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run puadctl as root."""
         argv = [sys.executable, "-m", "puad.cli", *words]

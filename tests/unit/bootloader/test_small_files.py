@@ -122,8 +122,13 @@ def test_hash_from_medium_without_direct_io_drops_the_cache(
             raise OSError(22, "Invalid argument")
         return 0
 
+    dropped: list[int] = []
     monkeypatch.setattr(readback.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _fd, _at, _bytes, advice: dropped.append(advice)
+    )
     try:
         assert hash_from_medium(fd, 5, "slot") == hashlib.sha256(b"image").hexdigest()
     finally:
         os.close(fd)
+    assert dropped == [os.POSIX_FADV_DONTNEED]

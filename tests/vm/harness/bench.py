@@ -41,6 +41,7 @@ _IDENTITY: Final = uuid.UUID("f0b6f5b2-3d0e-4a61-9d0e-6f5c9d1e2a33")
 _PARTS: Final = ("puad", "bootloader", "systemd", "packaging")
 _BOOT_S: Final = 600
 _STAGE_S: Final = 900
+_LARGER_DISK_BYTES: Final = 2 << 30
 _LATER_S: Final = 20 * 3600
 _SETTINGS: Final = """\
 [server]
@@ -134,8 +135,16 @@ class Bench:
         name = f"staged-{kind.name}-{variant}-{key(idle.name, image.root.name, image.initrd.name)}"
         return self._made(name, lambda half: self._make_staged(idle, image, half))
 
-    def factory(self, kind: Kind, image: NodeImage, folder: Path) -> Node:
-        """A node that was never switched on, in this folder, and its running server."""
+    def factory(self, kind: Kind, image: NodeImage, folder: Path, *, whole: bool = True) -> Node:
+        """A node that was never switched on, in this folder, and its running server.
+
+        Args:
+            kind: What it has in common with others.
+            image: What it runs.
+            folder: Its own.
+            whole: The disk has everything, the node's own files as well; otherwise ESP and slot a
+                only, as a factory lays it out.
+        """
         node = Node(folder, self.counters)
         trust = self._trust()
         shutil.copytree(trust.folder, node.layout.release)
@@ -146,9 +155,13 @@ class Bench:
         node.serve()
         node.server.find_releases()
         ca = node.server.authority.ca.read_text(encoding="ascii")
-        files = NodeFiles(config=_NODE, token=token + "\n", ca=ca)
+        node.files = NodeFiles(config=_NODE, token=token + "\n", ca=ca)
         raw = folder / "factory.raw"
-        make_disk(image, raw, files=files, identity=_IDENTITY)
+        if whole:
+            make_disk(image, raw, files=node.files, identity=_IDENTITY)
+        else:
+            make_disk(image, raw, identity=_IDENTITY, factory=True)
+            os.truncate(raw, _LARGER_DISK_BYTES)
         node.machine.insert(raw)
         return node
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.demo.waiting import wait_for
-
 _ANSWER_S = 15
 _POLL_S = 0.2
 _numbers = itertools.count(1)
@@ -64,10 +62,6 @@ class Guest:
             return False
         return True
 
-    def wait_up(self, limit_s: float) -> None:
-        """Wait until the guest answers."""
-        wait_for("the guest to answer", self.is_up, limit_s)
-
     def run(
         self,
         command: Sequence[str],
@@ -108,21 +102,12 @@ class Guest:
         assert done.code == 0, f"{' '.join(command)} ended with {done.code}: {done.text}"
         return done.stdout.rstrip("\n")
 
-    def read(self, path: str) -> str:
-        """The text of a file."""
-        return self.output("cat", path)
-
     def write(self, path: str, text: str) -> None:
         """Write a file; its folder is made."""
         folder = path.rpartition("/")[0]
         self.output("mkdir", "-p", folder)
         done = self.run(["dd", "status=none", f"of={path}"], stdin=text)
         assert done.code == 0, done.text
-
-    def send(self, *command: str) -> None:
-        """Begin a command that may take the guest away; nobody waits for its end."""
-        self._sync(_ANSWER_S)
-        self._call("guest-exec", {"path": command[0], "arg": list(command[1:])})
 
     def _sync(self, limit_s: float) -> None:
         number = next(_numbers)

@@ -192,11 +192,6 @@ class Machine:
         """How often it was reset since it was switched on."""
         return self.qmp.count("RESET")
 
-    def wait_off(self, limit_s: float) -> None:
-        """Wait until the guest has switched itself off."""
-        wait_for("the machine to be off", lambda: not self.is_on, limit_s)
-        self.cut_power()
-
     def set_clock(self, at_s: float) -> None:
         """Set the guest's clock."""
         with contextlib.suppress(GuestAwayError):

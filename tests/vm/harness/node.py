@@ -17,6 +17,7 @@ from tests.vm.harness.evidence import keep
 from tests.vm.harness.guest import Done, GuestAwayError
 from tests.vm.harness.machine import Counters, Machine, Saved
 from tests.vm.harness.server import Server
+from tests.vm.image.disk import NodeFiles
 from tests.vm.image.faults import VARIABLE
 from tests.vm.image.recipe import NodeImage
 from tests.vm.image.tree import PROFILE
@@ -38,6 +39,7 @@ class Node:
         self.server = Server(self.layout)
         log = self.layout.logs / "release.log"
         self.release = ReleaseService(self.layout.release, folder / "keys", log, PROFILE)
+        self.files = NodeFiles()
 
     # ---- coming and going ----
 
@@ -101,12 +103,6 @@ class Node:
     def ask_server(self) -> None:
         """Have the node ask the orchestrator now, and not only at its next poll."""
         self.guest_output("busctl", "--quiet", "--timeout=300", "call", *_AGENT, "Check")
-
-    def ask(self, *words: str) -> Any:
-        """What puadctl says, as a document."""
-        done = self.puadctl(*words, "--json")
-        assert done.code == 0, done.text
-        return json.loads(done.stdout)
 
     def booted_slot(self) -> str:
         """The slot that is mounted as root; empty while the node boots or does not answer."""
@@ -182,6 +178,18 @@ class Node:
             data = bytes((7, 0, 0, 0)) + value
             done = self.machine.guest.run(["dd", "status=none", f"of={path}"], stdin=data)
             assert done.code == 0, done.text
+
+    def bring_files(self) -> None:
+        """Bring the node's own files, as an integrator does whose disk came without them."""
+        for name, text in (
+            ("node.d/10-node.toml", self.files.config),
+            ("ca.crt", self.files.ca),
+            ("token", self.files.token),
+        ):
+            self.machine.guest.write(f"/var/lib/puad/{name}", text)
+        self.guest_output("chown", "puad:puad", "/var/lib/puad/token")
+        self.guest_output("chmod", "0600", "/var/lib/puad/token")
+        self.guest_output("systemctl", "restart", "puad.service")
 
     def choose_fault(self, fault: str) -> None:
         """Say which fault the image `faulty` shows from its next boot on."""

@@ -62,10 +62,6 @@ class Qmp:
             raise QmpError(f"{command}: {answer.get('error', 'the machine is gone')}")
         return answer["return"]
 
-    def human(self, line: str) -> str:
-        """Run a line of the human monitor: what it prints."""
-        return str(self.execute("human-monitor-command", **{"command-line": line}))
-
     def count(self, event: str) -> int:
         """How many events of that name came so far."""
         return sum(seen["event"] == event for seen in self.events)

@@ -85,6 +85,18 @@ class Server(Orchestrator):
         made = self._call("POST", "compute/schedules/single", body)
         return str(made.get("singleScheduleID") or made["resourceId"])
 
+    def open_always(self) -> None:
+        """Make a repeated schedule of type OS update that is open at whatever time a clock says."""
+        fields = ("cronMinutes", "cronHours", "cronDayMonth", "cronMonth", "cronDayWeek")
+        body = {
+            "name": "always",
+            "scheduleStatus": "SCHEDULE_STATUS_OS_UPDATE",
+            "durationSeconds": 3600,
+            "targetHostId": self._host.host_id,
+            **dict.fromkeys(fields, "*"),
+        }
+        self._call("POST", "compute/schedules/repeated", body)
+
     def failure(self, version: str) -> dict[str, str]:
         """The last entry of the update log of the newest run, when it is of that version."""
         cause = self.last_cause()

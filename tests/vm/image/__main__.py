@@ -14,7 +14,13 @@ from tests.vm.image.variants import VARIANTS
 
 def main() -> int:
     """Build what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m tests.vm.image", description=__doc__)
+    kinds = "\n".join(f"  {name:22} {kind.expected}" for name, kind in VARIANTS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.vm.image",
+        description=__doc__,
+        epilog=f"variants, and what a node does with each:\n{kinds}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("version")
     parser.add_argument("variant", nargs="?", default="good", choices=sorted(VARIANTS))
     parser.add_argument("--deb", type=Path, metavar="FILE")

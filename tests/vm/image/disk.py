@@ -52,6 +52,12 @@ class Sizes:
     slot: int = 256
     persist: int = 384
 
+    def options(self) -> list[str]:
+        """As puad-provision takes them; the persistent partition gets what is left."""
+        total = self.esp + 2 * self.slot + self.persist + _TABLES_MIB
+        sizes = {"--size": total, "--slot-size": self.slot, "--esp-size": self.esp}
+        return [word for option, mib in sizes.items() for word in (option, f"{mib}M")]
+
 
 @dataclass(frozen=True, slots=True)
 class NodeFiles:
@@ -66,21 +72,6 @@ class NodeFiles:
     config: str = ""
     token: str = ""
     ca: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What is unusual about the first boot.
-
-    Attributes:
-        factory: Only ESP and slot a are there; the first boot makes the others.
-        uki: A UKI is booted in place of kernel and initial RAM disk.
-        root_id: PARTUUID of slot a; empty for one like the others.
-    """
-
-    factory: bool = False
-    uki: Path | None = None
-    root_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +98,7 @@ def make_disk(
     sizes: Sizes | None = None,
     files: NodeFiles | None = None,
     identity: uuid.UUID | None = None,
-    start: Start | None = None,
+    factory: bool = False,
 ) -> Disk:
     """A disk that boots the image from slot a, which is good; slot b is empty.
 
@@ -117,31 +108,22 @@ def make_disk(
         sizes: Of the partitions.
         files: The node's own files.
         identity: What every id on the disk comes from; equal ones give equal ids.
-        start: What is unusual about its first boot.
+        factory: Only ESP and slot a are made; the first boot makes the others.
     """
-    given, first = sizes or Sizes(), start or Start()
-    total = given.esp + 2 * given.slot + given.persist + _TABLES_MIB
+    given = sizes or Sizes()
     path.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
         work = Path(folder)
-        boot_files = _boot_files(image, first.uki, work)
         options: list[str | Path] = [
-            *("--root-image", _near(image.root, work), *boot_files),
+            *("--root-image", _near(image.root, work)),
+            *("--linux", _near(image.linux, work), "--initrd", _near(image.initrd, work)),
             *("--boot-loader", _near(boot_loader(image.loader), work)),
             *("--config", PARTS / f"bootloader-{image.loader}.toml"),
             *("--definitions", DEFINITIONS),
             *("--passwd", _near(image.tree / "etc/passwd", work)),
-            *(
-                "--size",
-                f"{total}M",
-                "--slot-size",
-                f"{given.slot}M",
-                "--esp-size",
-                f"{given.esp}M",
-            ),
+            *given.options(),
             *("--seed", str(identity or uuid.uuid4())),
-            *(["--factory"] if first.factory else _node_files(files or NodeFiles(), work)),
-            *(["--root-id", first.root_id] if first.root_id else []),
+            *(["--factory"] if factory else _node_files(files or NodeFiles(), work)),
         ]
         document = run_provision([path, "--json", *options], [work, path.parent])
     made = document["partitions"]
@@ -176,13 +158,6 @@ def boot_loader(name: str) -> Path:
             in_toolbox([*make, *_GRUB_MODULES], [Path(folder)])
             half.rename(made)
     return made
-
-
-def _boot_files(image: NodeImage, uki: Path | None, work: Path) -> list[str | Path]:
-    if uki:
-        return ["--uki", _near(uki, work)]
-    linux, initrd = _near(image.linux, work), _near(image.initrd, work)
-    return ["--linux", linux, "--initrd", initrd]
 
 
 def _node_files(files: NodeFiles, work: Path) -> list[str | Path]:

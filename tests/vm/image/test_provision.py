@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 
 from tests.demo.layout import REPOSITORY
 from tests.demo.tool import ToolError
-from tests.vm.image.disk import DEFINITIONS, Disk, NodeFiles, Start, make_disk, run_provision
+from tests.vm.image.disk import DEFINITIONS, Disk, NodeFiles, make_disk, run_provision
 from tests.vm.image.layout import PARTS
 from tests.vm.image.recipe import NodeImage, Spec, build
 
@@ -34,15 +33,7 @@ def image() -> NodeImage:
     folder = built.root.parent / "test-provision/etc"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "passwd").write_text(passwd)
-    return NodeImage(
-        built.version,
-        built.variant,
-        built.loader,
-        built.root,
-        built.linux,
-        built.initrd,
-        folder.parent,
-    )
+    return dataclasses.replace(built, tree=folder.parent)
 
 
 def first_boot(disk: Path, image: NodeImage, definitions: Path = DEFINITIONS) -> dict[str, Any]:
@@ -188,23 +179,37 @@ def test_first_boot_takes_a_partition_of_the_integrator_as_it_is(
 def test_first_boot_that_is_cut_short_goes_on_at_the_next(image: NodeImage, tmp_path: Path) -> None:
     disk = factory(image, tmp_path)
     kept = shutil.copyfile(disk.path, tmp_path / "kept")
-    before, cut = table(disk.path), 0
+    before = table(disk.path)
     program = [sys.executable, __file__, str(disk.path), str(image.tree)]
-    for delay_s in (0.05, 0.5, 1.0, 1.5, 2.0):
+    for has_come in (_repart_runs, _something_is_written, _much_is_written):
         shutil.copyfile(kept, disk.path)
+        written = disk.path.stat().st_blocks
         process = subprocess.Popen(program, cwd=REPOSITORY, start_new_session=True)
-        time.sleep(delay_s)
+        while not has_come(process.pid, disk.path.stat().st_blocks - written):
+            assert process.poll() is None, f"it ended before {has_come.__name__}"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        cut += table(disk.path) == before
+        assert table(disk.path) == before  # which is written last
         first_boot(disk.path, image)
         assert [f'name="{label}"' in table(disk.path) for label in LABELS] == [True] * 4
         assert first_boot(disk.path, image)["changed"] is False
-    assert cut > 0  # at least one was cut before its end
+
+
+def _repart_runs(session: int, _blocks: int) -> bool:
+    command = ["/usr/bin/pgrep", "--session", str(session), "--exact", "systemd-repart"]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _something_is_written(_session: int, blocks: int) -> bool:
+    return blocks > 0
+
+
+def _much_is_written(_session: int, blocks: int) -> bool:
+    return blocks > MIB // 512
 
 
 def factory(image: NodeImage, folder: Path) -> Disk:
-    disk = make_disk(image, folder / "disk", identity=SEED, start=Start(factory=True))
+    disk = make_disk(image, folder / "disk", identity=SEED, factory=True)
     assert list(disk.ids) == ["esp", "rootfs_a"]
     assert disk.machine_id == "firmware"
     esp = f"{disk.path}@@{disk.offsets['esp']}"
@@ -215,16 +220,5 @@ def factory(image: NodeImage, folder: Path) -> Disk:
 
 if __name__ == "__main__":  # the process that is killed
     sys.path.insert(0, str(REPOSITORY))
-    given = build(Spec("1.0"))
-    first_boot(
-        Path(sys.argv[1]),
-        NodeImage(
-            given.version,
-            given.variant,
-            given.loader,
-            given.root,
-            given.linux,
-            given.initrd,
-            Path(sys.argv[2]),
-        ),
-    )
+    given = dataclasses.replace(build(Spec("1.0")), tree=Path(sys.argv[2]))
+    first_boot(Path(sys.argv[1]), given)

@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "tries(n): the boots that a new image gets here",
         "loaders(*names): the boot loaders that the scenario is for; the first one is the default",
         "every_loader: played with each of them, always",
+        "full_only: a sibling of another scenario, played with --vm-full only",
         "minutes(n): about how long it takes alone; the longest begin first, none is left for last",
     )
     for line in lines:
@@ -59,7 +60,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("kind", kinds, ids=[kind.name for kind in kinds])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--vm-full"):
+        left_out = [item for item in items if item.get_closest_marker("full_only")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=_minutes, reverse=True)
 
 
@@ -130,18 +135,10 @@ def bench(
 
 
 @pytest.fixture
-def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """Start a node from a state; it is stopped at the end, and its evidence kept on a failure."""
+def nodes(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path) -> Iterator[list[Node]]:
+    """The nodes of a scenario: stopped at its end, and their evidence kept on a failure."""
     nodes: list[Node] = []
-    bench: Bench = request.getfixturevalue("bench")
-
-    def begin(state: Path) -> Node:
-        node = Node(tmp_path / f"node-{len(nodes)}", bench.counters)
-        nodes.append(node)
-        node.adopt(state)
-        return node
-
-    yield begin
+    yield nodes
     report = request.node.stash.get(_REPORT, None)
     folder = RESULTS / re.sub(r"[^\w.-]+", "-", request.node.nodeid.rpartition("/")[2])
     for number, node in enumerate(nodes):
@@ -149,6 +146,19 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
             node.keep_evidence(folder / f"node-{number}")
         node.close()
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def start(nodes: list[Node], bench: Bench, tmp_path: Path) -> Start:
+    """Start a node from a state."""
+
+    def begin(state: Path) -> Node:
+        node = Node(tmp_path / f"node-{len(nodes)}", bench.counters)
+        nodes.append(node)
+        node.adopt(state)
+        return node
+
+    return begin
 
 
 @pytest.fixture

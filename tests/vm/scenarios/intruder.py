@@ -15,8 +15,6 @@ from collections.abc import Callable
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_NAMESPACES = 0x1002_0000  # CLONE_NEWUSER | CLONE_NEWNS
-BLKROSET = 0x125D
-FIFREEZE = 0xC0045877
 
 
 def answer_of(attempt: Callable[[], object]) -> str:

@@ -67,7 +67,15 @@ def test_network_that_is_dead_after_the_update_does_not_roll_back(staged: Staged
 
 def test_image_that_is_not_the_promised_one_ends_on_the_old_slot(staged: Staged) -> None:
     told = roll_back(staged("wrong-version"))
+    assert told.cause["failure_reason"] == "oscommit"
     told.names(["2.0", "99.9"])
+
+
+@pytest.mark.full_only
+def test_image_of_another_profile_ends_on_the_old_slot(staged: Staged) -> None:
+    told = roll_back(staged("wrong-profile"))
+    assert told.cause["failure_reason"] == "oscommit"
+    told.names(["edge", "other"])
 
 
 def test_old_puad_reads_the_store_of_a_newer_one_after_a_fallback(staged: Staged) -> None:
