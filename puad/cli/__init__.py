@@ -25,7 +25,8 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = build_parser(known()).parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    options = build_parser(known(next(iter(words), ""))).parse_args(words)
     screen = Screen.of_process(as_json=options.json, quiet=options.quiet)
     command: Command = options.command()
     try:

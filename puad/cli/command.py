@@ -49,10 +49,16 @@ class Command(ABC):
         """
 
 
-def known() -> dict[str, type[Command]]:
-    """Every command by its name."""
+def known(word: str = "") -> dict[str, type[Command]]:
+    """Every command by its name.
+
+    Args:
+        word: The name of one, when that is all that is needed: a slow node, which calls `puadctl`
+            in each boot, then loads no other.
+    """
     from puad.cli import commands  # noqa: PLC0415 -- they import this module
 
-    for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
-        importlib.import_module(module.name)
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    for name in {word} & modules or modules:
+        importlib.import_module(f"{commands.__name__}.{name}")
     return dict(sorted(_REGISTRY.items()))

@@ -17,7 +17,7 @@ from typing import Final
 
 from puad.core.errors import Code, StorageError, TrustError
 from puad.core.manifest import BootFile
-from puad.download import Source
+from puad.download.source import Source
 
 _FOLDER: Final = "boot-files"
 _PIECE_BYTES: Final = 1 << 20

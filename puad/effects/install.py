@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from puad.bootcontrol import BootControl
 from puad.config import Limits
@@ -25,10 +25,14 @@ from puad.core.manifest import Manifest
 from puad.core.model import Facts, Offer
 from puad.core.run import Goal
 from puad.core.version import compare_versions
-from puad.download import Release, ReleaseRepository, Source
+from puad.download.release import Release
+from puad.download.source import Source
 from puad.effects.boot_files import BootFileCache
 from puad.effects.watch import Progress, Watch
 from puad.writer import ChunkJournal, write_image
+
+if TYPE_CHECKING:  # it is loaded when a repository is opened
+    from puad.download.repository import ReleaseRepository
 
 _LOG: Final = logging.getLogger(__name__)
 _JOURNAL: Final = "chunks.journal"

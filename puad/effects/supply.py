@@ -4,6 +4,9 @@
 It is the release service's, or the folder that an operator has handed over. The highest versions
 that were verified are remembered outside the cache, for each of the two by itself: an export stays
 usable for as long as it was signed, on a node that goes online as well (docs/adr/0007).
+
+What needs TUF's libraries is imported when a repository is opened: a node at rest, and each boot,
+go without them.
 """
 
 from __future__ import annotations
@@ -15,17 +18,21 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from puad.client.transport import make_session
 from puad.config import Settings
 from puad.core.errors import Code, ConfigError, DownloadError, StorageError, TrustError
 from puad.core.model import Offer
 from puad.core.run import Goal
-from puad.download import FolderOrigin, HttpOrigin, Origin, ReleaseRepository, SeenVersions
+from puad.download.release import SeenVersions
 from puad.effects.clock import Clock
 from puad.effects.watch import Watch
 from puad.store import Store
+
+if TYPE_CHECKING:
+    from puad.download.origin import Origin
+    from puad.download.repository import ReleaseRepository
 
 _LOG: Final = logging.getLogger(__name__)
 _ONLINE: Final = "online"
@@ -65,7 +72,7 @@ class Supplier:
                 what = "The exported repository is not open any more; install it again"
                 raise DownloadError(Code.DOWNLOAD_REFUSED, what, on=goal.offer.url)
             try:
-                yield self._refreshed(FolderOrigin(folder), _EXPORTED)
+                yield self._refreshed(_folder_origin(folder), _EXPORTED)
             finally:
                 os.close(folder)
             return
@@ -80,6 +87,8 @@ class Supplier:
             max_redirects=limits.redirects,
             judged_at=self._clock.floor_above_the_clock(),
         ) as session:
+            from puad.download.origin import HttpOrigin  # noqa: PLC0415 -- see above
+
             yield self._refreshed(
                 HttpOrigin(release.url, session, limits, self._watch.cancelled), _ONLINE
             )
@@ -93,7 +102,7 @@ class Supplier:
         Raises:
             PuadError: It cannot be trusted, or does not hold exactly one release.
         """
-        releases = self._refreshed(FolderOrigin(folder), _EXPORTED).releases()
+        releases = self._refreshed(_folder_origin(folder), _EXPORTED).releases()
         if len(releases) != 1:
             what = f"The folder holds {len(releases)} releases; `puad-release export` writes one"
             raise TrustError(Code.TARGET_UNKNOWN, what)
@@ -109,6 +118,8 @@ class Supplier:
             self._folder = folder
 
     def _refreshed(self, origin: Origin, kind: str) -> ReleaseRepository:
+        from puad.download.repository import ReleaseRepository  # noqa: PLC0415 -- see above
+
         paths = self._settings.paths
         repository = ReleaseRepository(
             origin,
@@ -136,6 +147,12 @@ class Supplier:
         except StorageError as error:
             _LOG.warning("%s; which metadata were seen is known from the cache alone", error)
             return SeenVersions()
+
+
+def _folder_origin(folder: int) -> Origin:
+    from puad.download.folder import FolderOrigin  # noqa: PLC0415 -- see above
+
+    return FolderOrigin(folder)
 
 
 def _dump(seen: SeenVersions) -> dict[str, Any]:

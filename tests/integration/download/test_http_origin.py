@@ -16,7 +16,8 @@ from tuf.api import exceptions
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, OperatorError, PuadError, TrustError
-from puad.download import HttpOrigin, ReleaseRepository
+from puad.download.origin import HttpOrigin
+from puad.download.repository import ReleaseRepository
 from tests.integration.download.conftest import Serve
 from tests.integration.download.range_server import (
     Asked,

@@ -14,7 +14,7 @@ import requests
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, OperatorError, PuadError
-from puad.download import HttpSource
+from puad.download.http_source import HttpSource
 from tests.integration.download.conftest import FILE, PATH, Serve
 from tests.integration.download.range_server import (
     Asked,

@@ -17,7 +17,8 @@ from puad.client.transport import make_session
 from puad.config import Limits
 from puad.core.chunks import parse_index
 from puad.core.manifest import parse_manifest
-from puad.download import HttpSource, Release
+from puad.download.http_source import HttpSource
+from puad.download.release import Release
 from puad.writer import ChunkJournal, write_image
 from tests.unit.images.published_image import Published
 

@@ -14,7 +14,8 @@ import pytest
 
 from puad.config import Limits
 from puad.core.manifest import Manifest
-from puad.download import FolderOrigin, ReleaseRepository
+from puad.download.folder import FolderOrigin
+from puad.download.repository import ReleaseRepository
 from tests.unit.download.signed_repository import NOW, SignedRepository
 
 IMAGE = "edge/13.1/edge-13.1.raw.zst"

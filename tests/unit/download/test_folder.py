@@ -11,7 +11,7 @@ import pytest
 from tuf.api import exceptions
 
 from puad.core.errors import Code, DownloadError, OperatorError
-from puad.download import FolderOrigin, FolderSource
+from puad.download.folder import FolderOrigin, FolderSource
 from tests.unit.download.conftest import Open
 from tests.unit.download.signed_repository import SignedRepository
 

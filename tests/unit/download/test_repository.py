@@ -12,7 +12,7 @@ from tuf.api.metadata import TargetFile
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, StorageError, TrustError
-from puad.download import SeenVersions
+from puad.download.release import SeenVersions
 from tests.unit.download.conftest import IMAGE, INDEX, Open
 from tests.unit.download.signed_repository import NOW, SignedRepository
 

@@ -12,7 +12,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata
 
 from puad.core.errors import Code, DownloadError, PuadError, TrustError
-from puad.download import SeenVersions
+from puad.download.release import SeenVersions
 from tests.unit.download.conftest import IMAGE, Open
 from tests.unit.download.signed_repository import NOW, SignedRepository
 

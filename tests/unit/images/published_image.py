@@ -14,7 +14,7 @@ import zstandard
 
 from puad.core.chunks import CHUNK_BYTES, Chunk, ChunkIndex, parse_index
 from puad.core.manifest import Manifest
-from puad.download import Release
+from puad.download.release import Release
 
 # One line for each format: how a publisher makes the frame of a chunk. A format without a line
 # fails the contract suite.
