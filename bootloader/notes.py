@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What boot control remembers across boots: floors of version, time and root, and what was sealed.
 
-One JSON document in the state folder, replaced as a whole. Floors never sink. A document that
-cannot be read is an error for everything that needs it: a lost floor must not open a way down.
+One JSON document in the state folder, replaced as a whole. Rules:
+
+1. Floors never sink.
+2. A document that cannot be read is an error for everything that needs it: a lost floor must not
+   open a way down.
+3. Slots of different releases share it. Whoever writes keeps every top-level key that it does not
+   know, and the number of a higher schema: the older service, after a fallback, destroys nothing of
+   the newer one's. So what a later release adds stands under a key of its own.
 """
 
 from __future__ import annotations
@@ -100,17 +106,7 @@ class NoteBook:
         Raises:
             BootloaderError: `StorageFailed`.
         """
-        with storage_errors(self._path):
-            try:
-                with self._path.open("rb") as file:
-                    data = file.read(_MAX_BYTES)
-            except FileNotFoundError:
-                return Notes()
-        try:
-            return _parse(json.loads(data))
-        except _UNREADABLE as error:
-            what = "the notes of boot control cannot be read; remove them to start without a floor"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path)) from error
+        return self._read()[0]
 
     def write(self, notes: Notes) -> None:
         """Replace the notes, unless they already say this.
@@ -118,12 +114,30 @@ class NoteBook:
         Raises:
             BootloaderError: `StorageFailed` or `NoSpace`.
         """
-        if notes != self.read():
-            data = json.dumps(_dump(notes), indent=1, sort_keys=True)
+        old, document = self._read()
+        if notes != old:
+            data = json.dumps(_merged(document, notes), indent=1, sort_keys=True)
             self._files.replace(self._path, data.encode())
+
+    def _read(self) -> tuple[Notes, Mapping[str, Any]]:
+        """The notes, and the document that they stand in."""
+        with storage_errors(self._path):
+            try:
+                with self._path.open("rb") as file:
+                    data = file.read(_MAX_BYTES)
+            except FileNotFoundError:
+                return Notes(), {}
+        try:
+            document = json.loads(data)
+            return _parse(document), document
+        except _UNREADABLE as error:
+            what = "the notes of boot control cannot be read; remove them to start without a floor"
+            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._path)) from error
 
 
 def _parse(document: Mapping[str, Any]) -> Notes:
+    if not isinstance(document.get("schema", SCHEMA), int):
+        raise TypeError("the schema is no number")
     floor, root = document["version_floor"], document.get("root")
     return Notes(
         version_floor=None if floor is None else str(floor),
@@ -136,9 +150,13 @@ def _parse(document: Mapping[str, Any]) -> Notes:
     )
 
 
+def _merged(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """The notes, with what another release has left in the document (rule 3)."""
+    return {**document, **_dump(notes), "schema": max(SCHEMA, document.get("schema", SCHEMA))}
+
+
 def _dump(notes: Notes) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
         "version_floor": notes.version_floor,
         "time_floor": notes.time_floor.strftime(_TIME),
         "root": None if notes.root is None else asdict(notes.root),
