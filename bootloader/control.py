@@ -26,7 +26,7 @@ from bootloader.config import General
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import PARTUUID
-from bootloader.notes import NoteBook
+from bootloader.notes import NoteBook, SealNote
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
 from bootloader.sealing import Chain, Node, check_bytes, check_fitness, check_signatures
@@ -98,23 +98,21 @@ class BootControl:
             sealed = self._notebook.read().sealed
         except BootloaderError:  # they only explain the slots; what relies on them says so itself
             sealed = {}
-        found = []
-        for name in self._access.names:
-            note = sealed.get(name)
-            is_booted = name == self.booted
-            # what was promised goes before what runs, so that the health process can compare
-            noted = note.image_id if note else self._running.image_id if is_booted else ""
-            found.append(
-                Slot(
-                    name=name,
-                    state=SlotState.BOOTED if is_booted else SlotState.INACTIVE,
-                    status=self.backend.status(name),
-                    size_bytes=self._access.size(name),
-                    image_id=noted,
-                    sealed=self._seals.manifest(name) is not None,
-                )
+        # what was promised goes before what runs, so that the health process can compare
+        images: dict[str, OsRelease | SealNote] = {self.booted: self._running, **sealed}
+        unknown = OsRelease()
+        return tuple(
+            Slot(
+                name=name,
+                state=SlotState.BOOTED if name == self.booted else SlotState.INACTIVE,
+                status=self.backend.status(name),
+                size_bytes=self._access.size(name),
+                image_id=images.get(name, unknown).image_id,
+                profile=images.get(name, unknown).profile,
+                sealed=self._seals.manifest(name) is not None,
             )
-        return tuple(found)
+            for name in self._access.names
+        )
 
     def disarm(self, slot: str) -> None:
         """Delete a slot's entry and boot files; nothing of it can boot."""

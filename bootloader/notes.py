@@ -43,10 +43,17 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class SealNote:
-    """The image that was sealed on a slot; it outlives the seal, and explains the slot."""
+    """The image that was sealed on a slot; it outlives the seal, and explains the slot.
+
+    Attributes:
+        image_id: Its version.
+        min_version: The version floor that comes with it; None for none.
+        profile: Its OS profile; empty in a note of an older service.
+    """
 
     image_id: str
     min_version: str | None
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Notes:
 
     def with_seal(self, slot: str, manifest: Manifest) -> Notes:
         """These notes after a seal."""
-        note = SealNote(manifest.version, manifest.min_version)
+        note = SealNote(manifest.version, manifest.min_version, manifest.profile)
         time_floor = max(self.time_floor, manifest.built_at)
         return replace(self, time_floor=time_floor, sealed={**self.sealed, slot: note})
 
@@ -144,7 +151,9 @@ def _parse(document: Mapping[str, Any]) -> Notes:
         time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
         root=None if root is None else SeenRoot(int(root["version"]), str(root["sha256"])),
         sealed={
-            str(slot): SealNote(str(note["image_id"]), note["min_version"])
+            str(slot): SealNote(
+                str(note["image_id"]), note["min_version"], str(note.get("profile", ""))
+            )
             for slot, note in document["sealed"].items()
         },
     )
@@ -160,8 +169,5 @@ def _dump(notes: Notes) -> dict[str, Any]:
         "version_floor": notes.version_floor,
         "time_floor": notes.time_floor.strftime(_TIME),
         "root": None if notes.root is None else asdict(notes.root),
-        "sealed": {
-            slot: {"image_id": note.image_id, "min_version": note.min_version}
-            for slot, note in notes.sealed.items()
-        },
+        "sealed": {slot: asdict(note) for slot, note in notes.sealed.items()},
     }

@@ -44,6 +44,7 @@ def _row(slot: Slot) -> dict[str, GLib.Variant]:
         "assessment": GLib.Variant("s", slot.status.assessment),
         "size": GLib.Variant("t", slot.size_bytes),
         "image-id": GLib.Variant("s", slot.image_id),
+        "profile": GLib.Variant("s", slot.profile),
         "sealed": GLib.Variant("b", slot.sealed),
     }
     if slot.status.tries_left is not None:

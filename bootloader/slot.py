@@ -54,11 +54,23 @@ class BootStatus:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One row of the property `Slots`."""
+    """One row of the property `Slots`.
+
+    Attributes:
+        name: Its name.
+        state: Where it stands in this boot.
+        status: What the boot loader knows of it.
+        size_bytes: Its room.
+        image_id: The image that was sealed on it last; else that of the running system, if it is
+            booted; empty when neither is known.
+        profile: The OS profile of that image, empty in the same way.
+        sealed: Whether it is sealed now.
+    """
 
     name: str
     state: SlotState
     status: BootStatus
     size_bytes: int
     image_id: str
+    profile: str
     sealed: bool

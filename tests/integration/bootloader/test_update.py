@@ -34,6 +34,7 @@ def test_properties_of_a_fresh_node(client: Client) -> None:
         "assessment": "good",
         "size": SLOT_BYTES,
         "image-id": "13.0",
+        "profile": "edge",
         "sealed": False,
     }
     assert client.slot("b")["state"] == "inactive"
@@ -45,7 +46,7 @@ def test_update_from_disarm_to_arm(node: Node, client: Client) -> None:
     client.stage()
     node.seal(client, IMAGE, boot_files=[boot_file("linux", LINUX)])
     assert client.slot("b")["sealed"]
-    assert client.slot("b")["image-id"] == "13.1"
+    assert (client.slot("b")["image-id"], client.slot("b")["profile"]) == ("13.1", "edge")
     assert client.get("PrimarySlot") == "a"
     client.call("Arm", "(su)", "b", 3)
     assert client.get("PrimarySlot") == "b"

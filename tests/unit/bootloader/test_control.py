@@ -23,8 +23,8 @@ def slot(desk: Desk, name: str) -> Slot:
 
 def test_slots_of_a_fresh_node(desk: Desk) -> None:
     a, b = desk.control.slots()
-    assert (a.name, a.state, a.image_id) == ("a", SlotState.BOOTED, "13.0")
-    assert (b.name, b.state, b.image_id) == ("b", SlotState.INACTIVE, "")
+    assert (a.name, a.state, a.image_id, a.profile) == ("a", SlotState.BOOTED, "13.0", "edge")
+    assert (b.name, b.state, b.image_id, b.profile) == ("b", SlotState.INACTIVE, "", "")
     assert b.size_bytes == SLOT_BYTES
     assert desk.control.host_uuid() == "uuid"
 
@@ -40,6 +40,15 @@ def test_update_reaches_good_and_raises_the_floor(desk: Desk) -> None:
     assert slot(desk, "b").status.assessment is Assessment.GOOD
     assert desk.control._notebook.read().version_floor == "13.0.5"
     assert slot(desk, "b").image_id == "13.1"
+
+
+def test_booted_slot_has_the_image_that_was_sealed_not_the_one_that_runs(desk: Desk) -> None:
+    desk.install()
+    assert desk.reboot() == "b"
+    (desk.folder / "os-release").write_text("IMAGE_ID=other\n")
+    desk.start_service()
+    assert (slot(desk, "b").image_id, slot(desk, "b").profile) == ("13.1", "edge")
+    assert (slot(desk, "a").image_id, slot(desk, "a").profile) == ("", "")
 
 
 def test_arm_renders_the_command_line_from_the_template(desk: Desk) -> None:
@@ -108,10 +117,10 @@ def test_disarm_breaks_the_seal_and_forgets_the_image(desk: Desk) -> None:
     desk.prepare()
     desk.control.seal("b", desk.chain())
     assert slot(desk, "b").sealed
-    assert slot(desk, "b").image_id == "13.1"
+    assert (slot(desk, "b").image_id, slot(desk, "b").profile) == ("13.1", "edge")
     desk.control.disarm("b")
     assert not slot(desk, "b").sealed
-    assert slot(desk, "b").image_id == ""
+    assert (slot(desk, "b").image_id, slot(desk, "b").profile) == ("", "")
     assert desk.refusal(desk.control.arm, "b", 3) == "NotSealed"
     desk.write()
 

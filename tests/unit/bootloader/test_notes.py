@@ -11,7 +11,7 @@ import pytest
 
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.notes import FILE_NAME, SCHEMA, NoteBook, Notes
+from bootloader.notes import FILE_NAME, SCHEMA, NoteBook, Notes, SealNote
 
 NEWER: dict[str, Any] = {
     "schema": SCHEMA + 1,
@@ -52,6 +52,14 @@ def test_first_notes_have_the_schema(notebook: NoteBook, tmp_path: Path) -> None
     notebook.write(Notes("13.1"))
     assert stored(tmp_path)["schema"] == SCHEMA
     assert notebook.read() == Notes("13.1")
+
+
+def test_seal_of_an_older_service_has_no_profile(notebook: NoteBook, tmp_path: Path) -> None:
+    seal = {"image_id": "13.1", "min_version": None}
+    (tmp_path / FILE_NAME).write_text(json.dumps({**NEWER, "sealed": {"b": seal}}))
+    assert notebook.read().sealed == {"b": SealNote("13.1", None, "")}
+    notebook.write(Notes(sealed={"b": SealNote("13.2", None, "edge")}))
+    assert notebook.read().sealed == {"b": SealNote("13.2", None, "edge")}
 
 
 def test_schema_that_is_no_number_cannot_be_read(notebook: NoteBook, tmp_path: Path) -> None:
