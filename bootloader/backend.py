@@ -36,7 +36,7 @@ class Setup:
 
     Attributes:
         slots: Names of the slots.
-        run: Folder of this boot's marks.
+        run: Folder of files that only this boot needs.
         files: The seam for durable writes.
     """
 

@@ -47,7 +47,7 @@ class General:
         os_release: os-release of the booted root.
         machine_id: The running system's machine id.
         state: Folder of the version floor and the seal notes; persistent.
-        run: Folder of this boot's marks; gone at power-off.
+        run: Folder of files that only this boot needs; gone at power-off.
         command_line: Template of the kernel command line.
         reboot_limit_s: How long the node may stay up after RequestReboot.
     """
