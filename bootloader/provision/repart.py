@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 from bootloader.provision import target
 from bootloader.provision.refusal import ProvisionError
-from bootloader.provision.tools import SEARCH_PATH, find_tool
+from bootloader.provision.tools import find_tool, run_tool
 
 _NAME: Final = "systemd-repart"
 _MIN_VERSION: Final = 254
@@ -78,31 +77,18 @@ def run_repart(job: Job, *, dry_run: bool) -> list[Partition]:
     Raises:
         ProvisionError: With what it said, when it fails or takes too long.
     """
-    env = {"LC_ALL": "C", "PATH": SEARCH_PATH, "TMPDIR": str(job.scratch)}
-    env["SYSTEMD_REPART_MKFS_OPTIONS_EXT4"] = _EXT4_OPTIONS
+    environment = {"TMPDIR": str(job.scratch), "SYSTEMD_REPART_MKFS_OPTIONS_EXT4": _EXT4_OPTIONS}
     if "SOURCE_DATE_EPOCH" in os.environ:
-        env["SOURCE_DATE_EPOCH"] = os.environ["SOURCE_DATE_EPOCH"]
-    try:
-        done = subprocess.run(
-            _command(job, dry_run=dry_run),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=env,
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProvisionError(
-            f"systemd-repart did not run: {error}", on=job.disk, code=os.EX_OSERR
-        ) from error
-    if done.returncode:
-        raise _failure(job, done.stderr.decode("utf-8", "replace"), dry_run=dry_run)
-    return _parse(done.stdout, job.disk)
+        environment["SOURCE_DATE_EPOCH"] = os.environ["SOURCE_DATE_EPOCH"]
+    options = _options(job, dry_run=dry_run)
+    done = run_tool(_NAME, *options, limit_s=_LIMIT_S, environment=environment)
+    if done.code:
+        raise _failure(job, done.complaint, dry_run=dry_run)
+    return _parse(done.output, job.disk)
 
 
-def _command(job: Job, *, dry_run: bool) -> list[str]:
+def _options(job: Job, *, dry_run: bool) -> list[str]:
     return [
-        str(find_tool(_NAME)),
         f"--definitions={job.definitions}",
         f"--dry-run={'yes' if dry_run else 'no'}",
         f"--empty={job.empty}",
@@ -122,23 +108,11 @@ def require_repart() -> None:
     Raises:
         ProvisionError: When it is not.
     """
-    program = find_tool(_NAME)
-    try:
-        done = subprocess.run(
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={"LC_ALL": "C", "PATH": SEARCH_PATH},
-            timeout=_VERSION_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProvisionError(f"it did not run: {error}", on=program, code=os.EX_OSERR) from error
-    found = _VERSION.match(done.stdout.decode("utf-8", "replace"))
+    found = _VERSION.match(run_tool(_NAME, "--version", limit_s=_VERSION_LIMIT_S).output)
     if not found or int(found[1]) < _MIN_VERSION:
         raise ProvisionError(
             f"its version is {found[1] if found else 'unknown'}, and {_MIN_VERSION} is needed",
-            on=program,
+            on=find_tool(_NAME),
             hint="run puad-provision under Debian 13 or later, in a container if need be",
             code=os.EX_UNAVAILABLE,
         )
@@ -157,7 +131,7 @@ def _failure(job: Job, said: str, *, dry_run: bool) -> ProvisionError:
     return ProvisionError(f"the partitions do not fit: {no_room[:_SHOWN]}", on=job.disk, hint=hint)
 
 
-def _parse(output: bytes, disk: Path) -> list[Partition]:
+def _parse(output: str, disk: Path) -> list[Partition]:
     try:
         found = json.loads(output)
         return [

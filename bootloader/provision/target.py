@@ -8,17 +8,17 @@ import hashlib
 import json
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from bootloader.provision.refusal import ProvisionError
-from bootloader.provision.tools import SEARCH_PATH, find_tool
+from bootloader.provision.tools import run_tool
 
 _LOOPS: Final = Path("/sys/block")
 _LIMIT_S: Final = 120
+_SHOWN: Final = 400
 _READ_BYTES: Final = 1 << 20
 SECTOR_BYTES: Final = 512
 
@@ -174,23 +174,11 @@ def _unusable(disk: Path, error: OSError, hint: str) -> ProvisionError:
 
 
 def _tool(name: str, *options: str) -> str:
-    program = find_tool(name)
-    try:
-        done = subprocess.run(
-            [program, *options],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env={"LC_ALL": "C", "PATH": SEARCH_PATH},
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProvisionError(f"it did not run: {error}", on=name, code=os.EX_OSERR) from error
-    if done.returncode:
-        said = done.stderr.strip()[-400:] or "it says no more"
+    done = run_tool(name, *options, limit_s=_LIMIT_S)
+    if done.code:
+        said = done.complaint.strip()[-_SHOWN:] or "it says no more"
         raise ProvisionError(f"{name} failed: {said}", on=options[-1], code=os.EX_IOERR)
-    return done.stdout
+    return done.output
 
 
 def _begins_with_data(disk: Path) -> bool:

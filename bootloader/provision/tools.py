@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from bootloader import command
+from bootloader.command import SEARCH_PATH, Finished
 from bootloader.provision.refusal import ProvisionError
 
-SEARCH_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 # Debian's names; Fedora's are the same, but that its util-linux has sfdisk.
 _PACKAGES: Final = {
     "mcopy": "mtools",
@@ -40,6 +42,31 @@ def find_tool(name: str) -> Path:
         hint=f"install the package {_PACKAGES[name]}" if name in _PACKAGES else "",
         code=os.EX_UNAVAILABLE,
     )
+
+
+def run_tool(
+    name: str,
+    *options: str,
+    limit_s: float,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Finished:
+    """Run a program to its end, whatever that is.
+
+    Args:
+        name: Its name.
+        options: Its arguments.
+        limit_s: How long it may take.
+        environment: Variables beside those that every program gets.
+
+    Raises:
+        ProvisionError: When it is not installed, does not run or takes too long.
+    """
+    program = str(find_tool(name))
+    try:
+        return command.finish(program, *options, limit_s=limit_s, environment=environment)
+    except OSError as error:
+        what = f"it did not run to its end: {error}"
+        raise ProvisionError(what, on=program, code=os.EX_OSERR) from error
 
 
 def require_file_system_tools(formats: Iterable[str], *, offline: bool) -> None:

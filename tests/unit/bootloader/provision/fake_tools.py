@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from bootloader.provision import repart, target, tools
+from bootloader.provision import tools
 
 MIB: Final = 1 << 20
 _VERSION: Final = 'case "$*" in *--version*) echo "systemd 257"; exit;; esac'
@@ -31,8 +31,6 @@ class FakeTools:
         self._folder = folder
         path = f"{folder}:{tools.SEARCH_PATH}" if keep else str(folder)
         monkeypatch.setattr(tools, "SEARCH_PATH", path)
-        for module in (repart, target):
-            monkeypatch.setattr(module, "SEARCH_PATH", "/usr/bin:/bin")
 
     def add(self, name: str, script: str = "") -> Path:
         """A program that runs this script of sh."""
