@@ -2,30 +2,36 @@
 """The template of the kernel command line, and what its placeholders stand for.
 
 Partitions are named by their ids on the disk of the booted root, found at the moment of the arm: a
-stick with the same labels can never be meant. Only what the template names is looked up.
+stick with the same labels can never be meant. Only what the template names is looked up. The first
+entry of a new disk comes from the same template, with the ids that the disk is given.
 """
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from bootloader.access import SlotAccess
-from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.kernel_command_line import MAX_LENGTH
 
-MAX_LENGTH: Final = 2047  # what the kernel takes on x86, without the NUL
-_MACHINE_ID: Final = re.compile(r"[0-9a-f]{32}")
-_MAX_BYTES: Final = 64
-_FROM: Final[Mapping[str, Callable[[SlotAccess, str, Path], str]]] = {
-    "slot": lambda _access, slot, _file: slot,
-    "root_id": lambda access, slot, _file: access.root_id(slot),
-    "esp_id": lambda access, _slot, _file: access.partition_id("esp"),
-    "persist_id": lambda access, _slot, _file: access.partition_id("persist"),
-    "machine_id": lambda _access, _slot, file: _machine_id(file),
+
+class PartitionIds(Protocol):
+    """Who knows the ids of a disk's partitions: `SlotAccess`, or `Ids` of a disk that is made."""
+
+    def root_id(self, slot: str) -> str:
+        """The partition id of a slot."""
+
+    def partition_id(self, name: str) -> str:
+        """The partition id of `esp` or `persist`."""
+
+
+_FROM: Final[Mapping[str, Callable[[PartitionIds, str, Callable[[], str]], str]]] = {
+    "slot": lambda _ids, slot, _machine_id: slot,
+    "root_id": lambda ids, slot, _machine_id: ids.root_id(slot),
+    "esp_id": lambda ids, _slot, _machine_id: ids.partition_id("esp"),
+    "persist_id": lambda ids, _slot, _machine_id: ids.partition_id("persist"),
+    "machine_id": lambda _ids, _slot, machine_id: machine_id(),
 }
 
 
@@ -42,31 +48,22 @@ def find_fault(template: str) -> str:
     return "" if template.isprintable() else "must be one line of text"
 
 
-def render(template: str, access: SlotAccess, slot: str, machine_id: Path) -> str:
+def render(template: str, ids: PartitionIds, slot: str, machine_id: Callable[[], str]) -> str:
     """The kernel command line of a slot.
 
     Args:
         template: A template without faults.
-        access: The slots and their disk.
+        ids: The ids of the disk's partitions.
         slot: The slot.
-        machine_id: The file that holds the machine's id.
+        machine_id: Gives the machine's id.
 
     Raises:
-        BootloaderError: `Disagreement` when a partition is not to be told, `StorageFailed` when the
-            machine has no id, `InvalidArgument` when the line becomes too long.
+        BootloaderError: `InvalidArgument` when the line becomes too long; what `ids` and
+            `machine_id` raise.
     """
     named = {name for _, name, _, _ in string.Formatter().parse(template) if name}
-    line = template.format(**{name: _FROM[name](access, slot, machine_id) for name in named})
+    line = template.format(**{name: _FROM[name](ids, slot, machine_id) for name in named})
     if len(line) > MAX_LENGTH:
         what = f"the kernel command line has {len(line)} characters; the kernel takes {MAX_LENGTH}"
         raise BootloaderError(ErrorName.INVALID_ARGUMENT, what, on=slot)
     return line
-
-
-def _machine_id(file: Path) -> str:
-    with storage_errors(file), file.open("rb") as opened:
-        text = opened.read(_MAX_BYTES).decode("ascii", "replace").strip()
-    if not _MACHINE_ID.fullmatch(text):
-        what = "the machine has no id yet, so the next boot could not be told to keep it"
-        raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(file))
-    return text

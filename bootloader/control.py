@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from bootloader.access import SlotAccess
@@ -25,6 +26,7 @@ from bootloader.command_line_template import render
 from bootloader.config import General
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.machine_id import read_machine_id
 from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook, SealNote
 from bootloader.one_line import one_line
@@ -264,7 +266,8 @@ class BootControl:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
 
     def _command_line(self, slot: str, access: SlotAccess) -> str:
-        return render(self._general.command_line, access, slot, self._general.machine_id)
+        machine_id = partial(read_machine_id, self._general.machine_id)
+        return render(self._general.command_line, access, slot, machine_id)
 
     def _require_unpinned(self, slot: str) -> None:
         self.backend.clear_pinned()

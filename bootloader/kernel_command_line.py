@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel command line of this boot: where a boot loader without a memory leaves its word."""
+"""The kernel command line: how long it may be, and the word that a boot loader leaves in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from bootloader.durable import storage_errors
 
+MAX_LENGTH: Final = 2047  # what the kernel takes on x86, without the NUL
 SLOT_KEY: Final = "puad.slot"
 _MAX_BYTES: Final = 64 << 10
 

@@ -17,10 +17,10 @@ from typing import Final
 from bootloader import grubenv
 from bootloader.backend import Entry
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.kernel_command_line import MAX_LENGTH
 from bootloader.slot import BootFileKind
 
 FILE_BYTES: Final = 4096
-_MAX_LINE: Final = 2047  # what Linux takes on x86
 _GOOD: Final = "puad_good"
 GOOD_BYTES: Final = {True: b"1", False: b"0"}
 _GOOD_LINE: Final = re.compile(rb"\n%s=(.)\n" % _GOOD.encode())
@@ -61,8 +61,8 @@ class SlotEntry:
             },
             FILE_BYTES,
         )
-        if data is None or len(self.command_line) > _MAX_LINE:
-            what = f"the kernel command line has more than {_MAX_LINE} characters"
+        if data is None or len(self.command_line) > MAX_LENGTH:
+            what = f"the kernel command line has more than {MAX_LENGTH} characters"
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, what)
         return data
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bootloader.config import Settings
+from bootloader.errors import BootloaderError
 from bootloader.provision import target
 from bootloader.provision.definitions import (
     STANDARD_FOLDER,
@@ -109,6 +110,7 @@ def provision(order: Order, *, dry_run: bool, say: Callable[[str], None]) -> lis
 
 def _check(order: Order) -> int:
     check_program(order.settings.general.backend, order.boot_loader)
+    _command_line(order)
     check_node_files(order.node_files)
     for path in (order.root_image, *order.boot_files.values()):
         try:
@@ -259,11 +261,25 @@ def _contents(order: Order, work: Path, names: Mapping[str, str]) -> dict[str, C
 
 
 def _lay_trees(order: Order, work: Path) -> None:
-    line = order.ids.command_line(order.settings.general.command_line)
-    if order.factory:
-        line = f"{line} {_FIRST_BOOT_WORDS}"
-    if order.has_own_command_line:
-        line = ""
+    line = _command_line(order)
     lay_esp(work / "esp", order.settings, order.boot_loader, order.boot_files, line)
     if not order.factory:
         lay_persistent(work / "persist", order.node_files, order.passwd)
+
+
+def _command_line(order: Order) -> str:
+    """The kernel command line of the first entry; empty for a UKI that keeps the one it brings."""
+    if order.has_own_command_line:
+        return ""
+    template = order.settings.general.command_line
+    if order.factory:
+        template = f"{template} {_FIRST_BOOT_WORDS}"
+    try:
+        return order.ids.command_line(template)
+    except BootloaderError as error:
+        raise ProvisionError(
+            error.what,
+            on="bootloader.toml",
+            hint="shorten its command_line",
+            code=os.EX_CONFIG,
+        ) from error

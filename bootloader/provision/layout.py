@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bootloader.command_line_template import render
 from bootloader.config import DeviceSettings
 
 ESP: Final = "esp"
@@ -40,15 +41,20 @@ class Ids:
         return Ids(seed, partitions, machine_id or own)
 
     def command_line(self, template: str) -> str:
-        """The kernel command line of slot a."""
-        line = template.format(
-            slot="a",
-            root_id=self.partitions["a"],
-            esp_id=self.partitions[ESP],
-            persist_id=self.partitions[PERSIST],
-            machine_id=self.machine_id,
-        )
-        return " ".join(line.split())
+        """The kernel command line of slot a.
+
+        Raises:
+            BootloaderError: `InvalidArgument`, when it becomes too long.
+        """
+        return render(template, self, "a", lambda: self.machine_id)
+
+    def root_id(self, slot: str) -> str:
+        """See `PartitionIds`."""
+        return str(self.partitions[slot])
+
+    def partition_id(self, name: str) -> str:
+        """See `PartitionIds`."""
+        return str(self.partitions[name])
 
 
 def labels(settings: DeviceSettings) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 from bootloader import config
 from bootloader.arguments import Parser
 from bootloader.errors import BootloaderError, ConfigError
+from bootloader.machine_id import MACHINE_ID
 from bootloader.provision import blank_disk, first_boot
 from bootloader.provision.blank_disk import Order
 from bootloader.provision.definitions import STANDARD_FOLDER
@@ -27,7 +27,6 @@ from bootloader.provision.report import Report
 from bootloader.provision.usage import find_fault
 from bootloader.slot import BootFileKind
 
-_MACHINE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SYSTEMD_BOOT: Final = {"x86_64": "x64", "aarch64": "aa64", "riscv64": "riscv64"}
 _EPILOG: Final = """\
 The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. A SIZE is
@@ -143,7 +142,7 @@ def _size(text: str) -> int:
 
 
 def _machine_id_word(text: str) -> str:
-    if text not in {"random", "firmware"} and not _MACHINE_ID.fullmatch(text):
+    if text not in {"random", "firmware"} and not MACHINE_ID.fullmatch(text):
         raise argparse.ArgumentTypeError("32 lower-case hex digits, `firmware` or `random`")
     return text
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bootloader.command_line_template import MAX_LENGTH, find_fault, render
+from bootloader.command_line_template import find_fault, render
 from bootloader.config import DeviceSettings
 from bootloader.device_slots import DeviceSlots
 from bootloader.devices import BlockDevice, find_slots
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.kernel_command_line import MAX_LENGTH
+from bootloader.machine_id import read_machine_id
 from bootloader.mounts import parse_mounts
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -19,11 +21,8 @@ MACHINE_ID = "0123456789abcdef0123456789abcdef"
 FULL = "root=PARTUUID={root_id} e={esp_id} p={persist_id} m={machine_id} puad.slot={slot}"
 
 
-@pytest.fixture
-def machine_id(tmp_path: Path) -> Path:
-    path = tmp_path / "machine-id"
-    path.write_text(f"{MACHINE_ID}\n")
-    return path
+def machine_id() -> str:
+    return MACHINE_ID
 
 
 @pytest.fixture
@@ -33,29 +32,35 @@ def slots(tmp_path: Path) -> PlainSlots:
     return found
 
 
-def test_render_fills_in_every_placeholder(slots: PlainSlots, machine_id: Path) -> None:
+def test_render_fills_in_every_placeholder(slots: PlainSlots) -> None:
     assert find_fault(FULL) == ""
     line = render(FULL, slots, "b", machine_id)
     assert line == f"root=PARTUUID=id-of-b e=id-of-esp p=id-of-persist m={MACHINE_ID} puad.slot=b"
 
 
 def test_render_looks_up_only_what_is_named(slots: PlainSlots) -> None:
-    assert render("puad.slot={slot} {{x}}", slots, "b", Path("/nonexistent")) == "puad.slot=b {x}"
+    def fail() -> str:
+        raise ZeroDivisionError
+
+    assert render("puad.slot={slot} {{x}}", slots, "b", fail) == "puad.slot=b {x}"
+    with pytest.raises(ZeroDivisionError):
+        render("{machine_id}", slots, "b", fail)
 
 
 @pytest.mark.parametrize("text", ["", "uninitialized\n", MACHINE_ID[1:], MACHINE_ID.upper()])
-def test_render_without_a_machine_id_is_refused(
-    slots: PlainSlots, machine_id: Path, text: str
-) -> None:
-    machine_id.write_text(text)
+def test_machine_without_an_id_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "machine-id").write_text(text)
     with pytest.raises(BootloaderError, match="no id yet") as caught:
-        render("{machine_id}", slots, "b", machine_id)
+        read_machine_id(tmp_path / "machine-id")
     assert caught.value.name is ErrorName.STORAGE_FAILED
 
 
-def test_render_of_a_line_that_the_kernel_would_cut_is_refused(
-    slots: PlainSlots, machine_id: Path
-) -> None:
+def test_machine_id_is_read_without_its_line_end(tmp_path: Path) -> None:
+    (tmp_path / "machine-id").write_text(f"{MACHINE_ID}\n")
+    assert read_machine_id(tmp_path / "machine-id") == MACHINE_ID
+
+
+def test_render_of_a_line_that_the_kernel_would_cut_is_refused(slots: PlainSlots) -> None:
     assert len(render("x" * MAX_LENGTH, slots, "b", machine_id)) == MAX_LENGTH
     with pytest.raises(BootloaderError, match="2048 characters"):
         render("x" * (MAX_LENGTH + 1), slots, "b", machine_id)
@@ -81,9 +86,7 @@ DISK = [
 STICK = [partition("8:1", "esp", "stick-esp", "8:0"), partition("8:2", "data", "stick", "8:0")]
 
 
-def test_partitions_of_a_stick_are_never_named(
-    machine_id: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_partitions_of_a_stick_are_never_named(monkeypatch: pytest.MonkeyPatch) -> None:
     slots = disk_slots(STICK + DISK, monkeypatch)
     assert (
         render("{root_id} {esp_id} {persist_id}", slots, "b", machine_id) == "id-b id-esp id-data"
@@ -99,7 +102,7 @@ def test_partitions_of_a_stick_are_never_named(
     ],
 )
 def test_partition_that_is_not_certain_is_refused(
-    machine_id: Path, monkeypatch: pytest.MonkeyPatch, devices: list[BlockDevice], said: str
+    monkeypatch: pytest.MonkeyPatch, devices: list[BlockDevice], said: str
 ) -> None:
     slots = disk_slots(devices, monkeypatch)
     with pytest.raises(BootloaderError, match=said) as caught:
@@ -109,7 +112,7 @@ def test_partition_that_is_not_certain_is_refused(
 
 @pytest.mark.parametrize("name", ["root_id", "esp_id", "persist_id"])
 def test_id_that_a_copy_of_the_disk_has_as_well_is_refused(
-    machine_id: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     slots = disk_slots(DISK, monkeypatch)
     plugged_in = [replace(device, number=f"8:{n}", disk="8:0") for n, device in enumerate(DISK)]

@@ -19,10 +19,10 @@ def test_ids_of_one_seed_are_equal_and_all_different() -> None:
     assert Ids.from_seed(uuid.uuid4()).partitions != first.partitions
 
 
-def test_command_line_names_this_disks_partitions_on_one_line() -> None:
+def test_command_line_names_this_disks_partitions() -> None:
     ids = Ids.from_seed(SEED)
-    template = "root=PARTUUID={root_id} \\\n  {esp_id} {persist_id} {machine_id} puad.slot={slot}"
-    line = ids.command_line(template.replace("\\\n", ""))
+    template = "root=PARTUUID={root_id} {esp_id} {persist_id} {machine_id} puad.slot={slot}"
+    line = ids.command_line(template)
     parts = ids.partitions
     assert line == (
         f"root=PARTUUID={parts['a']} {parts['esp']} {parts['persist']} {ids.machine_id} puad.slot=a"

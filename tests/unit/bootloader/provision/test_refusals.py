@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bootloader.kernel_command_line import MAX_LENGTH
 from tests.unit.bootloader.provision.fake_tools import MIB
 from tests.unit.bootloader.provision.given import Given
 
@@ -131,6 +132,19 @@ def test_configuration_with_an_error_is_named(
     (given.folder / "config").write_text('backend = "systemd-boot"\nuzer = "x"\n')
     assert given.run("--size", "64M") == os.EX_CONFIG
     assert "unknown key uzer; did you mean user?" in capsys.readouterr().err
+
+
+def test_command_line_that_the_kernel_would_cut_is_refused_before_a_file_is_made(
+    given: Given, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "puad.slot={slot} " + "x" * (MAX_LENGTH - len("puad.slot=a "))
+    given.write("config", f'backend = "systemd-boot"\ncommand_line = "{line}"\n'.encode())
+    assert given.run("--size", "64M", "--dry-run") == os.EX_OK
+    assert given.run("--size", "64M", "--factory") == os.EX_CONFIG
+    error = capsys.readouterr().err
+    assert "bootloader.toml: the kernel command line has 2101 characters" in error
+    assert "shorten its command_line" in error
+    assert not given.disk.exists()
 
 
 @pytest.mark.parametrize("loader", ["u-boot", "grub"])
