@@ -25,7 +25,6 @@ from bootloader.slot import BootFileKind
 FOLDER: Final = "loader/entries"
 FILES_FOLDER: Final = "puad"
 SORT_KEY: Final = "00-puad"
-MAX_BYTES: Final = 64 << 10
 _NAME: Final = re.compile(r"puad-([a-z0-9]+)(\+.*)?\.conf")
 _COUNTER: Final = re.compile(r"\+([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _VERSION: Final = re.compile(r"[0-9]{1,18}")

@@ -19,7 +19,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,14 +28,12 @@ from typing import ClassVar, Final
 
 from bootloader import grubenv, slot_entry
 from bootloader.backend import Entry, Setup
-from bootloader.durable import storage_errors
-from bootloader.errors import BootloaderError, ErrorName
+from bootloader.boot_partition import read_begin, remove_boot_files, require_writable
 from bootloader.kernel_command_line import slot_word
 from bootloader.slot import Assessment, BootStatus
 from bootloader.slot_entry import SlotEntry
 
 _FOLDER: Final = "puad"
-_MAX_BYTES: Final = 64 << 10
 _DIGIT: Final = re.compile(r"[0-9]")
 
 
@@ -112,15 +109,7 @@ class CountedEntries(ABC):
 
     def check(self) -> None:
         """See `Backend`."""
-        folder = self.boot / _FOLDER
-        with storage_errors(folder):
-            is_there = folder.is_dir()
-        if not is_there:
-            what = f"there is no folder {_FOLDER} on the boot partition: is it mounted?"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self.boot))
-        if not os.access(folder, os.W_OK):
-            what = "the boot partition is mounted read-only, or went read-only after an error"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self.boot))
+        require_writable(self.boot, _FOLDER, "the boot partition")
 
     def boot_folder(self, slot: str) -> Path:
         """See `Backend`."""
@@ -129,11 +118,7 @@ class CountedEntries(ABC):
     def disarm(self, slot: str) -> None:
         """See `Backend`."""
         self.setup.files.remove(self._path(slot))
-        folder = self.boot_folder(slot)
-        with storage_errors(folder):
-            files = sorted(folder.iterdir()) if folder.is_dir() else []
-        for path in files:
-            self.setup.files.remove(path)
+        remove_boot_files(self.boot_folder(slot), self.setup.files)
 
     def arm(self, slot: str, tries: int, entry: Entry) -> None:
         """See `Backend`."""
@@ -201,15 +186,6 @@ class CountedEntries(ABC):
         byte = slot_entry.GOOD_BYTES[is_good]
         if data[offset : offset + 1] != byte:
             self.setup.files.write_at(self._path(slot), offset, byte)
-
-
-def read_begin(path: Path) -> bytes:
-    """The begin of a file, which is all that a small one has; empty when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_MAX_BYTES)
-    except OSError:
-        return b""
 
 
 def _has_bytes(path: Path) -> bool:

@@ -8,9 +8,20 @@ from typing import Final
 
 from bootloader.durable import storage_errors
 
+STANDARD_PATH: Final = Path("/proc/cmdline")
 MAX_LENGTH: Final = 2047  # what the kernel takes on x86, without the NUL
 SLOT_KEY: Final = "puad.slot"
 _MAX_BYTES: Final = 64 << 10
+
+
+def read(path: Path) -> str:
+    """The kernel command line of this boot.
+
+    Raises:
+        BootloaderError: `StorageFailed`.
+    """
+    with storage_errors(path), path.open("rb") as file:
+        return file.read(_MAX_BYTES).decode("utf-8", "replace")
 
 
 def slot_word(path: Path) -> str | None:
@@ -19,7 +30,5 @@ def slot_word(path: Path) -> str | None:
     Raises:
         BootloaderError: `StorageFailed`.
     """
-    with storage_errors(path), path.open("rb") as file:
-        text = file.read(_MAX_BYTES).decode("utf-8", "replace")
-    pairs = (word.partition("=") for word in text.split())
+    pairs = (word.partition("=") for word in read(path).split())
     return next((value for key, _, value in reversed(list(pairs)) if key == SLOT_KEY), None)

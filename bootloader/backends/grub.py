@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bootloader import grubenv
+from bootloader import grubenv, kernel_command_line
 from bootloader.backend import Backend, Setup
-from bootloader.counted_entries import CountedEntries, Counters, read_begin
+from bootloader.boot_partition import read_begin
+from bootloader.counted_entries import CountedEntries, Counters
 
 PIN: Final = "saved_entry"  # what grub-set-default writes
 _SECTOR_BYTES: Final = 512
@@ -33,7 +34,7 @@ class GrubOptions:
     """
 
     boot: Path = Path("/efi")
-    kernel_command_line: Path = Path("/proc/cmdline")
+    kernel_command_line: Path = kernel_command_line.STANDARD_PATH
 
 
 class Grub(CountedEntries, Backend, name="grub", options=GrubOptions):

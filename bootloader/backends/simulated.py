@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from bootloader import firmware
 from bootloader.backend import Backend, Entry, Setup
+from bootloader.boot_partition import remove_boot_files, staged_kinds
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.firmware import Firmware, Header, Record
 from bootloader.slot import Assessment, BootFileKind, BootStatus
@@ -102,9 +103,7 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
     def disarm(self, slot: str) -> None:
         """See `Backend`."""
         self._write(slot, None)
-        folder = self.boot_folder(slot)
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            self.setup.files.remove(path)
+        remove_boot_files(self.boot_folder(slot), self.setup.files)
 
     def arm(self, slot: str, tries: int, entry: Entry) -> None:
         """See `Backend`."""
@@ -174,8 +173,7 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
         return state.order({slot: self._present(slot) for slot in self.setup.slots})
 
     def _present(self, slot: str) -> frozenset[BootFileKind]:
-        folder = self.boot_folder(slot)
-        return frozenset(kind for kind in BootFileKind if (folder / kind).is_file())
+        return staged_kinds(self.boot_folder(slot))
 
     def _selected(self) -> dict[str, Any]:
         path = self.setup.run / SELECTED

@@ -24,9 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from bootloader import boot_entry, loader_variables
+from bootloader import boot_entry, kernel_command_line, loader_variables
 from bootloader.backend import Backend, Entry, Setup
 from bootloader.boot_entry import EntryName, EntryText, format_text, parse_name, parse_text
+from bootloader.boot_partition import (
+    read_begin,
+    remove_boot_files,
+    require_writable,
+    staged_kinds,
+)
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_pins import LoaderPins
@@ -34,7 +40,6 @@ from bootloader.loader_variables import LoaderVariables
 from bootloader.pinned_default import holds
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 
-COMMAND_LINE: Final = Path("/proc/cmdline")
 _LOADER_CONF: Final = "loader/loader.conf"
 
 _log = logging.getLogger(__name__)
@@ -48,11 +53,13 @@ class SystemdBootOptions:
         esp: Where the ESP is mounted.
         clear_pinned: Whether Arm clears a default that was pinned in the EFI variables.
         efivars: Where efivarfs is mounted.
+        kernel_command_line: The file in which the kernel shows its command line.
     """
 
     esp: Path = Path("/efi")
     clear_pinned: bool = False
     efivars: Path = loader_variables.STANDARD_FOLDER
+    kernel_command_line: Path = kernel_command_line.STANDARD_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         self._esp = options.esp
         self._folder = options.esp / boot_entry.FOLDER
         self._clear_pinned = options.clear_pinned
+        self._kernel_command_line = options.kernel_command_line
         self._variables = LoaderVariables(options.efivars)
         self._pins = LoaderPins(self._variables, setup.slots)
 
@@ -129,14 +137,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
 
     def check(self) -> None:
         """See `Backend`."""
-        with storage_errors(self._folder):
-            is_there = self._folder.is_dir()
-        if not is_there:
-            what = f"there is no folder {boot_entry.FOLDER} on the ESP: is it mounted?"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._esp))
-        if not os.access(self._folder, os.W_OK):
-            what = "the ESP is mounted read-only, or went read-only after an error"
-            raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(self._esp))
+        require_writable(self._esp, boot_entry.FOLDER, "the ESP")
 
     def boot_folder(self, slot: str) -> Path:
         """See `Backend`."""
@@ -145,11 +146,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
     def disarm(self, slot: str) -> None:
         """See `Backend`."""
         self._remove_entries(slot)
-        folder = self.boot_folder(slot)
-        with storage_errors(folder):
-            files = sorted(folder.iterdir()) if folder.is_dir() else []
-        for path in files:
-            self.setup.files.remove(path)
+        remove_boot_files(self.boot_folder(slot), self.setup.files)
 
     def arm(self, slot: str, tries: int, entry: Entry) -> None:
         """See `Backend`."""
@@ -185,7 +182,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
             self.setup.files.rename(entry.path, self._folder / str(EntryName(slot, 0, done)))
 
     def _pins_found(self) -> Iterator[tuple[str, str]]:
-        return self._pins.find(_read(self._esp / _LOADER_CONF), self._names())
+        return self._pins.find(read_begin(self._esp / _LOADER_CONF), self._names())
 
     def _bless(self, best: _Listed, listed: list[_Listed]) -> None:
         """Write the entry without a counter, and remove the one with it."""
@@ -209,13 +206,11 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
 
     def _write_anew(self, slot: str) -> None:
         """Write the entry of the booted slot whose name or text was lost while it runs."""
-        with storage_errors(COMMAND_LINE):
-            words = COMMAND_LINE.read_text("utf-8", "replace").split()
+        words = kernel_command_line.read(self._kernel_command_line).split()
         # systemd-boot adds these for the initrd that the entry names
         line = " ".join(word for word in words if not word.startswith("initrd="))
         folder = self.boot_folder(slot)
-        with storage_errors(folder):
-            kinds = {kind for kind in BootFileKind if (folder / kind).is_file()}
+        kinds = staged_kinds(folder)
         if not kinds - {BootFileKind.INITRD}:
             what = "neither an entry nor boot files are left of the slot"
             raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(folder))
@@ -259,7 +254,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         for path in self._paths():
             name = parse_name(path.name)
             if name and name.slot in self.setup.slots:
-                raw = _read(path)
+                raw = read_begin(path)
                 found.append(_Listed(path, name, raw, parse_text(raw)))
         return found
 
@@ -286,12 +281,3 @@ def _best(entries: list[_Listed]) -> _Listed | None:
 
 def _is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 -- unlike that of Path it raises nothing, as rule 3 wants
-
-
-def _read(path: Path) -> bytes:
-    """The begin of a file; empty when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(boot_entry.MAX_BYTES)
-    except OSError:
-        return b""

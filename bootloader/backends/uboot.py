@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bootloader import command
+from bootloader import command, kernel_command_line
 from bootloader.backend import Backend, Setup
 from bootloader.counted_entries import CountedEntries, Counters
 from bootloader.durable import storage_errors
@@ -47,7 +47,7 @@ class UBootOptions:
     default_environment: Path = Path("/etc/u-boot-initial-env")
     fw_printenv: Path = Path("/usr/bin/fw_printenv")
     fw_setenv: Path = Path("/usr/bin/fw_setenv")
-    kernel_command_line: Path = Path("/proc/cmdline")
+    kernel_command_line: Path = kernel_command_line.STANDARD_PATH
 
 
 class UBoot(CountedEntries, Backend, name="u-boot", options=UBootOptions):

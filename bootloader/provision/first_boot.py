@@ -37,7 +37,6 @@ from bootloader.provision.repart import Job, Partition, require_repart, run_repa
 from bootloader.provision.tools import require_file_system_tools
 
 _SYSFS: Final = Path("/sys/dev/block")
-_COMMAND_LINE: Final = Path("/proc/cmdline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +71,6 @@ def booted_disk(root: Path = Path("/")) -> Path:
     if not (entry / "partition").exists():
         raise ProvisionError("it is no partition of a disk", on=root)
     return Path("/dev") / entry.parent.name
-
-
-def read_command_line() -> str:
-    """The running kernel's command line."""
-    return _COMMAND_LINE.read_text("utf-8", "replace")
 
 
 def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> list[Partition]:

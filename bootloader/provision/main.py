@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bootloader import config
+from bootloader import config, kernel_command_line
 from bootloader.arguments import Parser
 from bootloader.errors import BootloaderError, ConfigError
 from bootloader.machine_id import MACHINE_ID
@@ -80,7 +80,7 @@ def _run(given: argparse.Namespace, report: Report) -> tuple[Path, list[Partitio
         disk=disk,
         settings=settings,
         ids=ids,
-        command_line=first_boot.read_command_line(),
+        command_line=kernel_command_line.read(kernel_command_line.STANDARD_PATH),
         definitions=given.definitions,
         passwd=given.passwd,
     )

@@ -197,6 +197,7 @@ class SystemdBootMachine(LoaderMachine):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.esp = folder / "esp"
+        self.command_line = folder / "cmdline"
         self.efivars = folder / "efivars"
         self.efivars.mkdir()
         self.entries = self.esp / "loader/entries"
@@ -209,7 +210,9 @@ class SystemdBootMachine(LoaderMachine):
         self.power_on()
 
     def backend(self, files: Files | None = None) -> SystemdBoot:
-        options = SystemdBootOptions(esp=self.esp, efivars=self.efivars)
+        options = SystemdBootOptions(
+            esp=self.esp, efivars=self.efivars, kernel_command_line=self.command_line
+        )
         backend = SystemdBoot(Setup(SLOTS, self.run, files or Files()), options)
         self.stand_in_for_systemd(backend)
         return backend

@@ -13,7 +13,6 @@ from typing import BinaryIO
 import pytest
 
 from bootloader.backend import Entry
-from bootloader.backends import systemd_boot
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
@@ -129,16 +128,13 @@ def test_name_that_stands_there_twice_counts_by_its_better_one(machine: SystemdB
     assert names(machine) == ["puad-a.conf"]
 
 
-def test_lost_name_of_the_booted_slot_is_written_anew(
-    machine: SystemdBootMachine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_name_of_the_booted_slot_is_written_anew(machine: SystemdBootMachine) -> None:
     install(machine)
     assert machine.power_on() == "b"
     (machine.entries / "puad-b+2-1.conf").write_bytes(b"")
     assert machine.backend().status("b").assessment is Assessment.INDETERMINATE
-    line = machine.folder / "cmdline"
-    line.write_text("root=PARTUUID=1 puad.slot=b initrd=\\puad\\b\\initrd\n")
-    monkeypatch.setattr(systemd_boot, "COMMAND_LINE", line)
+    line = "root=PARTUUID=1 puad.slot=b initrd=\\puad\\b\\initrd\n"
+    machine.command_line.write_text(line)
     machine.backend().mark_good("b")
     assert machine.backend().status("b").assessment is Assessment.GOOD
     assert machine.power_on() == "b"
