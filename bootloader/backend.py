@@ -2,10 +2,8 @@
 """The boot loader back end: what boot control needs of any boot loader, and their registry.
 
 A back end is one file in `bootloader/backends` with one class, `class Grub(Backend, name="grub")`.
-`known()` imports every module of that package, and the configured name is looked up in the result:
-a name from a file never becomes an import of a root service. What it is told beyond `Setup` stands
-in the section of its name, `[grub]`; the class says which dataclass that is read into,
-`class Grub(Backend, name="grub", options=GrubOptions)`.
+What it is told beyond `Setup` stands in the section of its name, `[grub]`; the class says which
+dataclass that is read into, `class Grub(Backend, name="grub", options=GrubOptions)`.
 
 Rules for each back end, held by tests/unit/bootloader/test_backend_contract.py for all of them:
 
@@ -25,9 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bootloader.durable import Files
-from bootloader.errors import ConfigError
 from bootloader.slot import BootFileKind, BootStatus
-from bootloader.tables import Section, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +165,3 @@ class Backend(ABC):
         from bootloader import systemd_bus  # noqa: PLC0415 -- the same
 
         return systemd_bus.is_active("boot-complete.target")
-
-
-def create(name: str, setup: Setup, section: Section) -> Backend:
-    """The back end of that name.
-
-    Args:
-        name: Its name.
-        setup: What every back end is given.
-        section: The section of its name.
-
-    Raises:
-        ConfigError: When there is none, or it cannot follow its section.
-    """
-    from bootloader import backends  # noqa: PLC0415 -- its modules import this one
-
-    found = backends.known().get(name)
-    if found is None:
-        raise ConfigError(f"unknown back end {name}; known are {', '.join(backends.known())}")
-    return found(setup, read_table(found.options, section.table, section.where))

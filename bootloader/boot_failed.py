@@ -34,7 +34,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from bootloader import backend, backends, command, config, last_words, namespaces
+from bootloader import backends, command, config, last_words, namespaces
 from bootloader.arguments import Parser
 from bootloader.backend import Backend, Setup
 from bootloader.config import SLOT_NAMES, DeviceSettings, General, Settings
@@ -122,7 +122,7 @@ def _look_without(fault: ConfigError) -> tuple[str, Decision]:
 def _create(settings: Settings) -> Backend:
     general = settings.general
     setup = Setup(SLOT_NAMES, general.run, Files())
-    return backend.create(general.backend, setup, settings.backend)
+    return backends.create(general.backend, setup, settings.backend)
 
 
 def _judge(settings: Settings, boot_loader: Backend) -> tuple[str, Decision, bool]:

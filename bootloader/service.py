@@ -11,7 +11,7 @@ from typing import Final
 
 from gi.repository import Gio, GLib
 
-from bootloader import backend
+from bootloader import backends
 from bootloader.access import SlotAccess
 from bootloader.authorisation import Callers
 from bootloader.backend import Setup
@@ -84,7 +84,7 @@ def create_control(settings: Settings) -> BootControl:
         with storage_errors(folder):
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
     setup = Setup(SLOT_NAMES, general.run, files)
-    chosen = backend.create(general.backend, setup, settings.backend)
+    chosen = backends.create(general.backend, setup, settings.backend)
 
     def find_slots() -> SlotAccess:
         if settings.files:

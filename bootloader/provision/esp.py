@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bootloader import backend
+from bootloader import backends
 from bootloader.backend import Entry, Setup
 from bootloader.config import SLOT_NAMES, Settings
 from bootloader.provision.refusal import ProvisionError
@@ -59,7 +59,7 @@ def lay_esp(
         (esp / "loader/entries").mkdir(parents=True)
         (esp / "loader/loader.conf").write_text(_LOADER_CONF, encoding="ascii")
     table = {_MOUNT_KEYS[name]: str(esp)}
-    loader = backend.create(
+    loader = backends.create(
         name, Setup(SLOT_NAMES, esp.with_name("run")), Section(table, f"[{name}]")
     )
     for slot in SLOT_NAMES:

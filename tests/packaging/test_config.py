@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootloader import config as boot_config
-from bootloader.backend import Setup, create
+from bootloader.backend import Setup
+from bootloader.backends import create
 from bootloader.config import SLOT_NAMES
 from bootloader.durable import Files
 from puad import config

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bootloader.backend import Setup, create
+from bootloader.backend import Setup
+from bootloader.backends import create
 from bootloader.config import DeviceSettings, General
 from bootloader.control import BootControl
 from bootloader.device_slots import DeviceSlots

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootloader import backends
-from bootloader.backend import Backend, Entry, Setup, create
+from bootloader.backend import Backend, Entry, Setup
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ConfigError, ErrorName
 from bootloader.slot import Assessment, BootFileKind
@@ -280,7 +280,7 @@ def test_power_cut_while_counting_or_marking_leaves_a_bootable_slot(
 
 def test_create_with_an_unknown_name_says_what_is_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="simulated"):
-        create("os", Setup(SLOTS, tmp_path), Section({}, "file [os]"))
+        backends.create("os", Setup(SLOTS, tmp_path), Section({}, "file [os]"))
 
 
 def test_two_back_ends_of_one_name_are_refused() -> None:

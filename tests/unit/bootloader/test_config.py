@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootloader.backend import Setup, create
+from bootloader.backend import Setup
+from bootloader.backends import create
 from bootloader.config import SLOT_NAMES, load
 from bootloader.errors import ConfigError
 from bootloader.tables import Section

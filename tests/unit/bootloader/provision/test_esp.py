@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootloader import backend, config
+from bootloader import backends, config
 from bootloader.backend import Backend, Setup
 from bootloader.provision.esp import lay_esp
 from bootloader.provision.refusal import ProvisionError
@@ -40,7 +40,7 @@ class Bench:
 
     def backend(self) -> Backend:
         section = Section({KEYS[self.loader]: str(self.esp)}, "test")
-        return backend.create(self.loader, Setup(("a", "b"), self.folder / "run"), section)
+        return backends.create(self.loader, Setup(("a", "b"), self.folder / "run"), section)
 
 
 @pytest.fixture(params=sorted(KEYS))
