@@ -148,20 +148,3 @@ class Backend(ABC):
         `puad-boot-failed` mounts the ESP there for itself when nothing is mounted.
         """
         return None
-
-    def request_reboot(self, reason: str) -> None:
-        """Ask for a reboot with notice; returns before it happens.
-
-        Raises:
-            BootloaderError: `RebootFailed`.
-        """
-        from bootloader import systemd_bus  # noqa: PLC0415 -- see is_boot_complete
-
-        systemd_bus.request_reboot(reason)
-
-    def is_boot_complete(self) -> bool:
-        """Whether this boot has reached boot-complete."""
-        # imported here: puad-boot-failed starts sooner, and does not depend on the D-Bus library
-        from bootloader import systemd_bus  # noqa: PLC0415 -- the same
-
-        return systemd_bus.is_active("boot-complete.target")

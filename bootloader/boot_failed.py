@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_boot_complete() -> bool:
-    # as root systemctl talks to systemd over its own socket
+    # not as boot control asks: as root systemctl talks to systemd over its own socket
     question = ("is-active", "--quiet", "boot-complete.target")
     return command.try_within(_ASK_SYSTEMD_S, _SYSTEMCTL, *question) == 0
 

@@ -26,6 +26,7 @@ from bootloader.command_line_template import render
 from bootloader.config import General
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.machine import Machine
 from bootloader.machine_id import read_machine_id
 from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook, SealNote
@@ -47,6 +48,7 @@ class BootControl:
     Args:
         general: The configuration.
         backend: The boot loader.
+        machine: The machine.
         find_slots: Finds the slots; called once.
         files: The seam for durable writes.
         clock: Tells the time, UTC.
@@ -56,12 +58,14 @@ class BootControl:
         self,
         general: General,
         backend: Backend,
+        machine: Machine,
         find_slots: Callable[[], SlotAccess],
         files: Files,
         clock: Callable[[], datetime],
     ) -> None:
         self._general = general
         self.backend = backend
+        self._machine = machine
         self._files = files
         self._clock = clock
         self._notebook = NoteBook(general.state, files)
@@ -224,7 +228,7 @@ class BootControl:
         self._require_access()
         line = one_line(reason)
         _log.info("reboot requested: %s", line)
-        self.backend.request_reboot(line)
+        self._machine.request_reboot(line)
 
     def reboot_overdue(self) -> None:
         """The node is still up after the limit: what was armed is disarmed again."""
@@ -283,7 +287,7 @@ class BootControl:
         if slot != access.booted:
             what = "only the booted slot can be marked"
             raise BootloaderError(ErrorName.NOT_BOOTED, what, on=slot)
-        if not self.backend.is_boot_complete():
+        if not self._machine.is_boot_complete():
             what = "the boot is not complete yet"
             raise BootloaderError(ErrorName.BOOT_NOT_COMPLETE, what, on=slot)
         return access

@@ -23,6 +23,8 @@ from bootloader.device_slots import find_device_slots
 from bootloader.durable import Files, storage_errors
 from bootloader.file_slots import FileSlots
 from bootloader.properties import INTERFACE
+from bootloader.simulated_machine import SimulatedMachine
+from bootloader.systemd_machine import SystemdMachine
 
 try:
     from systemd.daemon import notify
@@ -91,7 +93,8 @@ def create_control(settings: Settings) -> BootControl:
             return FileSlots(settings.files, files)
         return find_device_slots(settings.devices, files)
 
-    return BootControl(general, chosen, find_slots, files, lambda: datetime.now(UTC))
+    machine = SimulatedMachine(general.run, files) if settings.files else SystemdMachine()
+    return BootControl(general, chosen, machine, find_slots, files, lambda: datetime.now(UTC))
 
 
 class _Loop:

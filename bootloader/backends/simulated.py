@@ -3,28 +3,20 @@
 
 The service talks to it as to any back end. `power_on` is the firmware's own half: it chooses a slot
 and counts the try *before* it is made; only `bootloader.simulation` calls it. What it chose is left
-for the booted node in `<run>/selected`, as systemd-boot leaves LoaderEntrySelected.
+for the booted node in the run folder, see `bootloader.simulated_machine`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
 
 from bootloader import firmware
 from bootloader.backend import Backend, Entry, Setup
 from bootloader.boot_partition import remove_boot_files, staged_kinds
-from bootloader.errors import BootloaderError, ErrorName
 from bootloader.firmware import Firmware, Header, Record
+from bootloader.simulated_machine import read_selected
 from bootloader.slot import Assessment, BootFileKind, BootStatus
-
-BOOT_COMPLETE: Final = "boot-complete"
-SELECTED: Final = "selected"
-REBOOT: Final = "reboot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
 
     def booted(self) -> str | None:
         """See `Backend`."""
-        slot = self._selected().get("slot")
+        slot = read_selected(self.setup.run).get("slot")
         return slot if isinstance(slot, str) else None
 
     def pinned(self) -> str:
@@ -118,16 +110,6 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
         """See `Backend`."""
         self._mark(slot, tries_left=0)
 
-    def request_reboot(self, reason: str) -> None:
-        """See `Backend`; ends pid 1 only inside the machine that `bootloader.simulation` made."""
-        self.setup.files.replace(self.setup.run / REBOOT, f"{reason}\n".encode())
-        if self._selected().get("pid_namespace") == pid_namespace():
-            os.kill(1, signal.SIGTERM)
-
-    def is_boot_complete(self) -> bool:
-        """See `Backend`."""
-        return (self.setup.run / BOOT_COMPLETE).exists()
-
     def power_on(self) -> Start | None:
         """Choose a slot and count the try; None when nothing is bootable."""
         state = self._read()
@@ -155,7 +137,7 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
         state = self._read()
         record = state.records[slot]
         if not isinstance(record, Record):  # torn, but it did boot: write it anew
-            line = str(self._selected().get("command_line", ""))
+            line = str(read_selected(self.setup.run).get("command_line", ""))
             record = Record(state.next_generation(), None, None, self._present(slot), line)
         done = None if tries_left is None else record.tries_done or 0
         marked = replace(record, tries_left=tries_left, tries_done=done)
@@ -174,20 +156,3 @@ class Simulated(Backend, name="simulated", options=SimulatedOptions):
 
     def _present(self, slot: str) -> frozenset[BootFileKind]:
         return staged_kinds(self.boot_folder(slot))
-
-    def _selected(self) -> dict[str, Any]:
-        path = self.setup.run / SELECTED
-        try:
-            document = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise BootloaderError(
-                ErrorName.STORAGE_FAILED, "the boot loader's word cannot be read", on=str(path)
-            ) from error
-        return document if isinstance(document, dict) else {}
-
-
-def pid_namespace() -> int:
-    """The id of the pid namespace that we live in."""
-    return os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 -- follows a magic link

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from bootloader import command, namespaces
-from bootloader.backends.simulated import SELECTED, Start, pid_namespace
+from bootloader.backends.simulated import Start
 from bootloader.errors import BootloaderError
+from bootloader.simulated_machine import SELECTED, pid_namespace
 from bootloader.simulation.machine import Machine
 
 MOUNT_POINT: Final = ".root"  # in the disk folder; only seen in the keeper's namespace

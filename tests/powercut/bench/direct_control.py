@@ -16,12 +16,26 @@ from bootloader.control import BootControl
 from bootloader.device_slots import DeviceSlots
 from bootloader.devices import BlockDevice, Found
 from bootloader.durable import Files
+from bootloader.machine import Machine
 from bootloader.sealing import Chain
 from bootloader.tables import Section
 from puad.bootcontrol import BootControl as Proxy
 from puad.core.model import Assessment, Slot, SlotState
 
 _PARTITIONS = {"a": 2, "b": 3}
+
+
+class BenchMachine(Machine):
+    """A machine without systemd, whose boots are always complete."""
+
+    def __init__(self) -> None:
+        self.reboots = 0
+
+    def request_reboot(self, reason: str) -> None:
+        self.reboots += 1
+
+    def is_boot_complete(self) -> bool:
+        return True
 
 
 class DirectControl(Proxy):
@@ -46,7 +60,7 @@ class DirectControl(Proxy):
         trust_root: Path,
     ) -> None:
         super().__init__()
-        self.reboots = 0
+        self._machine = BenchMachine()
         run = os_release.parent / "control"
         run.mkdir()
         general = General(
@@ -59,13 +73,13 @@ class DirectControl(Proxy):
         )
         section = Section({"esp": str(esp)}, "the bench")
         backend = create("systemd-boot", Setup(("a", "b"), run, Files()), section)
-        backend.is_boot_complete = lambda: True  # type: ignore[method-assign]  # no systemd here
         disk: str = document["disk"]
         devices = [_device(disk, number, document["partuuids"]) for number in _PARTITIONS.values()]
         found = Found(dict(zip(_PARTITIONS, devices, strict=True)), booted, ())
         self.control = BootControl(
             general,
             backend,
+            self._machine,
             lambda: DeviceSlots(found, devices, DeviceSettings(), Files()),
             Files(),
             lambda: datetime.now(UTC),
@@ -126,7 +140,12 @@ class DirectControl(Proxy):
         self.control.mark_bad(slot)
 
     def request_reboot(self, reason: str) -> None:
-        self.reboots += 1
+        self.control.request_reboot(reason)
+
+    @property
+    def reboots(self) -> int:
+        """How often a reboot was asked for."""
+        return self._machine.reboots
 
 
 def _device(disk: str, number: int, partuuids: dict[str, str]) -> BlockDevice:

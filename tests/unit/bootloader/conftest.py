@@ -19,7 +19,8 @@ from bootloader.control import BootControl
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError
 from bootloader.sealing import Chain
-from tests.unit.bootloader.machines import SimulatedMachine, SystemdBootMachine
+from bootloader.simulated_machine import SimulatedMachine
+from tests.unit.bootloader.machines import FirmwareMachine, SystemdBootMachine
 from tests.unit.bootloader.signing import NOW, TARGET, Publisher, boot_file, manifest_of
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -32,7 +33,7 @@ class Desk:
     """Boot control and everything around it."""
 
     folder: Path
-    machine: SimulatedMachine | SystemdBootMachine
+    machine: FirmwareMachine | SystemdBootMachine
     access: PlainSlots
     publisher: Publisher
     control: BootControl = field(init=False)
@@ -54,7 +55,10 @@ class Desk:
         files = files or Files()
         found = access or self.access
         backend = self.machine.backend(files)
-        self.control = BootControl(general, backend, lambda: found, files, lambda: self.now)
+        machine = SimulatedMachine(self.machine.run, files)
+        self.control = BootControl(
+            general, backend, machine, lambda: found, files, lambda: self.now
+        )
 
     def reboot(self, image_id: str = "13.1") -> str:
         """Power off and on; the slot that came up runs a new service."""
@@ -109,4 +113,4 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     (tmp_path / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.0\n")
     machine = tmp_path / "machine"
     machine.mkdir()
-    return Desk(tmp_path, SimulatedMachine(machine), PlainSlots(tmp_path), publisher)
+    return Desk(tmp_path, FirmwareMachine(machine), PlainSlots(tmp_path), publisher)

@@ -12,9 +12,9 @@ from pathlib import Path
 from bootloader import grubenv
 from bootloader.backend import Entry, Setup
 from bootloader.backends.grub import PIN, Grub, GrubOptions
-from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.counted_entries import Counters
 from bootloader.durable import Files
+from bootloader.simulated_machine import BOOT_COMPLETE
 from bootloader.slot import BootFileKind
 from bootloader.slot_entry import SlotEntry, decode, good_offset
 from tests.unit.bootloader.machines import SLOTS, LoaderMachine
@@ -37,9 +37,7 @@ class GrubMachine(LoaderMachine):
 
     def backend(self, files: Files | None = None) -> Grub:
         setup = Setup(SLOTS, self.run, files or Files())
-        backend = Grub(setup, GrubOptions(self.boot, self.command_line))
-        self.stand_in_for_systemd(backend)
-        return backend
+        return Grub(setup, GrubOptions(self.boot, self.command_line))
 
     def power_on(self) -> str | None:
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)

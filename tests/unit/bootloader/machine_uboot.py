@@ -11,10 +11,10 @@ import subprocess
 from pathlib import Path
 
 from bootloader.backend import Entry, Setup
-from bootloader.backends.simulated import BOOT_COMPLETE
 from bootloader.backends.uboot import PIN, UBoot, UBootOptions
 from bootloader.counted_entries import Counters
 from bootloader.durable import Files
+from bootloader.simulated_machine import BOOT_COMPLETE
 from bootloader.slot import BootFileKind
 from bootloader.slot_entry import good_offset
 from tests.unit.bootloader.machines import SLOTS, LoaderMachine
@@ -51,9 +51,7 @@ class UBootMachine(LoaderMachine):
             default_environment=self.default,
             kernel_command_line=self.command_line,
         )
-        backend = UBoot(Setup(SLOTS, self.run, files or Files()), options)
-        self.stand_in_for_systemd(backend)
-        return backend
+        return UBoot(Setup(SLOTS, self.run, files or Files()), options)
 
     def power_on(self) -> str | None:
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)

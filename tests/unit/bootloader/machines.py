@@ -16,11 +16,12 @@ from typing import Any, BinaryIO
 import pytest
 
 from bootloader.backend import Backend, Setup
-from bootloader.backends.simulated import BOOT_COMPLETE, SELECTED, Simulated, SimulatedOptions
+from bootloader.backends.simulated import Simulated, SimulatedOptions
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
 from bootloader.boot_entry import format_text
 from bootloader.durable import Files
 from bootloader.firmware import BLOCK_BYTES, Header, encode_header
+from bootloader.simulated_machine import BOOT_COMPLETE, SELECTED
 from bootloader.slot import BootFileKind
 from tests.unit.bootloader import loader_model
 
@@ -135,11 +136,6 @@ class LoaderMachine(ABC):
         """Reach boot-complete."""
         (self.run / BOOT_COMPLETE).touch()
 
-    def stand_in_for_systemd(self, backend: Backend) -> None:
-        """Let a back end of a real boot loader hear of boot-complete where no systemd runs."""
-        told = self.run / BOOT_COMPLETE
-        backend.is_boot_complete = told.exists  # type: ignore[method-assign] # on this one only
-
     @abstractmethod
     def ruin(self) -> None:
         """Make all of the boot loader's state unreadable."""
@@ -153,7 +149,7 @@ class LoaderMachine(ABC):
         """Every byte of a slot's entry and boot files."""
 
 
-class SimulatedMachine(LoaderMachine):
+class FirmwareMachine(LoaderMachine):
     """The simulated firmware."""
 
     def __init__(self, folder: Path) -> None:
@@ -213,9 +209,7 @@ class SystemdBootMachine(LoaderMachine):
         options = SystemdBootOptions(
             esp=self.esp, efivars=self.efivars, kernel_command_line=self.command_line
         )
-        backend = SystemdBoot(Setup(SLOTS, self.run, files or Files()), options)
-        self.stand_in_for_systemd(backend)
-        return backend
+        return SystemdBoot(Setup(SLOTS, self.run, files or Files()), options)
 
     def power_on(self) -> str | None:
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)
@@ -242,6 +236,6 @@ class SystemdBootMachine(LoaderMachine):
 
 
 MACHINES: dict[str, type[LoaderMachine]] = {
-    "simulated": SimulatedMachine,
+    "simulated": FirmwareMachine,
     "systemd-boot": SystemdBootMachine,
 }

@@ -195,12 +195,6 @@ def test_partition_that_fails_is_told_as_storage_that_failed(
         assert caught.value.name is ErrorName.STORAGE_FAILED
 
 
-def test_boot_complete_is_told(machine: LoaderMachine) -> None:
-    assert not machine.backend().is_boot_complete()
-    machine.complete_boot()
-    assert machine.backend().is_boot_complete()
-
-
 def test_no_operation_touches_the_other_slot(machine: LoaderMachine) -> None:
     before = machine.state_of("a")
     install(machine)

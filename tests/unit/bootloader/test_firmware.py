@@ -11,12 +11,12 @@ import pytest
 
 from bootloader import firmware
 from bootloader.backend import Entry
-from bootloader.backends.simulated import SELECTED
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.firmware import BLOCK_BYTES, Header, Record, Torn
 from bootloader.main import main
+from bootloader.simulated_machine import SELECTED
 from bootloader.slot import BootFileKind
-from tests.unit.bootloader.machines import SLOTS, SimulatedMachine
+from tests.unit.bootloader.machines import SLOTS, FirmwareMachine
 
 NOTHING: frozenset[BootFileKind] = frozenset()
 NO_FILES = {"a": NOTHING, "b": NOTHING}
@@ -89,7 +89,7 @@ def test_order_puts_a_pinned_slot_first_whatever_it_counts() -> None:
 
 
 def test_power_on_without_counting_takes_no_try(tmp_path: Path) -> None:
-    machine = SimulatedMachine(tmp_path)
+    machine = FirmwareMachine(tmp_path)
     machine.backend().init("a", Header(counting=False), "ro")
     machine.backend().arm("b", 1, Entry(NOTHING, "ro"))
     assert [machine.power_on() for _ in range(3)] == ["b"] * 3
@@ -99,7 +99,7 @@ def test_power_on_without_counting_takes_no_try(tmp_path: Path) -> None:
 
 
 def test_arm_with_an_endless_command_line_is_refused(tmp_path: Path) -> None:
-    machine = SimulatedMachine(tmp_path)
+    machine = FirmwareMachine(tmp_path)
     with pytest.raises(BootloaderError) as caught:
         machine.backend().arm("b", 3, Entry(NOTHING, "x" * BLOCK_BYTES))
     assert caught.value.name is ErrorName.INVALID_ARGUMENT
@@ -107,7 +107,7 @@ def test_arm_with_an_endless_command_line_is_refused(tmp_path: Path) -> None:
 
 
 def test_boot_loaders_word_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    machine = SimulatedMachine(tmp_path)
+    machine = FirmwareMachine(tmp_path)
     (machine.run / SELECTED).write_text("{")
     with pytest.raises(BootloaderError):
         machine.backend().booted()

@@ -71,13 +71,14 @@ for name in ("org.freedesktop.login1", "org.freedesktop.systemd1"):
 GLib.MainLoop().run()
 '''
 ASK = """
-from bootloader import systemd_bus
 from bootloader.errors import BootloaderError
+from bootloader.systemd_machine import SystemdMachine
+machine = SystemdMachine()
 try:
-    systemd_bus.request_reboot("update")
+    machine.request_reboot("update")
 except BootloaderError as error:
     print(error.name, end=" ")
-print(systemd_bus.is_active("boot-complete.target"))
+print(machine.is_boot_complete())
 """
 
 
