@@ -32,7 +32,7 @@ from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook, SealNote
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
-from bootloader.sealing import Chain, Node, check_bytes, check_fitness, check_signatures
+from bootloader.sealing import Chain, Node, require_fitness, verify_bytes, verify_signatures
 from bootloader.seals import Seal, Seals
 from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
 from bootloader.staging import check_incoming, stage
@@ -163,13 +163,13 @@ class BootControl:
         # the booted slot is good, so its floor holds, also when MarkGood could not write it
         notes = self._notebook.read().with_good(access.booted, self._running.image_id)
         node = Node(self._general.trust_root, self._running, notes, self._clock())
-        verified = check_signatures(chain, node)
+        verified = verify_signatures(chain, node)
         notes = notes.with_root(verified.seen_root)
         self._notebook.write(notes)
-        manifest = check_fitness(verified, chain.target_path, node, access.size(slot))
+        manifest = require_fitness(verified, chain.target_path, node, access.size(slot))
         claim = access.claim_for_seal(slot, manifest.image_size)
         try:
-            check_bytes(claim, slot, manifest, self.backend.boot_folder(slot))
+            verify_bytes(claim, slot, manifest, self.backend.boot_folder(slot))
             self._notebook.write(notes.with_seal(slot, manifest))
         except BaseException:
             claim.release()

@@ -28,7 +28,7 @@ from bootloader.manifest import Manifest
 from bootloader.notes import Notes
 from bootloader.osrelease import OsRelease
 from bootloader.readback import hash_from_medium
-from bootloader.staging import check_staged
+from bootloader.staging import verify_staged
 from bootloader.trust import MAX_ROOT_BYTES, Verified, verify
 from bootloader.version import compare_versions
 
@@ -61,7 +61,7 @@ class Node:
     now: datetime
 
 
-def check_signatures(chain: Chain, node: Node) -> Verified:
+def verify_signatures(chain: Chain, node: Node) -> Verified:
     """The metadata, if this node trusts who signed them.
 
     Raises:
@@ -74,7 +74,7 @@ def check_signatures(chain: Chain, node: Node) -> Verified:
     return verify(trust_root, chain.roots, chain.targets, node.notes.root)
 
 
-def check_fitness(verified: Verified, target_path: str, node: Node, room: int) -> Manifest:
+def require_fitness(verified: Verified, target_path: str, node: Node, room: int) -> Manifest:
     """The signed manifest, if this node may run its image.
 
     Args:
@@ -100,7 +100,7 @@ def check_fitness(verified: Verified, target_path: str, node: Node, room: int) -
     return manifest
 
 
-def check_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> None:
+def verify_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> None:
     """Compare the slot and its boot files with the manifest.
 
     Args:
@@ -113,7 +113,7 @@ def check_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> No
         BootloaderError: `BootFileMismatch`, `ImageMismatch`, or `Busy` when the claim was broken
             meanwhile.
     """
-    check_staged(folder, manifest.boot_files)
+    verify_staged(folder, manifest.boot_files)
     if hash_from_medium(claim.fd, manifest.image_size, slot) != manifest.image_hash:
         what = "the slot does not hold the signed image"
         raise BootloaderError(ErrorName.IMAGE_MISMATCH, what, on=slot)

@@ -88,7 +88,7 @@ def stage(incoming: Incoming, folder: Path, others: Iterable[Path], files: Files
             raise BootloaderError(ErrorName.HASH_MISMATCH, what, on=incoming.kind)
 
 
-def check_staged(folder: Path, expected: Mapping[BootFileKind, BootFile]) -> None:
+def verify_staged(folder: Path, expected: Mapping[BootFileKind, BootFile]) -> None:
     """Compare a slot's boot files with the signed ones: exactly these, byte for byte.
 
     Raises:

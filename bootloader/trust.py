@@ -82,7 +82,7 @@ class Verified:
 def verify(
     trust_root: bytes, roots: Sequence[bytes], targets: bytes, seen: SeenRoot | None
 ) -> Verified:
-    """Check every signature from the root of trust down to the targets.
+    """Verify every signature from the root of trust down to the targets.
 
     Args:
         trust_root: The root metadata that are trusted as they are.

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from bootloader import control, durable
 from bootloader.backends.systemd_boot import SystemdBoot
-from bootloader.sealing import Node, check_fitness, check_signatures
+from bootloader.sealing import Node, require_fitness, verify_signatures
 from bootloader.seals import Seals
 from puad.daemon.memory import Memory
 from puad.store.durable_file import System
@@ -58,8 +58,8 @@ def _manifest(service: Any, slot: str, chain: Any) -> Any:
     node = Node(
         service._general.trust_root, service._running, service._notebook.read(), service._clock()
     )
-    verified = check_signatures(chain, node)
-    return check_fitness(verified, chain.target_path, node, service._access.size(slot))
+    verified = verify_signatures(chain, node)
+    return require_fitness(verified, chain.target_path, node, service._access.size(slot))
 
 
 @contextmanager
