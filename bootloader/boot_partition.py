@@ -46,15 +46,22 @@ def staged_kinds(folder: Path) -> frozenset[BootFileKind]:
         return frozenset(kind for kind in BootFileKind if (folder / kind).is_file())
 
 
+def has_files(folder: Path) -> bool:
+    """Whether anything is in a slot's folder.
+
+    Raises:
+        BootloaderError: `StorageFailed`.
+    """
+    return bool(_listed(folder))
+
+
 def remove_boot_files(folder: Path, files: Files) -> None:
     """Empty a slot's folder; nothing happens when there is none.
 
     Raises:
         BootloaderError: `StorageFailed`.
     """
-    with storage_errors(folder):
-        found = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in found:
+    for path in _listed(folder):
         files.remove(path)
 
 
@@ -65,3 +72,8 @@ def read_begin(path: Path) -> bytes:
             return file.read(_MAX_BYTES)
     except OSError:
         return b""
+
+
+def _listed(folder: Path) -> list[Path]:
+    with storage_errors(folder):
+        return sorted(folder.iterdir()) if folder.is_dir() else []

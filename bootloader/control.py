@@ -20,11 +20,13 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from bootloader import sealing
 from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
+from bootloader.boot_partition import has_files
 from bootloader.command_line_template import render
 from bootloader.config import General
-from bootloader.durable import Files, storage_errors
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.machine import Machine
 from bootloader.machine_id import read_machine_id
@@ -32,8 +34,8 @@ from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook, SealNote
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
-from bootloader.sealing import Chain, Node, require_fitness, verify_bytes, verify_signatures
-from bootloader.seals import Seal, Seals
+from bootloader.sealing import Chain, Node
+from bootloader.seals import Seals
 from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 
@@ -81,10 +83,8 @@ class BootControl:
             _log.error("the slots are unknown, nothing can be changed: %s", error)
             self._trouble = error
         try:
-            backend.check()
-        except (
-            BootloaderError
-        ) as error:  # it may come right later, so it is asked before each change
+            backend.check()  # it may come right later, so it is asked again before each change
+        except BootloaderError as error:
             _log.error("the boot loader's state cannot be changed: %s", error)
 
     @property
@@ -133,10 +133,7 @@ class BootControl:
     def open_inactive(self, slot: str) -> int:
         """A descriptor for writing a disarmed slot; nobody else holds one."""
         access = self._require_changeable(slot)
-        folder = self.backend.boot_folder(slot)
-        with storage_errors(folder):
-            has_files = folder.is_dir() and any(folder.iterdir())
-        if has_files or self.backend.status(slot).has_entry:
+        if has_files(self.backend.boot_folder(slot)) or self.backend.status(slot).has_entry:
             what = "the slot could boot: disarm it before it is written"
             raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
         self._seals.drop(slot)
@@ -160,22 +157,10 @@ class BootControl:
         access = self._require_changeable(slot)
         self._require_no_entry(slot)
         self._seals.drop(slot)
-        # the booted slot is good, so its floor holds, also when MarkGood could not write it
-        notes = self._notebook.read().with_good(access.booted, self._running.image_id)
-        node = Node(self._general.trust_root, self._running, notes, self._clock())
-        verified = verify_signatures(chain, node)
-        notes = notes.with_root(verified.seen_root)
-        self._notebook.write(notes)
-        manifest = require_fitness(verified, chain.target_path, node, access.size(slot))
-        claim = access.claim_for_seal(slot, manifest.image_size)
-        try:
-            verify_bytes(claim, slot, manifest, self.backend.boot_folder(slot))
-            self._notebook.write(notes.with_seal(slot, manifest))
-        except BaseException:
-            claim.release()
-            raise
-        self._seals.put(slot, Seal(claim, manifest))
-        _log.info("slot %s is sealed with image %s", slot, manifest.version)
+        node = Node(self._general.trust_root, self._running, self._notebook, self._clock())
+        seal = sealing.seal(slot, chain, node, access, self.backend.boot_folder(slot))
+        self._seals.put(slot, seal)
+        _log.info("slot %s is sealed with image %s", slot, seal.manifest.version)
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """Give a slot the partition id that its boot files expect."""
@@ -202,7 +187,8 @@ class BootControl:
         self._require_unpinned(slot)
         # the line in a UKI that fixes its root would lose against one in the entry
         has_own = manifest.root_partuuid is not None and BootFileKind.UKI in manifest.boot_files
-        line = "" if has_own else self._command_line(slot, access)
+        machine_id = partial(read_machine_id, self._general.machine_id)
+        line = "" if has_own else render(self._general.command_line, access, slot, machine_id)
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
         self._armed = slot
         _log.info("slot %s is armed, tries: %d", slot, tries)
@@ -268,10 +254,6 @@ class BootControl:
     def _require_no_entry(self, slot: str) -> None:
         if self.backend.status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
-
-    def _command_line(self, slot: str, access: SlotAccess) -> str:
-        machine_id = partial(read_machine_id, self._general.machine_id)
-        return render(self._general.command_line, access, slot, machine_id)
 
     def _require_unpinned(self, slot: str) -> None:
         self.backend.clear_pinned()

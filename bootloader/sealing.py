@@ -21,15 +21,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from bootloader.access import SlotAccess
 from bootloader.claim import Claim
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
-from bootloader.notes import Notes
+from bootloader.notes import NoteBook, Notes
 from bootloader.osrelease import OsRelease
 from bootloader.readback import hash_from_medium
+from bootloader.seals import Seal
 from bootloader.staging import verify_staged
-from bootloader.trust import MAX_ROOT_BYTES, Verified, verify
+from bootloader.trust import MAX_ROOT_BYTES, SeenRoot, Verified, verify
 from bootloader.version import compare_versions
 
 _MAX_PATH: Final = 1024
@@ -51,46 +53,62 @@ class Node:
     Attributes:
         trust_root: File of the root of trust, on the read-only root.
         running: os-release of the booted root.
-        notes: The floors.
+        notebook: The floors, which a seal may raise.
         now: The clock.
     """
 
     trust_root: Path
     running: OsRelease
-    notes: Notes
+    notebook: NoteBook
     now: datetime
 
 
-def verify_signatures(chain: Chain, node: Node) -> Verified:
-    """The metadata, if this node trusts who signed them.
-
-    Raises:
-        BootloaderError: `SignatureInvalid`, or `InvalidArgument`.
-    """
-    if len(chain.target_path) > _MAX_PATH:
-        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")
-    with storage_errors(node.trust_root), node.trust_root.open("rb") as file:
-        trust_root = file.read(MAX_ROOT_BYTES)
-    return verify(trust_root, chain.roots, chain.targets, node.notes.root)
-
-
-def require_fitness(verified: Verified, target_path: str, node: Node, room: int) -> Manifest:
-    """The signed manifest, if this node may run its image.
+def seal(slot: str, chain: Chain, node: Node, access: SlotAccess, folder: Path) -> Seal:
+    """Verify a slot that cannot boot, and hold it.
 
     Args:
-        verified: The metadata.
-        target_path: The image's path among the targets.
+        slot: The slot.
+        chain: What is to vouch for it.
         node: What it is judged against.
-        room: The slot's size.
+        access: The slots; the booted one is good.
+        folder: The folder of the slot's boot files.
 
     Raises:
-        BootloaderError: `Expired`, `TargetUnknown`, `WrongProfile`, `BelowFloor` or `SizeMismatch`.
+        BootloaderError: Naming the first rule that it breaks, see docs/boot-control.md.
     """
-    manifest = verified.manifest(target_path, max(node.now, node.notes.time_floor))
+    # the booted slot is good, so its floor holds, also when MarkGood could not write it
+    notes = node.notebook.read().with_good(access.booted, node.running.image_id)
+    verified = _verify_signatures(chain, node.trust_root, notes.root)
+    notes = notes.with_root(verified.seen_root)
+    node.notebook.write(notes)
+    manifest = _fit_manifest(verified, chain.target_path, node, notes, access.size(slot))
+    claim = access.claim_for_seal(slot, manifest.image_size)
+    try:
+        verify_bytes(claim, slot, manifest, folder)
+        node.notebook.write(notes.with_seal(slot, manifest))
+    except BaseException:
+        claim.release()
+        raise
+    return Seal(claim, manifest)
+
+
+def _verify_signatures(chain: Chain, trust_root: Path, seen: SeenRoot | None) -> Verified:
+    if len(chain.target_path) > _MAX_PATH:
+        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")
+    with storage_errors(trust_root), trust_root.open("rb") as file:
+        root = file.read(MAX_ROOT_BYTES)
+    return verify(root, chain.roots, chain.targets, seen)
+
+
+def _fit_manifest(
+    verified: Verified, target_path: str, node: Node, notes: Notes, room: int
+) -> Manifest:
+    """The signed manifest, if this node may run its image."""
+    manifest = verified.manifest(target_path, max(node.now, notes.time_floor))
     if manifest.profile != node.running.profile:
         what = f"the image is for profile {manifest.profile}, this node is {node.running.profile}"
         raise BootloaderError(ErrorName.WRONG_PROFILE, what, on=target_path)
-    floor = node.notes.version_floor
+    floor = notes.version_floor
     if floor and compare_versions(manifest.version, floor) < 0:
         what = f"version {manifest.version} lies below the floor {floor}"
         raise BootloaderError(ErrorName.BELOW_FLOOR, what, on=target_path)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from bootloader import control, durable
+from bootloader import control, durable, sealing
 from bootloader.backends.systemd_boot import SystemdBoot
-from bootloader.sealing import Node, require_fitness, verify_signatures
 from bootloader.seals import Seals
 from puad.daemon.memory import Memory
 from puad.store.durable_file import System
@@ -38,13 +38,15 @@ def _no_folder_sync_in_the_store() -> Iterator[None]:
 def _arm_before_seal() -> Iterator[None]:
     """The entry is written first, and the slot is verified afterwards."""
     real_seal, real_arm = control.BootControl.seal, control.BootControl.arm
+    really_verify = sealing.verify_bytes
 
     def seal(self: Any, slot: str, chain: Any) -> None:
-        with (
-            patch.object(Seals, "manifest", lambda *_: _manifest(self, slot, chain)),
-            patch.object(control.BootControl, "_require_no_entry", lambda *_: None),
-        ):
-            real_arm(self, slot, 1)
+        def verify_bytes(claim: Any, slot: str, manifest: Any, folder: Path) -> None:
+            with patch.object(Seals, "manifest", lambda *_: manifest):
+                real_arm(self, slot, 1)
+            really_verify(claim, slot, manifest, folder)
+
+        with patch.object(sealing, "verify_bytes", verify_bytes):
             real_seal(self, slot, chain)
 
     with (
@@ -52,14 +54,6 @@ def _arm_before_seal() -> Iterator[None]:
         patch.object(control.BootControl, "arm", lambda *_: None),
     ):
         yield
-
-
-def _manifest(service: Any, slot: str, chain: Any) -> Any:
-    node = Node(
-        service._general.trust_root, service._running, service._notebook.read(), service._clock()
-    )
-    verified = verify_signatures(chain, node)
-    return require_fitness(verified, chain.target_path, node, service._access.size(slot))
 
 
 @contextmanager
