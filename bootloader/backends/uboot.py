@@ -11,6 +11,8 @@ would not boot at all.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +22,15 @@ from bootloader import command, kernel_command_line
 from bootloader.backend import Backend, Setup
 from bootloader.counted_entries import CountedEntries, Counters
 from bootloader.durable import storage_errors
-from bootloader.errors import BootloaderError
+from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot_entry import SlotEntry
 
 ORDER: Final = "BOOT_ORDER"
 PIN: Final = "BOOT_PIN"
 _SCRIPT: Final = "fw_setenv.script"
 _READ_S: Final = 5.0  # all properties at once take four reads, and puad waits 25 s for them
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,25 @@ class UBoot(CountedEntries, Backend, name="u-boot", options=UBootOptions):
         self.boot = options.boot
         self.kernel_command_line = options.kernel_command_line
         self._options = options
+        self._fault = ""
+
+    def check(self) -> None:
+        """See `Backend`."""
+        super().check()
+        for tool in (self._options.fw_printenv, self._options.fw_setenv):
+            if not os.access(tool, os.X_OK):
+                what = "this tool of U-Boot is missing; Debian has it in libubootenv-tool"
+                raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(tool))
 
     def variables(self) -> dict[str, str]:
         """See `CountedEntries`."""
         try:
             argv = (str(self._options.fw_printenv), "-c", str(self._options.config))
             text = command.run(*argv, limit_s=_READ_S)
-        except BootloaderError:
+        except BootloaderError as error:
+            self._tell(str(error))
             return {}
+        self._tell("")
         pairs = (line.partition("=") for line in text.splitlines())
         return {name: value for name, _, value in pairs}
 
@@ -88,6 +103,14 @@ class UBoot(CountedEntries, Backend, name="u-boot", options=UBootOptions):
             others = [other for other in self.ranks() if other != slot]
             changes[ORDER] = " ".join([slot, *others])
         self._write(changes)
+
+    def _tell(self, fault: str) -> None:
+        """Log that the environment cannot be read, or can be again; not at each read."""
+        if fault and not self._fault:
+            _log.warning("the environment of U-Boot cannot be read: %s", fault)
+        elif self._fault and not fault:
+            _log.info("the environment of U-Boot can be read again")
+        self._fault = fault
 
     def _write(self, changes: Mapping[str, str]) -> None:
         script = self.setup.run / _SCRIPT

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from bootloader import command, grubenv
-from bootloader.backend import Entry
+from bootloader.backend import Entry, Setup
+from bootloader.backends.uboot import UBoot, UBootOptions
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Assessment, BootFileKind
 from tests.unit.bootloader.machine_grub import GrubMachine
 from tests.unit.bootloader.machine_uboot import ENVIRONMENT_BYTES, UBootMachine
-from tests.unit.bootloader.machines import LoaderMachine
+from tests.unit.bootloader.machines import SLOTS, LoaderMachine
 
 PUAD_WAITS_S = 25
 LINUX = Entry(frozenset({BootFileKind.LINUX}), "puad.slot=b")
@@ -176,6 +178,31 @@ def test_environment_is_read_once_for_each_property(
     for call in (*map(backend.status, "ab"), backend.primary(), backend.fallback()):
         assert call
     assert sum(limits) < PUAD_WAITS_S
+
+
+def test_environment_that_cannot_be_read_is_told_once_until_it_can(
+    uboot: UBootMachine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    backend, whole = uboot.backend(), uboot.environment.read_bytes()
+    said = []
+    for data in (b"\xff" * len(whole), whole, b"\xff" * len(whole)):
+        uboot.environment.write_bytes(data)
+        caplog.clear()
+        assert [bool(backend.variables()) for _ in range(3)] == [data == whole] * 3
+        said.append([(record.levelname, record.getMessage()[:42]) for record in caplog.records])
+    lost = [("WARNING", "the environment of U-Boot cannot be read: ")]
+    assert said == [lost, [("INFO", "the environment of U-Boot can be read agai")], lost]
+
+
+@pytest.mark.parametrize("name", ["fw_printenv", "fw_setenv"])
+def test_missing_tool_of_uboot_is_told(uboot: UBootMachine, name: str) -> None:
+    uboot.backend().check()
+    tools = {name: uboot.folder / "none"}
+    options = UBootOptions(boot=uboot.boot, config=uboot.config, **tools)
+    with pytest.raises(BootloaderError, match="libubootenv-tool") as caught:
+        UBoot(Setup(SLOTS, uboot.run), options).check()
+    assert (caught.value.name, caught.value.on) == (ErrorName.STORAGE_FAILED, str(tools[name]))
 
 
 def test_new_environment_has_the_defaults_in_it(uboot: UBootMachine) -> None:
