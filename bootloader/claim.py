@@ -25,6 +25,7 @@ from bootloader.errors import BootloaderError, ErrorName
 LEASE_BROKEN: Final = signal.SIGURG  # ignored by default, unlike SIGIO which would end us
 WAIT_S: Final = 2.0  # a descriptor that its owner has just closed may still be on its way out
 _PAUSE_S: Final = 0.02
+_HELD: Final = frozenset({errno.EBUSY, errno.EAGAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,17 @@ def claim_file(path: Path, *, writable: bool) -> Claim:
 
 def _patiently(path: Path, writable: bool, exclusive: int) -> int:  # noqa: FBT001 -- private
     deadline = time.monotonic() + WAIT_S
-    while True:
-        try:
-            with storage_errors(path):
+    with storage_errors(path):
+        while True:
+            try:
                 return _open(path, writable, exclusive)
-        except BootloaderError as error:
-            cause = error.__cause__
-            held = isinstance(cause, OSError) and cause.errno in {errno.EBUSY, errno.EAGAIN}
-            if not held:
-                raise
-            if time.monotonic() > deadline:
-                what = "somebody still holds a descriptor, a mapping or a mount of the slot"
-                raise BootloaderError(ErrorName.BUSY, what, on=str(path)) from error
-        time.sleep(_PAUSE_S)
+            except OSError as error:
+                if error.errno not in _HELD:
+                    raise
+                if time.monotonic() > deadline:
+                    what = "somebody still holds a descriptor, a mapping or a mount of the slot"
+                    raise BootloaderError(ErrorName.BUSY, what, on=str(path)) from error
+            time.sleep(_PAUSE_S)
 
 
 def _open(path: Path, writable: bool, exclusive: int) -> int:  # noqa: FBT001 -- private
