@@ -264,7 +264,8 @@ def _lay_trees(order: Order, work: Path) -> None:
     line = _command_line(order)
     lay_esp(work / "esp", order.settings, order.boot_loader, order.boot_files, line)
     if not order.factory:
-        lay_persistent(work / "persist", order.node_files, order.passwd)
+        general = order.settings.general
+        lay_persistent(work / "persist", order.node_files, order.passwd, general)
 
 
 def _command_line(order: Order) -> str:

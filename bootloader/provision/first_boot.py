@@ -99,7 +99,7 @@ def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> l
         )
         persist = work / "persist"
         persist.mkdir()
-        lay_persistent(persist, NodeFiles(), boot.passwd)
+        lay_persistent(persist, NodeFiles(), boot.passwd, boot.settings.general)
         contents = {
             names[role]: _contents(boot, role, there.get(names[role]), there[names["a"]], persist)
             for role in ROLES

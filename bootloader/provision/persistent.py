@@ -11,35 +11,28 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from bootloader.config import General
 from bootloader.provision.node_files import STORE, NodeFiles
 from bootloader.provision.refusal import ProvisionError
 
 STANDARD_PASSWD: Final = Path("/etc/passwd")
 _PASSWD_FIELDS: Final = 7
-# path, owner, mode
-_FOLDERS: Final = (
-    (STORE, "puad", 0o751),
-    (f"{STORE}/node.d", "puad", 0o755),
-    ("var/lib/puad-health", "puad-health", 0o750),
-    ("var/lib/puad-bootloader", "root", 0o700),
-    ("var/log/journal", "root", 0o755),
-    ("ssh", "root", 0o700),
-)
 
 
-def lay_persistent(tree: Path, files: NodeFiles, passwd: Path) -> None:
+def lay_persistent(tree: Path, files: NodeFiles, passwd: Path, general: General) -> None:
     """Make the tree that the persistent partition begins with.
 
     Args:
         tree: The folder, empty.
         files: The node's own files.
         passwd: Whose numbers the owners get: the image's /etc/passwd.
+        general: Boot control's configuration; it names the users and its own folder.
 
     Raises:
         ProvisionError: When a file cannot be copied or a user is unknown.
     """
     owners = _owners(passwd)
-    for path, user, mode in _FOLDERS:
+    for path, user, mode in _folders(general):
         (tree / path).mkdir(parents=True)
         _give(tree / path, owners, user, passwd)
         (tree / path).chmod(mode)
@@ -48,8 +41,20 @@ def lay_persistent(tree: Path, files: NodeFiles, passwd: Path) -> None:
             shutil.copyfile(source, tree / place)
         except OSError as error:
             raise ProvisionError(f"it cannot be copied: {error.strerror}", on=source) from error
-        _give(tree / place, owners, "puad", passwd)
+        _give(tree / place, owners, general.user, passwd)
         (tree / place).chmod(mode)
+
+
+def _folders(general: General) -> tuple[tuple[str, str, int], ...]:
+    """Path, owner and mode."""
+    return (
+        (STORE, general.user, 0o751),
+        (f"{STORE}/node.d", general.user, 0o755),
+        ("var/lib/puad-health", general.health_user, 0o750),
+        (str(general.state.relative_to("/")), "root", 0o700),
+        ("var/log/journal", "root", 0o755),
+        ("ssh", "root", 0o700),
+    )
 
 
 def _owners(passwd: Path) -> dict[str, tuple[int, int]]:

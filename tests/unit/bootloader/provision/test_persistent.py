@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bootloader.config import General
 from bootloader.provision.node_files import NodeFiles
 from bootloader.provision.persistent import lay_persistent
 from bootloader.provision.refusal import ProvisionError
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\npuad:x:971:972::/:/x\npuad-health:x:973:974::/:/x\n"
+GENERAL = General("systemd-boot")
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def seen(path: Path) -> tuple[int, int, int]:
 
 
 def test_folders_belong_to_whom_the_image_says(tree: Path, passwd: Path) -> None:
-    lay_persistent(tree, NodeFiles(), passwd)
+    lay_persistent(tree, NodeFiles(), passwd, GENERAL)
     assert seen(tree / "var/lib/puad") == (971, 972, 0o751)
     assert seen(tree / "var/lib/puad/node.d") == (971, 972, 0o755)
     assert seen(tree / "var/lib/puad-health") == (973, 974, 0o750)
@@ -45,13 +47,29 @@ def test_folders_belong_to_whom_the_image_says(tree: Path, passwd: Path) -> None
     assert seen(tree / "ssh") == (0, 0, 0o700)
 
 
+def test_users_and_folder_of_boot_control_are_those_of_its_configuration(
+    tree: Path, passwd: Path, tmp_path: Path
+) -> None:
+    passwd.write_text(PASSWD.replace("puad", "agent"))
+    general = General(
+        "grub", user="agent", health_user="agent-health", state=Path("/var/lib/boot/control")
+    )
+    token = tmp_path / "token"
+    token.write_text("word\n")
+    lay_persistent(tree, NodeFiles(token=token), passwd, general)
+    assert seen(tree / "var/lib/puad/token") == (971, 972, 0o600)
+    assert seen(tree / "var/lib/puad-health") == (973, 974, 0o750)
+    assert seen(tree / "var/lib/boot/control") == (0, 0, 0o700)
+    assert not (tree / "var/lib/puad-bootloader").exists()
+
+
 def test_node_files_lie_where_the_agent_looks_and_the_token_is_secret(
     tree: Path, passwd: Path, tmp_path: Path
 ) -> None:
     given = NodeFiles(*(tmp_path / name for name in ("config", "token", "ca")))
     for path, _, _ in given.placed():
         path.write_text(f"{path.name}\n")
-    lay_persistent(tree, given, passwd)
+    lay_persistent(tree, given, passwd, GENERAL)
     store = tree / "var/lib/puad"
     assert (store / "node.d/10-node.toml").read_text() == "config\n"
     assert (store / "ca.crt").read_text() == "ca\n"
@@ -61,7 +79,7 @@ def test_node_files_lie_where_the_agent_looks_and_the_token_is_secret(
 def test_user_that_the_image_lacks_is_named(tree: Path, passwd: Path) -> None:
     passwd.write_text("root:x:0:0:root:/root:/bin/sh\n")
     with pytest.raises(ProvisionError, match=r"there is no user puad; .*--passwd"):
-        lay_persistent(tree, NodeFiles(), passwd)
+        lay_persistent(tree, NodeFiles(), passwd, GENERAL)
 
 
 def test_folder_that_cannot_be_given_away_asks_for_root(
@@ -72,5 +90,5 @@ def test_folder_that_cannot_be_given_away_asks_for_root(
 
     monkeypatch.setattr("os.chown", refuse)
     with pytest.raises(ProvisionError, match=r"given to the user puad.*as root") as caught:
-        lay_persistent(tree, NodeFiles(), passwd)
+        lay_persistent(tree, NodeFiles(), passwd, GENERAL)
     assert caught.value.code == os.EX_NOPERM
