@@ -76,8 +76,7 @@ def find_slots(
     Raises:
         BootloaderError: `Disagreement`, when they cannot be told for certain.
     """
-    by_number = {device.number: device for device in devices}
-    under_root = _leaves(_root_device(devices, mounts), by_number)
+    under_root = _under_root(devices, mounts)
     disks = {device.disk for device in under_root}
     here = [device for device in devices if device.disk in disks]
     elsewhere = [device for device in devices if device.disk not in disks]
@@ -89,6 +88,20 @@ def find_slots(
     if len(booted) != 1:
         raise _unclear("the booted root does not come from exactly one slot")
     return Found(slots, booted[0], tuple(ignored))
+
+
+def find_booted_disk(devices: Sequence[BlockDevice], mounts: Sequence[Mount]) -> BlockDevice:
+    """The whole disk that holds the booted root, on which not every slot needs to be there yet.
+
+    Raises:
+        BootloaderError: `Disagreement`, when the root is not made of partitions of one disk.
+    """
+    under_root = _under_root(devices, mounts)
+    disks = {device.disk for device in under_root}
+    found = [device for device in devices if device.number in disks]
+    if len(disks) != 1 or len(found) != 1 or found[0] in under_root:
+        raise _unclear("the booted root does not come from partitions of one disk")
+    return found[0]
 
 
 def find_partition(devices: Sequence[BlockDevice], found: Found, label: str) -> BlockDevice:
@@ -110,6 +123,11 @@ def _only(devices: Sequence[BlockDevice], label: str) -> BlockDevice:
         what = f"{len(labelled)} partitions with the label {label} on the disk of the booted root"
         raise _unclear(f"{what} ({nodes}): only one of them may have it")
     return labelled[0]
+
+
+def _under_root(devices: Sequence[BlockDevice], mounts: Sequence[Mount]) -> list[BlockDevice]:
+    by_number = {device.number: device for device in devices}
+    return _leaves(_root_device(devices, mounts), by_number)
 
 
 def _root_device(devices: Sequence[BlockDevice], mounts: Sequence[Mount]) -> BlockDevice:

@@ -18,9 +18,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bootloader.config import Settings
+from bootloader.device_slots import describe_devices
+from bootloader.devices import find_booted_disk
+from bootloader.errors import BootloaderError
+from bootloader.mounts import read_mounts
 from bootloader.provision import target
 from bootloader.provision.definitions import (
     STANDARD_FOLDER,
@@ -35,8 +39,6 @@ from bootloader.provision.persistent import STANDARD_PASSWD, lay_persistent
 from bootloader.provision.refusal import ProvisionError
 from bootloader.provision.repart import Job, Partition, require_repart, run_repart
 from bootloader.provision.tools import require_file_system_tools
-
-_SYSFS: Final = Path("/sys/dev/block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +62,16 @@ class FirstBoot:
     passwd: Path = STANDARD_PASSWD
 
 
-def booted_disk(root: Path = Path("/")) -> Path:
-    """The disk that holds the booted root.
+def booted_disk() -> Path:
+    """The disk that holds the booted root, found as boot control finds it.
 
     Raises:
-        ProvisionError: When the root is no partition of a disk.
+        ProvisionError: When the root does not come from partitions of one disk.
     """
-    number = root.stat().st_dev
-    entry = (_SYSFS / f"{os.major(number)}:{os.minor(number)}").resolve()
-    if not (entry / "partition").exists():
-        raise ProvisionError("it is no partition of a disk", on=root)
-    return Path("/dev") / entry.parent.name
+    try:
+        return find_booted_disk(describe_devices(), read_mounts()).node
+    except BootloaderError as error:
+        raise ProvisionError(error.what, on="/") from error
 
 
 def complete(boot: FirstBoot, *, dry_run: bool, say: Callable[[str], None]) -> list[Partition]:

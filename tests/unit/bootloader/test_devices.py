@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootloader.devices import BlockDevice, find_slots
+from bootloader.devices import BlockDevice, find_booted_disk, find_slots
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import Mount, parse_mounts
 
@@ -147,3 +147,35 @@ def test_parse_mounts_ends_a_line_at_a_line_feed_only(ugly: str) -> None:
 
 def test_parse_mounts_leaves_out_broken_lines() -> None:
     assert mounts("nonsense", "1 2 3 - x") == []
+
+
+FACTORY = [*STICK, *DISK[:3]]  # slot b comes with the first boot
+OVERLAY = (
+    "30 1 254:0 / /run/lower ro - erofs /dev/mapper/root ro",
+    "22 1 0:25 / / rw - overlay overlay rw,lowerdir=/run/lower,upperdir=/run/u",
+)
+
+
+@pytest.mark.parametrize("lines", [(PLAIN,), OVERLAY])
+def test_find_booted_disk_before_all_slots_are_there(lines: tuple[str, ...]) -> None:
+    verity = device("254:0", "dm-0", "254:0", slaves=("259:2",))
+    found = find_booted_disk([*FACTORY, verity], mounts(*lines))
+    assert found.node == Path("/dev/nvme0n1")
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        device("7:0", "loop0", "7:0"),
+        device("8:0", "sda", "8:0"),
+        device("9:0", "md0", "9:0", slaves=("259:2", "8:1")),
+        device("259:7", "nvme1n1p7", "259:6"),
+    ],
+)
+def test_find_booted_disk_of_a_root_on_no_partitions_of_one_disk_is_refused(
+    root: BlockDevice,
+) -> None:
+    line = f"22 1 {root.number} / / ro - erofs {root.node} ro"
+    with pytest.raises(BootloaderError, match="partitions of one disk") as caught:
+        find_booted_disk([root, *FACTORY], mounts(line))
+    assert caught.value.name is ErrorName.DISAGREEMENT
