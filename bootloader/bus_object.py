@@ -76,16 +76,16 @@ class BusObject:
             "OpenActive": control.open_active,
         }
         self._told: dict[str, GLib.Variant] = {}
-        self._overlook_changes()
+        self._note_properties()
         interface = Gio.DBusNodeInfo.new_for_xml(_XML.read_text()).lookup_interface(INTERFACE)
         bus.register_object(OBJECT_PATH, interface, self._on_call, None, None)
 
-    def _overlook_changes(self) -> None:
+    def _note_properties(self) -> None:
+        """Take what stands there at the start for told."""
         try:
             self._told = read_properties(self._control)
-        except (
-            BootloaderError
-        ) as error:  # the service comes up all the same, and every call says so
+        except BootloaderError as error:
+            # the service comes up all the same, and every call says so
             _log.error("the properties cannot be read: %s", error)
 
     def tell_changes(self) -> None:

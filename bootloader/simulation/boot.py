@@ -84,12 +84,12 @@ def _power_on(machine: Machine, events: _Events) -> Outcome:
             tries_done=start.tries_done,
             counted=start.counted,
         )
-        attempt = Try(machine, start)
-        problem = attempt.start()
+        one_try = Try(machine, start)
+        problem = one_try.start()
         if not problem:
             events.tell("started", f"slot {start.slot} is running", slot=start.slot)
-            return _end(attempt.wait(), start.slot, events)
-        attempt.wait()
+            return _end(one_try.wait(), start.slot, events)
+        one_try.wait()
         events.tell(
             "not-booted",
             f"slot {start.slot} does not boot: {problem}",

@@ -12,7 +12,6 @@ import json
 import os
 import select
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -35,19 +34,6 @@ _SUPER_BLOCKS: Final = (
 )
 _FAILED: Final = 127
 _MAX_REPORT: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a try ended.
-
-    Attributes:
-        problem: Why the slot did not boot; empty when it did.
-        code: What pid 1 exited with; negative for a signal.
-    """
-
-    problem: str = ""
-    code: int = 0
 
 
 class Try:
