@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program `puad-boot-failed`: leads a boot that has failed back to the other slot.
+"""The program `puad-boot-failed`: leads a boot that has failed back to the inactive slot.
 
 It runs where nothing else may: in emergency and rescue mode, and when the boot is not marked good
 in time. So it asks no D-Bus daemon and no udev, needs no /var, mounts the ESP or boot partition for
@@ -162,7 +162,7 @@ def _mount_privately(partition: BlockDevice, place: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="puad-boot-failed", description="Lead a boot that has failed back to the other slot."
+        prog="puad-boot-failed", description="Lead a failed boot back to the inactive slot."
     )
     parser.add_version()
     parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON")
