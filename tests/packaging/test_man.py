@@ -65,6 +65,12 @@ def test_page_lint_finds_nothing(name: str) -> None:
     assert (lint.returncode, lint.stdout, lint.stderr) == (0, "", "")
 
 
+def test_each_page_is_put_into_one_debian_package() -> None:
+    rules = (FOLDER.parent / "deb/debian/rules").read_text()
+    lists = re.findall(r"dh_installman -p\S+ \$\(addprefix packaging/man/,([^)]*)\)", rules)
+    assert sorted(" ".join(lists).replace("\\", " ").split()) == PAGES
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page_at_80_columns_fits(name: str) -> None:
     page = subprocess.run(
