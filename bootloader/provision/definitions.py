@@ -71,14 +71,9 @@ def write_definitions(
     target.mkdir()
     ordered = dict.fromkeys([*(label for label in there if label in found), *found])
     for number, label in enumerate(ordered):
-        if label in left_out:
-            continue
-        name = f"{number:03}-{found[label].name}"
-        shutil.copyfile(found[label], target / name)
-        if label in contents:
-            drop_in = target / f"{name}.d" / _DROP_IN
-            drop_in.parent.mkdir()
-            drop_in.write_text(_drop_in(contents[label]), encoding="utf-8")
+        if label not in left_out:
+            path = target / f"{number:03}-{found[label].name}"
+            _write_definition(found[label], path, contents.get(label))
 
 
 def known_labels(source: Path) -> set[str]:
@@ -99,6 +94,14 @@ def file_systems(source: Path, labels: Iterable[str]) -> set[str]:
     wanted = set(labels)
     paths = [path for label, path in _by_label(source).items() if label in wanted]
     return {value for path in paths for value in _values(_read(path), "Format")}
+
+
+def _write_definition(source: Path, target: Path, contents: Contents | None) -> None:
+    shutil.copyfile(source, target)
+    if contents:
+        drop_in = target.with_name(f"{target.name}.d") / _DROP_IN
+        drop_in.parent.mkdir()
+        drop_in.write_text(_drop_in(contents), encoding="utf-8")
 
 
 def _by_label(source: Path) -> dict[str, Path]:

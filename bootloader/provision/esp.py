@@ -49,15 +49,7 @@ def lay_esp(
         BootloaderError: When the back end cannot write its entry.
     """
     name = settings.general.backend
-    architecture = check_program(name, program)
-    _copy(program, esp / f"EFI/BOOT/BOOT{architecture.upper()}.EFI")
-    if name == "grub":
-        _copy(_GRUB_CFG, esp / "grub/grub.cfg")
-    else:
-        # where bootctl looks for it, to update it
-        _copy(program, esp / f"EFI/systemd/systemd-boot{architecture}.efi")
-        (esp / "loader/entries").mkdir(parents=True)
-        (esp / "loader/loader.conf").write_text(_LOADER_CONF, encoding="ascii")
+    _lay_program(esp, name, program)
     table = {_MOUNT_KEYS[name]: str(esp)}
     loader = backends.create(
         name, Setup(SLOT_NAMES, esp.with_name("run")), Section(table, f"[{name}]")
@@ -102,6 +94,19 @@ def check_program(backend_name: str, program: Path) -> str:
     if size > _MAX_PROGRAM_BYTES:
         raise ProvisionError(f"a boot loader of {size} bytes is none", on=program)
     return _MACHINES[machine]
+
+
+def _lay_program(esp: Path, backend_name: str, program: Path) -> None:
+    """The boot loader where the firmware looks for it, and what it reads."""
+    architecture = check_program(backend_name, program)
+    _copy(program, esp / f"EFI/BOOT/BOOT{architecture.upper()}.EFI")
+    if backend_name == "grub":
+        _copy(_GRUB_CFG, esp / "grub/grub.cfg")
+        return
+    # where bootctl looks for it, to update it
+    _copy(program, esp / f"EFI/systemd/systemd-boot{architecture}.efi")
+    (esp / "loader/entries").mkdir(parents=True)
+    (esp / "loader/loader.conf").write_text(_LOADER_CONF, encoding="ascii")
 
 
 def _copy(source: Path, target: Path) -> None:
