@@ -25,12 +25,11 @@ from typing import Any, Final
 from gi.repository import Gio, GLib
 
 from bootloader.authorisation import Callers, require_allowed
+from bootloader.chain import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES, Chain
 from bootloader.control import BootControl
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.properties import INTERFACE, read_properties, read_property
-from bootloader.sealing import Chain
-from bootloader.trust import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES
 from bootloader.way_back import decide
 
 OBJECT_PATH: Final = "/org/puad/Bootloader1"

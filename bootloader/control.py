@@ -24,6 +24,7 @@ from bootloader import sealing
 from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
 from bootloader.boot_partition import has_files
+from bootloader.chain import Chain
 from bootloader.command_line_template import render
 from bootloader.config import General
 from bootloader.durable import Files
@@ -34,7 +35,7 @@ from bootloader.manifest import PARTUUID
 from bootloader.notes import NoteBook, SealNote
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
-from bootloader.sealing import Chain, Node
+from bootloader.sealing import Node
 from bootloader.seals import Seals
 from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
 from bootloader.staging import check_incoming, stage

@@ -23,7 +23,7 @@ from typing import Any, Final
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
-from bootloader.trust import SeenRoot
+from bootloader.seen_root import SeenRoot
 from bootloader.version import compare_versions
 
 SCHEMA: Final = 1

@@ -11,17 +11,18 @@ Rules:
 3. Then the bytes are compared, read past the page cache.
 4. A refused seal leaves no claim and no note, but for the root that was accepted: that one counts
    from then on.
+5. TUF's libraries are loaded for the first seal: a boot, and a node at rest, go without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from bootloader.access import SlotAccess
+from bootloader.chain import MAX_ROOT_BYTES, Chain
 from bootloader.claim import Claim
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
@@ -30,20 +31,12 @@ from bootloader.notes import NoteBook, Notes
 from bootloader.osrelease import OsRelease
 from bootloader.readback import hash_from_medium
 from bootloader.seals import Seal
+from bootloader.seen_root import SeenRoot
 from bootloader.staging import verify_staged
-from bootloader.trust import MAX_ROOT_BYTES, SeenRoot, Verified, verify
 from bootloader.version import compare_versions
 
-_MAX_PATH: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The signed metadata that a caller offers for a seal."""
-
-    roots: Sequence[bytes]
-    targets: bytes
-    target_path: str
+if TYPE_CHECKING:  # see rule 5
+    from bootloader.trust import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +86,11 @@ def seal(slot: str, chain: Chain, node: Node, access: SlotAccess, folder: Path) 
 
 
 def _verify_signatures(chain: Chain, trust_root: Path, seen: SeenRoot | None) -> Verified:
-    if len(chain.target_path) > _MAX_PATH:
-        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")
+    from bootloader import trust  # noqa: PLC0415 -- rule 5
+
     with storage_errors(trust_root), trust_root.open("rb") as file:
         root = file.read(MAX_ROOT_BYTES)
-    return verify(root, chain.roots, chain.targets, seen)
+    return trust.verify(root, chain, seen)
 
 
 def _fit_manifest(

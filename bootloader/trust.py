@@ -19,32 +19,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from bootloader.chain import Chain
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest, parse_manifest
+from bootloader.seen_root import SeenRoot
 
-MAX_ROOTS: Final = 256
-MAX_ROOT_BYTES: Final = 512 << 10
-MAX_CHAIN_BYTES: Final = 5 << 20  # of all roots together; parsing takes some thirty times as much
-MAX_TARGETS_BYTES: Final = 5 << 20
 _Role = TypeVar("_Role", Root, Targets)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRoot:
-    """A root that was accepted; none below it is ever again.
-
-    Attributes:
-        version: Its version.
-        sha256: Hash of what its keys have signed, hex.
-    """
-
-    version: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +64,23 @@ class Verified:
         return manifest
 
 
-def verify(
-    trust_root: bytes, roots: Sequence[bytes], targets: bytes, seen: SeenRoot | None
-) -> Verified:
+def verify(trust_root: bytes, chain: Chain, seen: SeenRoot | None) -> Verified:
     """Verify every signature from the root of trust down to the targets.
 
     Args:
         trust_root: The root metadata that are trusted as they are.
-        roots: Every later root, oldest first.
-        targets: The top-level targets metadata.
+        chain: The further roots, and the targets.
         seen: The highest root that was accepted before; None when there was none.
 
     Raises:
         BootloaderError: `SignatureInvalid`, or `InvalidArgument` for too much of it.
     """
-    _check_bounds(roots, targets)
-    root = _follow(trust_root, roots)
+    chain.require_bounded()
+    root = _follow(trust_root, chain.roots)
     _check_not_revoked(root, seen)
-    signed = _load(targets, Targets, "the targets metadata")
+    signed = _load(chain.targets, Targets, "the targets metadata")
     _verify(root, Targets.type, signed, "the targets metadata")
     return Verified(root, signed)
-
-
-def _check_bounds(roots: Sequence[bytes], targets: bytes) -> None:
-    too_long = any(len(root) > MAX_ROOT_BYTES for root in roots)
-    if too_long or len(roots) > MAX_ROOTS or sum(map(len, roots)) > MAX_CHAIN_BYTES:
-        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the root chain is too long")
-    if len(targets) > MAX_TARGETS_BYTES:
-        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the targets metadata are too long")
 
 
 def _check_not_revoked(root: Metadata[Root], seen: SeenRoot | None) -> None:

@@ -14,8 +14,9 @@ def loaded_by(statement: str) -> set[str]:
     return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
 
 
-def test_daemon_that_installs_nothing_goes_without_the_libraries_of_tuf() -> None:
-    assert not {"tuf", "securesystemslib", "cryptography"} & loaded_by("import puad.daemon")
+@pytest.mark.parametrize("module", ["puad.daemon", "bootloader.main"])
+def test_service_that_installs_nothing_goes_without_the_libraries_of_tuf(module: str) -> None:
+    assert not {"tuf", "securesystemslib", "cryptography"} & loaded_by(f"import {module}")
 
 
 @pytest.mark.parametrize("word", ["mark", "status"])

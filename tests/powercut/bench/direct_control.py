@@ -11,13 +11,13 @@ from typing import Any
 
 from bootloader.backend import Setup
 from bootloader.backends import create
+from bootloader.chain import Chain
 from bootloader.config import DeviceSettings, General
 from bootloader.control import BootControl
 from bootloader.device_slots import DeviceSlots
 from bootloader.devices import BlockDevice, Found
 from bootloader.durable import Files
 from bootloader.machine import Machine
-from bootloader.sealing import Chain
 from bootloader.tables import Section
 from puad.bootcontrol import BootControl as Proxy
 from puad.core.model import Assessment, Slot, SlotState

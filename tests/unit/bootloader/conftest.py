@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from bootloader import claim
+from bootloader.chain import Chain
 from bootloader.config import General
 from bootloader.control import BootControl
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError
-from bootloader.sealing import Chain
 from bootloader.simulated_machine import SimulatedMachine
 from tests.unit.bootloader.machines import FirmwareMachine, SystemdBootMachine
 from tests.unit.bootloader.signing import NOW, TARGET, Publisher, boot_file, manifest_of

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from bootloader.chain import Chain
 from bootloader.notes import Notes
-from bootloader.sealing import Chain
 from tests.unit.bootloader.conftest import IMAGE, LINUX, Desk
 from tests.unit.bootloader.signing import BUILT_AT, NOW, TARGET, boot_file, manifest_of
 from tests.unit.bootloader.slots import SLOT_BYTES

@@ -8,15 +8,10 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from bootloader import trust
+from bootloader.chain import MAX_CHAIN_BYTES, MAX_ROOT_BYTES, MAX_ROOTS, MAX_TARGETS_BYTES, Chain
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
-from bootloader.trust import (
-    MAX_CHAIN_BYTES,
-    MAX_ROOT_BYTES,
-    MAX_ROOTS,
-    MAX_TARGETS_BYTES,
-    SeenRoot,
-)
+from bootloader.seen_root import SeenRoot
 from puad.config import Limits
 from tests.unit.bootloader.signing import (
     BUILT_AT,
@@ -43,7 +38,7 @@ def verify(
     now: datetime = NOW,
     seen: SeenRoot | None = None,
 ) -> Manifest:
-    return trust.verify(trust_root, roots, targets, seen).manifest(path, now)
+    return trust.verify(trust_root, Chain(roots, targets, path), seen).manifest(path, now)
 
 
 def refusal(
@@ -60,7 +55,7 @@ def refusal(
 
 
 def seen_root(trust_root: bytes, targets: bytes, *roots: bytes) -> SeenRoot:
-    return trust.verify(trust_root, roots, targets, None).seen_root
+    return trust.verify(trust_root, Chain(roots, targets, TARGET), None).seen_root
 
 
 def test_verify_gives_the_signed_manifest(publisher: Publisher) -> None:

@@ -41,7 +41,7 @@ def moment(b_holds: str, b_entry: BootEntry | None, run: Run, **changes: object)
     sealed = {"a": SealNote("1", None), "b": SealNote(b_holds, None)}
     store = StoreView(run, run_is_lost=False, verdict=None, notes=Notes(sealed=sealed), torn=())
     slots = {"a": frozenset({"1"}), "b": frozenset({b_holds} - {""})}
-    boot = BootView(entries, staged, {"BOOTX64.EFI": b"loader"}, ())
+    boot = BootView(entries, staged, {"BOOTX64.EFI": b"loader"})
     given = Moment(STORY, TABLE, boot, store, slots, BEFORE)
     return replace(given, **changes)  # type: ignore[arg-type]  # checked by replace
 

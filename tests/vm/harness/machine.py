@@ -33,6 +33,8 @@ GUID: Final = "6f9b3c52-4f0e-4c53-9a57-2f8f6c1d7a10"
 _FIRMWARE: Final = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 _VARIABLES: Final = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 _LIMIT_S: Final = 300
+# A machine whose test was killed would go on for ever, on one of the two cores.
+_WITH_US: Final = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
 _FIRMWARE_STARTS: Final = "BdsDxe: starting"
 _SETTLED: Final = re.compile(r"Reached target .{0,20}multi-user\.target")
 # A saved machine goes on only with the devices that it was saved with.
@@ -138,7 +140,7 @@ class Machine:
         incoming = ["-incoming", f"exec:zstd -dcq {memory}"] if memory else []
         with (self.folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command(), *incoming, *self.extra],
+                [*_WITH_US, *self._command(), *incoming, *self.extra],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
