@@ -195,12 +195,16 @@ class BootControl:
         _log.info("slot %s is armed, tries: %d", slot, tries)
 
     def mark_good(self, slot: str) -> None:
-        """Confirm the booted slot; its image's version floor holds from now on.
+        """Confirm the booted slot, which an empty name means; its version floor holds from now on.
 
         When only the floor cannot be written, that is an error, and the slot is good all the same.
         """
+        slot = slot or self.booted
         self._require_markable(slot)
+        was_good = self.backend.status(slot).assessment is Assessment.GOOD
         self.backend.mark_good(slot)
+        if not was_good:
+            _log.info("slot %s is marked good", slot)
         self._keep_floor(slot)
 
     def mark_bad(self, slot: str) -> None:

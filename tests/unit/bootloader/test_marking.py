@@ -47,6 +47,16 @@ def test_mark_needs_the_booted_slot_and_a_complete_boot(desk: Desk) -> None:
     assert desk.refusal(desk.control.mark_bad, "a") == "BootNotComplete"
 
 
+def test_mark_without_a_name_is_of_the_booted_slot(desk: Desk) -> None:
+    assert desk.refusal(desk.control.mark_good, "") == "BootNotComplete"
+    desk.install()
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.control.mark_good("")
+    assert slot(desk, "b").status.assessment is Assessment.GOOD
+    assert desk.refusal(desk.control.mark_bad, "") == "UnknownSlot"
+
+
 def test_mark_bad_without_a_good_fallback_is_refused(desk: Desk) -> None:
     desk.machine.complete_boot()
     before = desk.machine.state_of("a")

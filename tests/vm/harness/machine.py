@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -80,10 +81,11 @@ class Saved:
 
 @dataclass(slots=True)
 class Counters:
-    """What the machines of one test cost."""
+    """What the machines of one test cost: boots, seconds switched on, and the processor's seconds."""
 
     boots: int = 0
     seconds: float = 0.0
+    cpu_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -171,6 +173,7 @@ class Machine:
         process, self._process = self._process, None
         if process is None:
             return
+        self.counters.cpu_s += _cpu_s(process.pid)
         with contextlib.suppress(QmpError):
             self.qmp.execute("quit")
         try:
@@ -271,6 +274,15 @@ class Machine:
             "-netdev",
             f"user,id=net,restrict=on{forward if self.relay_port else ''}",
         ]
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor seconds of a process so far (proc(5), /proc/pid/stat fields 14 and 15)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:  # it has ended by itself
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def image_tool(*words: str) -> None:

@@ -86,7 +86,7 @@ def pytest_terminal_summary(
 ) -> None:
     stats = terminalreporter.stats
     outcomes = {r.nodeid: r for word in ("passed", "failed", "error") for r in stats.get(word, [])}
-    boots, machine_s, rows = 0, 0.0, []
+    boots, machine_s, cpu_s, rows = 0, 0.0, 0.0, []
     # what a node cost is known when it is stopped, in the teardown
     for report in (r for reports in stats.values() for r in reports):
         facts = dict(getattr(report, "user_properties", ()))
@@ -94,21 +94,27 @@ def pytest_terminal_summary(
             continue
         boots += facts["boots"]
         machine_s += facts["machine_s"]
+        cpu_s += facts["cpu_s"]
         played = outcomes[report.nodeid]
         name = report.nodeid.rpartition("/")[2]
-        rows.append((name, played.outcome, facts["boots"], played.duration))
+        rows.append((name, played.outcome, facts["boots"], played.duration, facts["cpu_s"]))
     skipped = len(stats.get("skipped", []))
     seconds = time.monotonic() - config.stash[_BEGAN]
     line = (
         f"boots={boots} seconds={seconds:.0f} machine_seconds={machine_s:.0f}"
-        f" scenarios={len(rows)} skipped={skipped}"
+        f" cpu_seconds={cpu_s:.0f} scenarios={len(rows)} skipped={skipped}"
     )
+    for name, _, booted, duration, cpu in sorted(rows, key=lambda row: -row[3]):
+        terminalreporter.write_line(f"{duration:5.0f} s {cpu:5.0f} s {booted:2} boots  {name}")
     terminalreporter.write_line(line)
     if config.getoption("--vm-report"):
         _write_report(Path(config.getoption("--vm-report")), sorted(rows), line)
 
 
-def _write_report(file: Path, rows: list[tuple[str, str, int, float]], line: str) -> None:
+_Row = tuple[str, str, int, float, float]
+
+
+def _write_report(file: Path, rows: list[_Row], line: str) -> None:
     text = [
         "# Scenarios in the virtual machine",
         "",
@@ -116,10 +122,13 @@ def _write_report(file: Path, rows: list[tuple[str, str, int, float]], line: str
         "",
         line,
         "",
-        "| scenario | outcome | boots | seconds |",
-        "|---|---|---|---|",
+        "| scenario | outcome | boots | seconds | of a processor |",
+        "|---|---|---|---|---|",
     ]
-    text += [f"| `{name}` | {outcome} | {boots} | {s:.0f} |" for name, outcome, boots, s in rows]
+    text += [
+        f"| `{name}` | {outcome} | {boots} | {seconds:.0f} | {cpu_s:.0f} |"
+        for name, outcome, boots, seconds, cpu_s in rows
+    ]
     file.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
@@ -132,6 +141,7 @@ def bench(
     yield Bench(lambda _text: None, counters)
     record_property("boots", counters.boots)
     record_property("machine_s", counters.seconds)
+    record_property("cpu_s", counters.cpu_s)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ _COMMAND_LINE = (
     f"root=PARTUUID={_ROOT_ID} ro rootfstype=erofs panic=10 gpt"
     " systemd.machine_id=firmware systemd.gpt_auto=no"
     " systemd.mount-extra=PARTLABEL=persist:/persist:ext4"
-    " systemd.mount-extra=PARTLABEL=esp:/efi:vfat:umask=0077,nofail console=ttyS0"
+    " systemd.mount-extra=PARTLABEL=esp:/efi:vfat:umask=0077,nofail console=ttyS0 mitigations=off"
 )
 
 
