@@ -168,12 +168,12 @@ class Boot:
             self._facts,
             installer=Installer(self.control, paths.persist, settings.limits, watch),
             supplier=self._supplier,
-            desk=cast("MaintenanceDesk", None),  # nobody is asked: see _perform
+            desk=cast("MaintenanceDesk", None),  # nobody is asked: see perform
             pre_reboot=Nobody(),
         )
         memory = Memory(store)
         run, self._lost = memory.load()
-        self._engine = Engine(run, memory, watch, self._perform, self._posted.put, lambda *_: None)
+        self._engine = Engine(run, memory, watch, self, self._posted.put, lambda *_: None)
 
     def _release(self) -> int:
         return os.open(self._play.source / "release", os.O_RDONLY | os.O_DIRECTORY)
@@ -247,8 +247,13 @@ class Boot:
         if good and not early:
             self.control.mark_good(self._slot)
 
-    def _perform(self, action: Action, run: Run) -> Event | None:
+    def perform(self, action: Action, run: Run) -> Event | None:
+        """What the engine asks for; nobody is asked over the network."""
         return None if isinstance(action, Ask) else self._effects.perform(action, run)
+
+    def ask_rest_s(self) -> float | None:
+        """Never by itself."""
+        return None
 
     def _feed(self, event: Event) -> None:
         self._engine.feed(event)

@@ -81,7 +81,7 @@ class Saved:
 
 @dataclass(slots=True)
 class Counters:
-    """What the machines of one test cost: boots, seconds switched on, and the processor's seconds."""
+    """What the machines of one test cost: boots, seconds switched on, seconds of a processor."""
 
     boots: int = 0
     seconds: float = 0.0
