@@ -124,7 +124,9 @@ class Node(RuleBasedStateMachine):
             word = Assessment.GOOD if disk.good else Assessment.INDETERMINATE
             word = Assessment.BAD if disk.bad or disk.tries_left == 0 else word
             done = disk.tries_done or None
-            return Slot(name, state, word, disk.tries_left, done, 9, disk.image_id, disk.sealed)
+            return Slot(
+                name, state, word, disk.tries_left, done, 9, disk.image_id, sealed=disk.sealed
+            )
 
         slots = tuple(described(name, disk) for name, disk in self.slots.items())
         image = self.slots[self.booted].image_id
