@@ -90,7 +90,7 @@ class Node:
         self._config.write_text(
             f'disk = "{self.layout.disk}"\npersist = "{self.layout.persist}"\n', encoding="utf-8"
         )
-        init = ["firmware", "init", "--config", self._config, "--slot", "a"]
+        init: list[str | Path] = ["firmware", "init", "--config", self._config, "--slot", "a"]
         no_counting = [] if counting else ["--no-counting"]
         run_tool(
             [sys.executable, "-m", "bootloader", *init, *no_counting],

@@ -73,7 +73,7 @@ class ReleaseService:
 
     def _run(self, command: str, *options: str | Path, keyed: bool = True) -> dict[str, Any]:
         program = [sys.executable, "-m", "orchestrator_stub.release", command, *options]
-        keys = ["--keys", self.keys] if keyed else []
+        keys: list[str | Path] = ["--keys", self.keys] if keyed else []
         output = run_tool([*program, "--repo", self.folder, *keys, "--json"], self.log)
         answer: dict[str, Any] = json.loads(output)
         return answer

@@ -67,7 +67,7 @@ class Disk:
     def os_release(self, slot: str) -> dict[str, str]:
         """os-release of the file system in the slot, mounted read-only; empty without one."""
         with tempfile.TemporaryDirectory(prefix="puad-demo-") as folder:
-            mount = ["mount", "-t", "erofs", "-o", "ro,loop", self.slot_file(slot), folder]
+            mount = ["mount", "-t", "erofs", "-o", "ro,loop", str(self.slot_file(slot)), folder]
             if subprocess.run(mount, capture_output=True, timeout=60, check=False).returncode:
                 return {}
             try:

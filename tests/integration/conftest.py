@@ -94,7 +94,7 @@ def scripted(system_bus: str, tmp_path: Path) -> Iterator[Callable[[str, Script]
             script_file.write_text(json.dumps(script))
             log = tmp_path / f"{name}.calls"
             program = Path(__file__).with_name("scripted_object.py")
-            command = [sys.executable, program, name, xml, script_file, log]
+            command: list[str | Path] = [sys.executable, program, name, xml, script_file, log]
             process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
             stack.enter_context(stopped_at_end(process))
             wait_until(lambda: has_owner(name), f"{name} is on the bus")

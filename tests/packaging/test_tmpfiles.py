@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def create(root: Path) -> None:
-    command = ["/usr/bin/systemd-tmpfiles", "--create", f"--root={root}", SHIPPED]
+    command: list[str | Path] = ["/usr/bin/systemd-tmpfiles", "--create", f"--root={root}", SHIPPED]
     subprocess.run(command, check=True)
 
 

@@ -86,7 +86,7 @@ def make_image(bench: Bench, slot: str, script: str, *, kind: str = "erofs") -> 
     init.chmod(0o755)
     image = bench.folder / f"disk/{slot}.img"
     if kind == "erofs":
-        make = ["/usr/bin/mkfs.erofs", image, tree]
+        make: list[str | Path] = ["/usr/bin/mkfs.erofs", image, tree]
     else:
         image.touch()
         os.truncate(image, 16 << 20)
@@ -100,7 +100,7 @@ def bench(tmp_path: Path) -> Bench:
         (tmp_path / name).mkdir()
     machine = f'disk = "{tmp_path}/disk"\npersist = "{tmp_path}/persist"\n'
     (tmp_path / "machine.toml").write_text(machine)
-    init = ["-m", "bootloader", "firmware", "init", "--config", tmp_path / "machine.toml"]
+    init = ["-m", "bootloader", "firmware", "init", "--config", str(tmp_path / "machine.toml")]
     subprocess.run([sys.executable, *init], cwd=REPOSITORY, check=True)
     return Bench(tmp_path)
 
@@ -157,7 +157,7 @@ def test_boot_without_an_init_counts_as_not_booted(bench: Bench) -> None:
     tree = bench.folder / "tree-b"
     (tree / "usr/lib/puad/simulated-init").unlink()
     (bench.folder / "disk/b.img").unlink()
-    command = ["/usr/bin/mkfs.erofs", bench.folder / "disk/b.img", tree]
+    command: list[str | Path] = ["/usr/bin/mkfs.erofs", bench.folder / "disk/b.img", tree]
     subprocess.run(command, check=True, capture_output=True)
     bench.arm("b", 1)
     assert bench.boot() == 0

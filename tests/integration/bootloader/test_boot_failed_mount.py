@@ -36,7 +36,7 @@ def attach() -> Iterator[Attach]:
     nodes: list[str] = []
 
     def as_device(image: Path) -> Path:
-        command = ["/usr/sbin/losetup", "--find", "--show", image]
+        command: list[str | Path] = ["/usr/sbin/losetup", "--find", "--show", image]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         nodes.append(done.stdout.strip())
         return Path(nodes[-1])
@@ -66,7 +66,7 @@ def test_boot_partition_is_mounted_read_only_and_for_nobody_else(
         file.truncate(32 << 20)
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", image], check=True)
     node = attach(image)
-    mount = ["/usr/bin/mount", "-t", "ext4", node, tmp_path / "filled"]
+    mount: list[str | Path] = ["/usr/bin/mount", "-t", "ext4", node, tmp_path / "filled"]
     (tmp_path / "filled").mkdir()
     subprocess.run(mount, check=True)
     (tmp_path / "filled/kept").write_text("content")

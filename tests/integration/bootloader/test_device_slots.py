@@ -41,13 +41,13 @@ def devices(tmp_path: Path) -> Iterator[list[BlockDevice]]:
     disk = tmp_path / "disk.img"
     disk.touch()
     os.truncate(disk, 8 << 20)
-    make = ["/usr/sbin/sfdisk", "--quiet", disk]
+    make: list[str | Path] = ["/usr/sbin/sfdisk", "--quiet", disk]
     subprocess.run(make, input=GPT.encode(), check=True)
     nodes = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}.img"
         path.write_bytes(os.urandom(1 << 20))
-        attach = ["/usr/sbin/losetup", "--find", "--show", path]
+        attach: list[str | Path] = ["/usr/sbin/losetup", "--find", "--show", path]
         done = subprocess.run(attach, check=True, capture_output=True, text=True)
         nodes.append(Path(done.stdout.strip()))
     found = {device.node: device for device in describe_devices()}
@@ -129,7 +129,7 @@ def test_set_root_id_writes_the_partition_table(slots: DeviceSlots, tmp_path: Pa
     assert slots.root_id("b") == TWO
     slots.set_root_id("b", THREE)
     assert slots.root_id("b") == THREE
-    command = ["/usr/sbin/sfdisk", "--part-uuid", tmp_path / "disk.img", "2"]
+    command: list[str | Path] = ["/usr/sbin/sfdisk", "--part-uuid", tmp_path / "disk.img", "2"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip().lower() == THREE
 

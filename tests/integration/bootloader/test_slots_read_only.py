@@ -32,7 +32,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path
     for name in ("a", "b"):
         path = tmp_path / f"{name}.img"
         path.write_bytes(bytes(1 << 20))
-        attach = ["/usr/sbin/losetup", "--find", "--show", path]
+        attach: list[str | Path] = ["/usr/sbin/losetup", "--find", "--show", path]
         done = subprocess.run(attach, check=True, capture_output=True, text=True)
         made.append(Path(done.stdout.strip()))
     devices = {device.node: device for device in describe_devices()}

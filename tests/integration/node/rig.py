@@ -110,7 +110,7 @@ class Releases:
 
     def run(self, command: str, *options: str | Path, keyed: bool = True) -> dict[str, Any]:
         program = [sys.executable, "-m", "orchestrator_stub.release", command, *options]
-        keys = ["--keys", self.keys] if keyed else []
+        keys: list[str | Path] = ["--keys", self.keys] if keyed else []
         argv = [*program, "--repo", self.folder, *keys, "--json"]
         done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -120,7 +120,7 @@ class Releases:
     def publish(self, version: str, image: Path, *options: str | Path) -> dict[str, Any]:
         kernel = image.with_suffix(".linux")
         kernel.write_bytes(KERNEL)
-        named = ["--profile", PROFILE, "--version", version, "--linux", kernel]
+        named: list[str | Path] = ["--profile", PROFILE, "--version", version, "--linux", kernel]
         release = self.run("add", image, *named, *options, keyed=False)["release"]
         self.run("publish")
         return dict(release)

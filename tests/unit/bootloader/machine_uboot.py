@@ -74,7 +74,7 @@ class UBootMachine(LoaderMachine):
         """Change variables, or delete those without a value."""
         script = self.folder / "script"
         script.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
-        argv = ["fw_setenv", "-c", self.config, "-f", self.default, "-s", script]
+        argv: list[str | Path] = ["fw_setenv", "-c", self.config, "-f", self.default, "-s", script]
         subprocess.run(argv, check=True, capture_output=True)
 
     def ruin(self) -> None:

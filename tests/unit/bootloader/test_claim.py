@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def device(file: Path) -> Iterator[Path]:
-    attach = ["/usr/sbin/losetup", "--find", "--show", file]
+    attach: list[str | Path] = ["/usr/sbin/losetup", "--find", "--show", file]
     done = subprocess.run(attach, check=True, capture_output=True, text=True)
     path = Path(done.stdout.strip())
     # the kernel keeps a write protection of a loop device beyond its file

@@ -31,7 +31,7 @@ def disk(tmp_path: Path) -> Path:
 
 def ids(disk: Path) -> list[str]:
     """What another program reads; it takes the backup when the primary copy is broken."""
-    command = ["/usr/sbin/sfdisk", "--dump", disk]
+    command: list[str | Path] = ["/usr/sbin/sfdisk", "--dump", disk]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [
         line.split("uuid=")[1].split(",")[0].lower()

@@ -154,7 +154,7 @@ def boot_loader(name: str) -> Path:
     if not made.exists():
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="work-") as folder:
             half = Path(folder) / "grub.efi"
-            make = ["grub-mkimage", "-O", "x86_64-efi", "-p", "/grub", "-o", half]
+            make: list[str | Path] = ["grub-mkimage", "-O", "x86_64-efi", "-p", "/grub", "-o", half]
             in_toolbox([*make, *_GRUB_MODULES], [Path(folder)])
             half.rename(made)
     return made

@@ -102,7 +102,8 @@ def test_disk_that_is_not_blank_is_made_anew_only_with_wipe(
 ) -> None:
     disk = make_disk(image, tmp_path / "disk", identity=SEED)
     before = table(disk.path)
-    again = [disk.path, "--json", "--root-image", tmp_path / "root", "--linux", tmp_path / "linux"]
+    again: list[str | Path] = [disk.path, "--json", "--root-image", tmp_path / "root"]
+    again += ["--linux", tmp_path / "linux"]
     loader = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
     again += ["--boot-loader", loader, "--definitions", DEFINITIONS, "--slot-size", "256M"]
     again += ["--esp-size", "64M", "--config", PARTS / "bootloader-systemd-boot.toml"]
@@ -130,7 +131,8 @@ def test_image_larger_than_its_slot_is_refused_before_anything_is_written(
     shutil.copyfile(larger.linux, tmp_path / "linux")
     shutil.copyfile(image.tree / "etc/passwd", tmp_path / "passwd")
     loader = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
-    given = [tmp_path / "disk", "--root-image", larger.root, "--linux", tmp_path / "linux"]
+    given: list[str | Path] = [tmp_path / "disk", "--root-image", larger.root]
+    given += ["--linux", tmp_path / "linux"]
     given += ["--boot-loader", loader, "--definitions", DEFINITIONS]
     given += ["--config", PARTS / "bootloader-systemd-boot.toml"]
     given += ["--passwd", tmp_path / "passwd"]
@@ -163,7 +165,7 @@ def test_first_boot_takes_a_partition_of_the_integrator_as_it_is(
     size = disk.path.stat().st_size
     os.truncate(disk.path, size + 64 * MIB)
     script = "size=32MiB, type=linux, name=data\n"
-    command = ["/usr/sbin/sfdisk", "--append", "--quiet", disk.path]
+    command: list[str | Path] = ["/usr/sbin/sfdisk", "--append", "--quiet", disk.path]
     subprocess.run(command, input=script.encode(), check=True)
     definitions = tmp_path / "repart.d"
     shutil.copytree(DEFINITIONS, definitions)

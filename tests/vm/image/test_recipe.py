@@ -45,7 +45,7 @@ def test_image_built_twice_has_the_same_bytes(
 @pytest.mark.parametrize("name", ["good", "wrong-version", "wrong-profile"])
 def test_image_says_in_os_release_what_its_variant_wants(name: str) -> None:
     image = build(Spec("1.7", name))
-    command = ["dump.erofs", "--cat", "--path=/usr/lib/os-release", image.root]
+    command: list[str | Path] = ["dump.erofs", "--cat", "--path=/usr/lib/os-release", image.root]
     text = in_toolbox(command, [image.root.parent])
     version = "99.9" if name == "wrong-version" else "1.7"
     profile = "other" if name == "wrong-profile" else "edge"

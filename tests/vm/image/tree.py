@@ -134,7 +134,7 @@ def make_tree(deb: Path | None) -> Path:
 def _install(root: Path, deb: Path) -> None:
     inside = root / "tmp" / deb.name
     shutil.copyfile(deb, inside)
-    command = ["chroot", root, "dpkg", "--install", f"/tmp/{deb.name}"]
+    command: list[str | Path] = ["chroot", root, "dpkg", "--install", f"/tmp/{deb.name}"]
     run_tool(command, LOG, env={"DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH})
     inside.unlink()
     # The image has one fixed file time, so byte code must not be compared with it.
@@ -146,7 +146,7 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _settle(root: Path) -> None:
-    chroot = ["chroot", root, "systemctl"]
+    chroot: list[str | Path] = ["chroot", root, "systemctl"]
     run_tool([*chroot, "disable", "--quiet", "ssh.service"], LOG)
     run_tool([*chroot, "enable", "--quiet", *_ENABLED], LOG)
     run_tool([*chroot, "mask", "--quiet", *_MASKED], LOG)

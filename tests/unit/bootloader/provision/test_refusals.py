@@ -94,7 +94,7 @@ def test_device_that_is_mounted_is_refused_even_to_wipe(
     mounted.mkdir()
     subprocess.run(["/usr/bin/mount", "-o", "loop", given.disk, mounted], check=True)
     try:
-        command = ["/usr/bin/findmnt", "-no", "SOURCE", mounted]
+        command: list[str | Path] = ["/usr/bin/findmnt", "-no", "SOURCE", mounted]
         given.disk = Path(subprocess.check_output(command, text=True).strip())
         assert given.run("--wipe") == os.EX_CANTCREAT
         assert f"{given.disk}: it is in use; unmount" in capsys.readouterr().err
