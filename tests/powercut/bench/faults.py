@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from unittest.mock import patch
 
 from bootloader import control, durable, sealing
+from bootloader.backend import Entry
 from bootloader.backends.systemd_boot import SystemdBoot
+from bootloader.chain import Chain
+from bootloader.claim import Claim
+from bootloader.manifest import Manifest
 from bootloader.seals import Seals
+from puad.core.run import Run
 from puad.daemon.memory import Memory
 from puad.store.durable_file import System
 
@@ -40,8 +45,8 @@ def _arm_before_seal() -> Iterator[None]:
     real_seal, real_arm = control.BootControl.seal, control.BootControl.arm
     really_verify = sealing.verify_bytes
 
-    def seal(self: Any, slot: str, chain: Any) -> None:
-        def verify_bytes(claim: Any, slot: str, manifest: Any, folder: Path) -> None:
+    def seal(self: control.BootControl, slot: str, chain: Chain) -> None:
+        def verify_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> None:
             with patch.object(Seals, "manifest", lambda *_: manifest):
                 real_arm(self, slot, 1)
             really_verify(claim, slot, manifest, folder)
@@ -60,7 +65,7 @@ def _arm_before_seal() -> Iterator[None]:
 def _fallback_deleted_first() -> Iterator[None]:
     real = SystemdBoot.arm
 
-    def arm(self: Any, slot: str, tries: int, entry: Any) -> None:
+    def arm(self: SystemdBoot, slot: str, tries: int, entry: Entry) -> None:
         other = "a" if slot == "b" else "b"
         (listed,) = self._of(other)
         text = listed.path.read_bytes()
@@ -81,9 +86,9 @@ def _bless_before_verdict() -> Iterator[None]:
 def _store_after_action() -> Iterator[None]:
     """Every run is persisted only when the next one comes: its actions have gone before."""
     real = Memory.keep
-    last: dict[int, Any] = {}
+    last: dict[int, Run] = {}
 
-    def keep(self: Any, run: Any) -> None:
+    def keep(self: Memory, run: Run) -> None:
         before = last.get(id(self))
         last[id(self)] = run
         if before is not None:
