@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import requests
 
 from puad.client.transport import make_session
 from puad.config import Limits
-from tests.integration.download.range_server import RangeServer
+from tests.integration.download.range_server import Fault, RangeServer
 
 PATH = "/targets/image"
 FILE = random.Random(1).randbytes(300_000)
-Serve = Callable[..., RangeServer]
+
+
+class Serve(Protocol):
+    """Starts a server of `FILE`, and of these files, that stops with the test."""
+
+    def __call__(self, *faults: Fault, for_ever: bool = False, **files: bytes) -> RangeServer: ...
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def serve() -> Iterator[Serve]:
     """Start servers of `FILE`."""
     with ExitStack() as stack:
 
-        def start(*faults: Any, for_ever: bool = False, **files: bytes) -> RangeServer:
+        def start(*faults: Fault, for_ever: bool = False, **files: bytes) -> RangeServer:
             content = {PATH: FILE, **{f"/{name}": data for name, data in files.items()}}
             return stack.enter_context(RangeServer(content, faults, for_ever))
 

@@ -49,7 +49,9 @@ def open_node(serve: Serve, session: requests.Session, limits: Limits, tmp_path:
         if path.is_file()
     }
 
-    def start(*faults: Any, for_ever: bool = False, **options: Any) -> Any:
+    def start(
+        *faults: Fault, for_ever: bool = False, **options: Any
+    ) -> tuple[ReleaseRepository, RangeServer]:
         server = serve(*faults, for_ever=for_ever, **files)
         cancelled = options.pop("cancelled", lambda: False)
         node = ReleaseRepository(
@@ -216,6 +218,7 @@ def test_repository_of_insecure_address_is_refused(
 
 
 def test_repository_when_cancelled_stops_waiting(open_node: Open) -> None:
+    server: RangeServer
     node, server = open_node(reply("500 Oops"), for_ever=True, cancelled=lambda: bool(server.asked))
     error = error_of(node)
     assert isinstance(error, OperatorError)

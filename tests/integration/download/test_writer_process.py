@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.download.conftest import Serve
-from tests.integration.download.range_server import Asked, Fault, honest, truncated
+from tests.integration.download.range_server import Asked, Fault, RangeServer, honest, truncated
 from tests.integration.download.writer_process import describe
 from tests.unit.images.published_image import Published, publish
 
@@ -35,7 +36,8 @@ def finish(job: dict[str, Any]) -> dict[str, Any]:
     with start(job) as process:
         out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
-    return json.loads(out)
+    answer: dict[str, Any] = json.loads(out)
+    return answer
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -55,10 +57,17 @@ def right_chunks(published: Published, slot: Path) -> set[int]:
     }
 
 
-def stalling(server_of: list[Any], keep: int) -> Fault:
+def range_of(asked: Asked) -> tuple[int, int]:
+    """The first and the last byte that were asked for."""
+    assert asked.first is not None
+    assert asked.last is not None
+    return asked.first, asked.last
+
+
+def stalling(server_of: list[RangeServer], keep: int) -> Fault:
     """Send the beginning of what was asked for, and then nothing any more."""
 
-    def stall(connection: Any, asked: Asked) -> None:
+    def stall(connection: socket.socket, asked: Asked) -> None:
         truncated(keep)(connection, asked)
         server_of[0].wait(PATIENCE_S)
 
@@ -74,16 +83,16 @@ def test_writer_killed_midway_fetches_no_verified_byte_again(
     published = publish("raw.zst", random.Random(3).randbytes(48 * chunk_bytes + 99), chunk_bytes)
     slot = tmp_path / "slot"
     slot.write_bytes(b"\xee" * (4 * MIB))
-    server_of: list[Any] = []
+    server_of: list[RangeServer] = []
     faults = [honest] * honest_answers + [stalling(server_of, 3 * chunk_bytes + 1000)]
-    server_of.append(serve(*faults, **{NAME: published.file}))
+    server_of.append(serve(*faults, for_ever=False, **{NAME: published.file}))
     server = server_of[0]
     limits = {"range_bytes": 5 * MIB // 8, "journal_batch_bytes": journal_batch_bytes}
     job = describe(published, f"{server.url}/{NAME}", slot, limits=limits)
 
     with start(job) as process:
         wait_for(lambda: len(server.asked) == honest_answers + 1)
-        sent = server.asked[-1].first + 3 * chunk_bytes
+        sent = range_of(server.asked[-1])[0] + 3 * chunk_bytes
         expected = {
             number
             for number, chunk in enumerate(published.index.chunks)
@@ -97,10 +106,11 @@ def test_writer_killed_midway_fetches_no_verified_byte_again(
     result = finish(job)
     assert slot.read_bytes()[: len(published.image)] == published.image
     again = server.asked[before:]
+    ranges = [range_of(asked) for asked in again]
     for number in verified:
         chunk = published.index.chunks[number]
         last = chunk.file_offset + chunk.file_length - 1
-        assert all(asked.last < chunk.file_offset or asked.first > last for asked in again)
+        assert all(end < chunk.file_offset or begin > last for begin, end in ranges)
     missing = sum(
         chunk.file_length
         for number, chunk in enumerate(published.index.chunks)
@@ -122,7 +132,7 @@ def test_writer_needs_the_same_memory_for_any_image(
         slot = tmp_path / f"slot-{size}"
         with slot.open("wb") as file:
             file.truncate(size)
-        server = serve(**{NAME: published.file})
+        server = serve(for_ever=False, **{NAME: published.file})
         options = {} if indexed else {"index": ""}
         result = finish(describe(published, f"{server.url}/{NAME}", slot, **options))
         assert result["bytes_written"] == size

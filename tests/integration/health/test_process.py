@@ -8,16 +8,25 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from puad.core.model import Verdict
+from tests.integration.health.conftest import Node
 
 pytestmark = pytest.mark.dbus
 
 _UNSHARE = shutil.which("unshare") or "unshare"
 
 
-def test_health_on_a_good_slot_ends_at_once_and_runs_nothing(node: Any) -> None:
+def verdict_of(node: Node) -> Verdict:
+    """The verdict that is there."""
+    verdict = node.verdict
+    assert verdict is not None
+    return verdict
+
+
+def test_health_on_a_good_slot_ends_at_once_and_runs_nothing(node: Node) -> None:
     node.slots("bad", "good")
     node.probe("required/10-mark", f"touch {node.folder}/ran; exit 1")
     code, printed = node.run_health()
@@ -27,13 +36,13 @@ def test_health_on_a_good_slot_ends_at_once_and_runs_nothing(node: Any) -> None:
     assert node.reboots == []
 
 
-def test_health_all_required_pass_is_good_and_every_probe_is_told(node: Any) -> None:
+def test_health_all_required_pass_is_good_and_every_probe_is_told(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.probe("required/10-env", 'echo "$PUAD_SLOT $PUAD_IMAGE_ID"')
     node.probe("wanted/10-gpu", "echo no gpu; exit 3")
     code, printed = node.run_health()
     assert code == 0, printed
-    verdict = node.verdict
+    verdict = verdict_of(node)
     assert verdict.good
     assert (verdict.slot, verdict.image_id) == ("b", "13.2")
     assert verdict.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -56,20 +65,20 @@ def test_health_all_required_pass_is_good_and_every_probe_is_told(node: Any) -> 
     [("good", "indeterminate", 1), ("good", "bad", 1), ("bad", "indeterminate", 0)],
 )
 def test_health_bad_boot_reboots_only_to_a_good_slot(
-    node: Any, other: str, booted: str, reboots: int
+    node: Node, other: str, booted: str, reboots: int
 ) -> None:
     node.slots(other, booted)
     node.probe("required/10-net", "echo no carrier; exit 1")
     code, printed = node.run_health()
     assert code == 1, printed
-    assert not node.verdict.good
+    assert not verdict_of(node).good
     assert node.failed() == {"required/10-net": "it ended with exit code 1"}
     assert len(node.reboots) == reboots
     assert all("required/10-net: it ended" in reason for reason in node.reboots)
     assert "This boot is bad: required/10-net" in printed
 
 
-def test_health_many_failed_probes_still_make_a_short_reason(node: Any) -> None:
+def test_health_many_failed_probes_still_make_a_short_reason(node: Node) -> None:
     node.slots("good", "indeterminate")
     for number in range(8):
         node.probe(f"required/{number}-a-probe-with-a-long-name", "exit 1")
@@ -81,7 +90,7 @@ def test_health_many_failed_probes_still_make_a_short_reason(node: Any) -> None:
     assert reason.isprintable()
 
 
-def test_health_verdict_is_on_disk_before_the_reboot_is_asked_for(node: Any) -> None:
+def test_health_verdict_is_on_disk_before_the_reboot_is_asked_for(node: Node) -> None:
     node.configure("[limits]\ndbus_timeout_s = 100\n")
     node.slots("good", "indeterminate", reboot=[{"hang": True}])
     node.probe("required/10-net", "exit 1")
@@ -92,12 +101,12 @@ def test_health_verdict_is_on_disk_before_the_reboot_is_asked_for(node: Any) -> 
                 assert time.monotonic() < until
                 time.sleep(0.05)
             # the node may go down from here on
-            assert node.verdict.good is False
+            assert verdict_of(node).good is False
         finally:
             process.kill()
 
 
-def test_health_reboot_refused_is_said_and_the_boot_stays_bad(node: Any) -> None:
+def test_health_reboot_refused_is_said_and_the_boot_stays_bad(node: Node) -> None:
     error = "org.puad.Bootloader1.Error.RebootFailed"
     node.slots("good", "indeterminate", reboot=[{"error": error, "message": "held up by sshd"}])
     node.probe("required/10-net", "exit 1")
@@ -107,7 +116,7 @@ def test_health_reboot_refused_is_said_and_the_boot_stays_bad(node: Any) -> None
     assert "held up by sshd" in printed
 
 
-def test_health_other_image_than_sealed_is_bad(node: Any) -> None:
+def test_health_other_image_than_sealed_is_bad(node: Node) -> None:
     node.slots("good", "indeterminate")
     (node.folder / "os-release").write_text("IMAGE_ID=edge\nIMAGE_VERSION=13.1\n")
     code, _ = node.run_health()
@@ -116,16 +125,16 @@ def test_health_other_image_than_sealed_is_bad(node: Any) -> None:
     assert len(node.reboots) == 1
 
 
-def test_health_without_os_release_is_bad_and_says_so(node: Any) -> None:
+def test_health_without_os_release_is_bad_and_says_so(node: Node) -> None:
     node.slots("good", "indeterminate")
     (node.folder / "os-release").unlink()
     code, _ = node.run_health()
     assert code == 1
     assert "cannot be read" in node.failed()["image"]
-    assert node.verdict.image_id == ""
+    assert verdict_of(node).image_id == ""
 
 
-def test_health_probe_that_hangs_does_not_hold_up_the_verdict(node: Any) -> None:
+def test_health_probe_that_hangs_does_not_hold_up_the_verdict(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.configure("[health]\nprobe_deadline_s = 2\n")
     node.probe("required/10-hang", "exec sleep 1000")
@@ -134,7 +143,7 @@ def test_health_probe_that_hangs_does_not_hold_up_the_verdict(node: Any) -> None
     assert node.failed() == {"required/10-hang": "it did not end in time"}
 
 
-def test_health_more_probes_than_the_deadline_allows_end_in_a_bad_verdict(node: Any) -> None:
+def test_health_more_probes_than_the_deadline_allows_end_in_a_bad_verdict(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.configure("[health]\nprobe_deadline_s = 2\n[update]\nhealth_deadline_s = 3\n")
     for number in range(12):
@@ -147,7 +156,7 @@ def test_health_more_probes_than_the_deadline_allows_end_in_a_bad_verdict(node: 
     assert time.monotonic() - began < 60
 
 
-def test_health_with_nothing_required_is_not_good_by_accident(node: Any) -> None:
+def test_health_with_nothing_required_is_not_good_by_accident(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.configure("[health]\nrequired = []\nwanted = ['memory']\n")
     code, _ = node.run_health()
@@ -156,7 +165,7 @@ def test_health_with_nothing_required_is_not_good_by_accident(node: Any) -> None
     assert len(node.reboots) == 1
 
 
-def test_health_unknown_probe_in_the_configuration_is_a_bad_verdict(node: Any) -> None:
+def test_health_unknown_probe_in_the_configuration_is_a_bad_verdict(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.configure("[health]\nrequired = ['disc']\n")
     code, _ = node.run_health()
@@ -170,7 +179,7 @@ _OVER_THE_STORE = 'mount --bind "$0" /var/lib && exec "$@"'
 
 @pytest.mark.parametrize(("booted", "expected"), [("indeterminate", 1), ("good", 0)])
 def test_health_broken_configuration_is_bad_but_not_on_a_good_slot(
-    node: Any, booted: str, expected: int
+    node: Node, booted: str, expected: int
 ) -> None:
     node.slots("good", booted)
     node.configure("[health]\nrequird = ['disk']\n")
@@ -189,15 +198,15 @@ def test_health_broken_configuration_is_bad_but_not_on_a_good_slot(
         assert not verdict.exists()
 
 
-def test_health_without_boot_control_is_a_bad_verdict(node: Any) -> None:
+def test_health_without_boot_control_is_a_bad_verdict(node: Node) -> None:
     node.configure("[health]\nprobe_deadline_s = 2\n")
     code, _ = node.run_health()
     assert code == 1
     assert set(node.failed()) == {"boot-control", "image"}
-    assert node.verdict.slot == ""
+    assert verdict_of(node).slot == ""
 
 
-def test_health_boot_control_that_comes_up_late_is_waited_for(node: Any) -> None:
+def test_health_boot_control_that_comes_up_late_is_waited_for(node: Node) -> None:
     node.configure("[health]\nprobe_deadline_s = 60\n")
     with node.start_health() as process:
         try:
@@ -206,10 +215,10 @@ def test_health_boot_control_that_comes_up_late_is_waited_for(node: Any) -> None
             assert process.wait(60) == 0
         finally:
             process.kill()
-    assert node.verdict.good
+    assert verdict_of(node).good
 
 
-def test_health_boot_control_that_hangs_is_a_bad_verdict(node: Any) -> None:
+def test_health_boot_control_that_hangs_is_a_bad_verdict(node: Node) -> None:
     node.configure("[health]\nprobe_deadline_s = 2\n[limits]\ndbus_timeout_s = 1\n")
     node.slots("good", "indeterminate")
     node.boot_control.process.send_signal(signal.SIGSTOP)
@@ -219,7 +228,7 @@ def test_health_boot_control_that_hangs_is_a_bad_verdict(node: Any) -> None:
     assert "could not be asked for" in printed
 
 
-def test_health_boot_control_of_another_contract_is_a_bad_verdict_at_once(node: Any) -> None:
+def test_health_boot_control_of_another_contract_is_a_bad_verdict_at_once(node: Node) -> None:
     node.configure("[health]\nprobe_deadline_s = 60\n")
     rows = [{"name": ["s", "b"], "state": ["s", "lost"], "assessment": ["s", "good"]}]
     properties = {"BootedSlot": ["s", "b"], "Slots": ["aa{sv}", rows]}
@@ -232,7 +241,7 @@ def test_health_boot_control_of_another_contract_is_a_bad_verdict_at_once(node: 
 
 
 def test_health_booted_slot_that_boot_control_does_not_list_is_bad_without_reboot(
-    node: Any,
+    node: Node,
 ) -> None:
     rows = [{"name": ["s", "a"], "state": ["s", "inactive"], "assessment": ["s", "good"]}]
     properties = {"BootedSlot": ["s", "b"], "Slots": ["aa{sv}", rows]}
@@ -243,7 +252,7 @@ def test_health_booted_slot_that_boot_control_does_not_list_is_bad_without_reboo
     assert node.reboots == []
 
 
-def test_health_verdict_that_cannot_be_stored_is_bad_and_still_reboots(node: Any) -> None:
+def test_health_verdict_that_cannot_be_stored_is_bad_and_still_reboots(node: Node) -> None:
     node.slots("good", "indeterminate")
     # the folder is there, but nothing can be written
     (node.folder / "verdict" / ".verdict.json.new").mkdir()
@@ -254,17 +263,17 @@ def test_health_verdict_that_cannot_be_stored_is_bad_and_still_reboots(node: Any
     assert "store" in node.reboots[0]
 
 
-def test_health_verdict_too_large_is_stored_without_what_probes_printed(node: Any) -> None:
+def test_health_verdict_too_large_is_stored_without_what_probes_printed(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.configure("[limits]\ndocument_bytes = 2048\n")
     node.probe("required/10-talk", "head -c 8000 /dev/zero | tr '\\0' x")
     code, _ = node.run_health()
     assert code == 0
-    assert node.verdict.good
-    assert all(probe.log_tail == "" for probe in node.verdict.probes)
+    assert verdict_of(node).good
+    assert all(probe.log_tail == "" for probe in verdict_of(node).probes)
 
 
-def test_health_asks_puad_and_the_orchestrator_on_a_real_bus(node: Any) -> None:
+def test_health_asks_puad_and_the_orchestrator_on_a_real_bus(node: Node) -> None:
     node.slots("good", "indeterminate")
     status = json.dumps({"server": {"reachable": False}})
     node.start_object("org.puad.Agent1", {"methods": {"Status": [{"returns": ["(s)", [status]]}]}})

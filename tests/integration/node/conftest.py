@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.node.fleet import Fleet, running_fleet
-from tests.integration.node.rig import Releases, Rig, make_image
+from tests.integration.node.rig import MakeRig, Releases, Rig, Window, make_image
 
 _ON_ITS_WAY_S = 4  # on a busy host; the server takes no schedule that began in the past
 
@@ -34,7 +34,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def make_rig(fleet: Fleet, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+def make_rig(fleet: Fleet, tmp_path: Path) -> Iterator[MakeRig]:
     """Make a node that runs 1.0, switched off."""
     made: list[Rig] = []
 
@@ -50,13 +50,13 @@ def make_rig(fleet: Fleet, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
 
 
 @pytest.fixture
-def rig(make_rig: Callable[..., Rig]) -> Rig:
+def rig(make_rig: MakeRig) -> Rig:
     """A node that runs 1.0, switched off."""
     return make_rig()
 
 
 @pytest.fixture
-def window(fleet: Fleet) -> Callable[[Rig, int, int], None]:
+def window(fleet: Fleet) -> Window:
     """Give a node a window that opens soon after some seconds and stays open for some."""
 
     def open_window(rig: Rig, in_s: int = 2, for_s: int = 3600) -> None:

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -416,3 +416,15 @@ class Rig:
             f"== {path.name}\n{path.read_text(errors='replace')[-3000:]}"
             for path in sorted(self.folder.glob("*.log"))
         )
+
+
+class MakeRig(Protocol):
+    """Makes a node that runs 1.0, switched off."""
+
+    def __call__(self, *, release_url: str = "", **changes: str) -> Rig: ...
+
+
+class Window(Protocol):
+    """Gives a node a window that opens soon after some seconds and stays open for some."""
+
+    def __call__(self, rig: Rig, in_s: int = 2, for_s: int = 3600) -> None: ...

@@ -19,10 +19,8 @@ import pytest
 from tests.integration.client.hostile_server import Server, answer
 from tests.integration.download.range_server import RangeServer
 from tests.integration.node.fleet import Fleet
-from tests.integration.node.rig import PROFILE, Releases, Rig, make_image
+from tests.integration.node.rig import PROFILE, MakeRig, Releases, Rig, Window, make_image
 
-MakeRig = Callable[..., Rig]
-Window = Callable[..., None]
 Forgery = Callable[[Path], None]
 
 

@@ -6,16 +6,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.integration.effects.journals import Boot, write_journal
 from tests.integration.node.fleet import Fleet
-from tests.integration.node.rig import PATIENCE_S, Rig
+from tests.integration.node.rig import PATIENCE_S, Rig, Window
 
-Window = Callable[..., None]
 _GIVEN_UP = {
     "SYSLOG_IDENTIFIER": "puad-boot-failed",
     "MESSAGE_ID": "f6ded17e8d4549f4b168c845ac01c71a",

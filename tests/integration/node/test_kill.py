@@ -7,15 +7,12 @@ again, is the rig's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.integration.node.fleet import Fleet
-from tests.integration.node.rig import Rig
+from tests.integration.node.rig import MakeRig, Rig, Window
 
 GOOD = ["IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE"]
-Window = Callable[..., None]
 
 
 @pytest.mark.parametrize("state", GOOD)
@@ -64,7 +61,7 @@ def test_killed_in_rolled_back_the_failure_stands(rig: Rig, fleet: Fleet, window
 
 
 def test_killed_in_failed_the_run_is_tried_again(
-    make_rig: Callable[..., Rig], fleet: Fleet, window: Window
+    make_rig: MakeRig, fleet: Fleet, window: Window
 ) -> None:
     rig = make_rig(release_url="http://127.0.0.1:9/release")
     rig.kill_at = "FAILED"

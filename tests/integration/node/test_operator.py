@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.node.fleet import Fleet
-from tests.integration.node.rig import PROFILE, Rig
-
-Window = Callable[..., None]
+from tests.integration.node.rig import PROFILE, Rig, Window
 
 
 def updated_by_folder(rig: Rig, fleet: Fleet, tmp_path: Path) -> None:

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from tests.integration.node.fleet import Fleet
-from tests.integration.node.rig import Rig
-
-Window = Callable[..., None]
+from tests.integration.node.rig import Rig, Window
 
 
 def test_update_to_a_good_image_ends_in_the_new_slot(

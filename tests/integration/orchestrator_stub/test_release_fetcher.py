@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from tuf.api.exceptions import (
@@ -19,13 +20,18 @@ from tuf.api.exceptions import (
 
 from orchestrator_stub.release_fetcher import ReleaseFetcher
 from tests.integration.client.hostile_server import Authority, Server, answer, make_authority
-from tests.integration.download.range_server import Fault, RangeServer, reply, send_head
+from tests.integration.download.range_server import Asked, Fault, RangeServer, reply, send_head
 
 PATH = "/metadata/timestamp.json"
 CONTENT = b"content" * 1000
 MOST = 16_384
 SOON_S = 60
-Serve = Callable[..., RangeServer]
+
+
+class Serve(Protocol):
+    """Starts a server of `CONTENT` that stops with the test."""
+
+    def __call__(self, *faults: Fault, for_ever: bool = False) -> RangeServer: ...
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def serve() -> Iterator[Serve]:
     """Start servers of `CONTENT`."""
     with ExitStack() as stack:
 
-        def start(*faults: Any, for_ever: bool = False) -> RangeServer:
+        def start(*faults: Fault, for_ever: bool = False) -> RangeServer:
             return stack.enter_context(RangeServer({PATH: CONTENT}, faults, for_ever))
 
         yield start
@@ -60,7 +66,7 @@ def error_of(server: RangeServer, **options: Any) -> DownloadError:
 def flood(sent: list[int], *head: str, piece: bytes = bytes(1 << 20)) -> Fault:
     """An answer that never ends; `sent` counts its bytes."""
 
-    def send(connection: Any, _: Any) -> None:
+    def send(connection: socket.socket, _: Asked) -> None:
         send_head(connection, *head)
         while True:
             connection.sendall(piece)
@@ -158,6 +164,7 @@ def test_fetcher_closes_what_was_left_half_read(serve: Serve) -> None:
     (serving,) = server._threads
     serving.join(SOON_S)
     assert not serving.is_alive(), "the connection is still open"
+    assert isinstance(pieces, Generator)
     pieces.close()
 
 
@@ -171,7 +178,7 @@ def test_fetcher_refuses_an_encoded_body(serve: Serve, encoding: str) -> None:
 def test_fetcher_does_not_take_endless_chunks_into_memory(serve: Serve, first: str) -> None:
     sent: list[int] = []
 
-    def send(connection: Any, asked: Any) -> None:
+    def send(connection: socket.socket, asked: Asked) -> None:
         send_head(connection, "200 OK", "Transfer-Encoding: chunked")
         connection.sendall(first.encode())
         while True:
@@ -195,7 +202,7 @@ def test_fetcher_does_not_take_endless_chunks_into_memory(serve: Serve, first: s
     ids=["silent", "headers", "body", "body without length", "chunk size", "trailer"],
 )
 def test_fetcher_ends_a_dripping_server_at_its_deadline(serve: Serve, head: bytes) -> None:
-    def drip(connection: Any, _: Any) -> None:
+    def drip(connection: socket.socket, _: Asked) -> None:
         connection.sendall(head)
         while True:
             connection.sendall(b"0" if head else b"")

@@ -9,10 +9,9 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -22,6 +21,7 @@ from orchestrator_stub.release.answers import answer_text
 from puad.core.chunks import CHUNK_BYTES, parse_index
 from puad.core.manifest import BootFileKind, parse_manifest
 from puad.core.profile import parse_profile
+from tests.integration.release.conftest import Site
 
 PARTUUID = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 
@@ -32,7 +32,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(site: Any) -> Iterator[str]:
+def served(site: Site) -> Iterator[str]:
     handler = functools.partial(QuietHandler, directory=str(site.repo))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -44,7 +44,7 @@ def served(site: Any) -> Iterator[str]:
 
 
 def test_publish_read_over_http_gives_what_was_added(
-    site: Any, served: str, tmp_path: Path
+    site: Site, served: str, tmp_path: Path
 ) -> None:
     image = site.image(size=5 * CHUNK_BYTES + 4321)
     site.run("add", image, "--profile", "edge", "--version", "13.1", "--level", "3")
@@ -92,7 +92,7 @@ def check_chunks(file: Path, index_bytes: bytes, image: Path) -> None:
         assert hashlib.sha256(made).digest() == chunk.sha256
 
 
-def test_zstd_list_of_published_file_knows_content_size_and_checksum(site: Any) -> None:
+def test_zstd_list_of_published_file_knows_content_size_and_checksum(site: Site) -> None:
     image = site.image(size=2 * CHUNK_BYTES + 5)
     site.run("add", image, "--profile", "edge", "--version", "1", "--level", "1")
     site.run("publish")
@@ -103,7 +103,7 @@ def test_zstd_list_of_published_file_knows_content_size_and_checksum(site: Any) 
     assert "Check: XXH64" in listing.stdout
 
 
-def test_add_raw_format_publishes_the_image_itself_with_an_index(site: Any) -> None:
+def test_add_raw_format_publishes_the_image_itself_with_an_index(site: Site) -> None:
     image = site.image(size=CHUNK_BYTES + 17)
     site.run("add", image, "--profile", "edge", "--version", "1", "--format", "raw")
     site.run("publish")
@@ -117,7 +117,7 @@ def test_add_raw_format_publishes_the_image_itself_with_an_index(site: Any) -> N
     assert [chunk.file_offset for chunk in index.chunks] == [0, CHUNK_BYTES]
 
 
-def test_add_boot_files_and_documents_are_signed_and_named(site: Any, tmp_path: Path) -> None:
+def test_add_boot_files_and_documents_are_signed_and_named(site: Site, tmp_path: Path) -> None:
     for name in ("linux", "initrd"):
         (tmp_path / name).write_bytes(name.encode() * 1000)
     (tmp_path / "packages").write_text('[{"name": "linux"}]')
@@ -147,7 +147,7 @@ def test_add_boot_files_and_documents_are_signed_and_named(site: Any, tmp_path: 
     assert answer["warnings"] == []
 
 
-def test_add_is_not_public_before_publish(site: Any) -> None:
+def test_add_is_not_public_before_publish(site: Site) -> None:
     site.add("1")
     client = site.client()
     assert set(client.targets(site.repo)) == {"profiles.json"}
@@ -157,7 +157,7 @@ def test_add_is_not_public_before_publish(site: Any) -> None:
     assert site.run("status")["staged"] == []
 
 
-def test_publish_several_profiles_and_versions_lists_them_all(site: Any) -> None:
+def test_publish_several_profiles_and_versions_lists_them_all(site: Site) -> None:
     site.add("1")
     site.add("2", seed=2)
     site.add("1", profile="kiosk", seed=3)
@@ -172,23 +172,23 @@ def test_publish_several_profiles_and_versions_lists_them_all(site: Any) -> None
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_add_same_bytes_again_is_nothing_to_do(site: Any, published: bool) -> None:
+def test_add_same_bytes_again_is_nothing_to_do(site: Site, published: bool) -> None:
     site.add("1")
     if published:
         site.run("publish")
     assert site.add("1")["changed"] is False
 
 
-def test_add_same_bytes_of_a_newer_file_date_is_nothing_to_do(site: Any) -> None:
+def test_add_same_bytes_of_a_newer_file_date_is_nothing_to_do(site: Site) -> None:
     image = site.image()
-    words = [image, "--profile", "edge", "--version", "1", "--level", "1"]
+    words: list[str | Path] = [image, "--profile", "edge", "--version", "1", "--level", "1"]
     site.run("add", *words)
     site.run("publish")
     image.write_bytes(image.read_bytes())
     assert site.run("add", *words)["changed"] is False
 
 
-def test_add_other_bytes_to_a_staged_version_replaces_it(site: Any) -> None:
+def test_add_other_bytes_to_a_staged_version_replaces_it(site: Site) -> None:
     site.add("1", seed=1)
     assert site.add("1", seed=2)["changed"] is True
     site.run("publish")
@@ -197,10 +197,10 @@ def test_add_other_bytes_to_a_staged_version_replaces_it(site: Any) -> None:
     assert made == site.image(size=20_000, seed=2).read_bytes()
 
 
-def test_add_other_bytes_to_a_published_version_is_refused(site: Any) -> None:
+def test_add_other_bytes_to_a_published_version_is_refused(site: Site) -> None:
     site.release("1", seed=1)
     image = site.image(size=20_000, seed=2)
-    words = [image, "--profile", "edge", "--version", "1"]
+    words: list[str | Path] = [image, "--profile", "edge", "--version", "1"]
     error = site.run("add", *words, expect=65)["error"]
     assert error["code"] == "already-published"
     assert "new version" in error["hint"]
@@ -208,14 +208,14 @@ def test_add_other_bytes_to_a_published_version_is_refused(site: Any) -> None:
 
 
 def test_add_other_boot_file_or_floor_to_a_published_version_is_refused(
-    site: Any, tmp_path: Path
+    site: Site, tmp_path: Path
 ) -> None:
     boot = tmp_path / "linux"
     boot.write_bytes(b"one")
     site.add("2", "--linux", boot)
     site.run("publish")
     image = site.image(size=20_000)
-    words = [image, *("--profile", "edge", "--version", "2", "--linux", boot)]
+    words: list[str | Path] = [image, *("--profile", "edge", "--version", "2", "--linux", boot)]
     assert site.run("add", *words)["changed"] is False
     error = site.run("add", *words, "--min-version", "1", expect=65)["error"]
     assert error["on"] == "edge/2/edge-2.raw.zst"
@@ -229,18 +229,19 @@ def test_add_other_boot_file_or_floor_to_a_published_version_is_refused(
     [("--linux", 0, "empty"), ("--package-manifest", (16 << 20) + 1, "larger than")],
 )
 def test_add_file_that_is_empty_or_too_large_is_refused(
-    site: Any, tmp_path: Path, option: str, size: int, what: str
+    site: Site, tmp_path: Path, option: str, size: int, what: str
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(size))
-    words = [site.image(size=5000), "--profile", "edge", "--version", "1", option, path]
-    assert what in site.run("add", *words, expect=65)["error"]["what"]
+    words = ["--profile", "edge", "--version", "1", option, str(path)]
+    image = site.image(size=5000)
+    assert what in site.run("add", image, *words, expect=65)["error"]["what"]
     assert site.run("status")["staged"] == []
 
 
 @pytest.mark.parametrize("content", [b"linux 6.1", b"[" * 100_000, b"\xff", b'["linux"'])
 def test_add_document_that_is_not_json_is_refused(
-    site: Any, tmp_path: Path, content: bytes
+    site: Site, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "cves"
     path.write_bytes(content)
@@ -254,27 +255,27 @@ def test_add_document_that_is_not_json_is_refused(
     assert site.run("status")["staged"] == []
 
 
-def test_add_initrd_without_its_kernel_is_refused_before_the_work(site: Any) -> None:
-    words = ["add", site.image(size=5000), "--profile", "edge", "--version", "1"]
-    error = site.run(*words, "--initrd", "/nowhere", expect=64)["error"]
+def test_add_initrd_without_its_kernel_is_refused_before_the_work(site: Site) -> None:
+    words = ["--profile", "edge", "--version", "1", "--initrd", "/nowhere"]
+    error = site.run("add", site.image(size=5000), *words, expect=64)["error"]
     assert error["on"] == "--initrd"
     assert "--linux" in error["hint"]
 
 
-def test_add_without_a_boot_file_warns(site: Any) -> None:
+def test_add_without_a_boot_file_warns(site: Site) -> None:
     answer = site.add("1")
     assert "no boot file" in answer["warnings"][0]
     assert "WARNING: the release has no boot file" in answer_text("add", answer)
 
 
-def test_add_image_of_another_size_to_a_published_version_is_refused_unread(site: Any) -> None:
+def test_add_image_of_another_size_to_a_published_version_is_refused_unread(site: Site) -> None:
     site.release("1")
     image = site.image(size=30_000)
     error = site.run("add", image, "--profile", "edge", "--version", "1", expect=65)["error"]
     assert error["on"] == "edge/1/edge-1.raw.zst"
 
 
-def test_add_same_input_makes_the_same_files(make_site: Any) -> None:
+def test_add_same_input_makes_the_same_files(make_site: Callable[[str], Site]) -> None:
     trees = []
     for name, threads in (("one", "1"), ("two", "5")):
         site = make_site(name)
@@ -290,14 +291,14 @@ def test_add_same_input_makes_the_same_files(make_site: Any) -> None:
     assert trees[0] == trees[1]
 
 
-def test_publish_twice_signs_nothing_the_second_time(site: Any) -> None:
+def test_publish_twice_signs_nothing_the_second_time(site: Site) -> None:
     site.release("1")
     before = {path: path.read_bytes() for path in site.repo.rglob("*.json")}
     assert site.run("publish")["signed"] == {}
     assert {path: path.read_bytes() for path in site.repo.rglob("*.json")} == before
 
 
-def test_published_files_are_readable_by_a_web_server_whatever_the_umask(bare_site: Any) -> None:
+def test_published_files_are_readable_by_a_web_server_whatever_the_umask(bare_site: Site) -> None:
     script = (
         "import os, sys; os.umask(0o077); from orchestrator_stub.release.main import main;"
         " sys.exit(main(sys.argv[1:]))"

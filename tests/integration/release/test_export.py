@@ -7,22 +7,23 @@ import json
 import subprocess
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tuf.api.exceptions import ExpiredMetadataError
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.roles import plan_roles
+from tests.integration.release.conftest import Site
 
 
 def versions(folder: Path) -> dict[str, int]:
     """The version of each role as a reader finds it."""
     metadata = folder / "metadata"
-    timestamp = Metadata.from_file(str(metadata / "timestamp.json")).signed
+    timestamp = Metadata[Timestamp].from_file(str(metadata / "timestamp.json")).signed
     snapshot_version = timestamp.snapshot_meta.version
-    snapshot = Metadata.from_file(str(metadata / f"{snapshot_version}.snapshot.json")).signed
+    path = metadata / f"{snapshot_version}.snapshot.json"
+    snapshot = Metadata[Snapshot].from_file(str(path)).signed
     return {
         "timestamp": timestamp.version,
         "snapshot": snapshot.version,
@@ -30,7 +31,7 @@ def versions(folder: Path) -> dict[str, int]:
     }
 
 
-def test_export_holds_one_release_whole_and_nothing_else(site: Any, tmp_path: Path) -> None:
+def test_export_holds_one_release_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
     site.release("1")
     site.release("2", seed=2)
     site.run("withdraw", "1", "--reason", "old")
@@ -57,7 +58,7 @@ def test_export_holds_one_release_whole_and_nothing_else(site: Any, tmp_path: Pa
 
 
 def test_export_seen_by_a_client_is_below_what_is_served_at_once_and_later(
-    site: Any, tmp_path: Path
+    site: Site, tmp_path: Path
 ) -> None:
     site.release("1")
     client = site.client()
@@ -70,7 +71,7 @@ def test_export_seen_by_a_client_is_below_what_is_served_at_once_and_later(
     assert all(served[role] > stick[role] for role in stick)
 
 
-def test_export_and_publish_never_share_a_version_number(site: Any, tmp_path: Path) -> None:
+def test_export_and_publish_never_share_a_version_number(site: Site, tmp_path: Path) -> None:
     site.release("1")
     seen: list[dict[str, int]] = [versions(site.repo)]
     for number in range(3):
@@ -81,7 +82,7 @@ def test_export_and_publish_never_share_a_version_number(site: Any, tmp_path: Pa
         assert numbers == sorted(set(numbers))
 
 
-def test_export_leaves_staged_releases_staged(site: Any, tmp_path: Path) -> None:
+def test_export_leaves_staged_releases_staged(site: Site, tmp_path: Path) -> None:
     site.release("1")
     site.add("2", seed=2)
     site.run("export", tmp_path / "stick")
@@ -90,7 +91,7 @@ def test_export_leaves_staged_releases_staged(site: Any, tmp_path: Path) -> None
 
 
 def test_export_without_a_version_takes_the_newest_by_the_version_order(
-    site: Any, tmp_path: Path
+    site: Site, tmp_path: Path
 ) -> None:
     for seed, version in enumerate(("3.9", "3.10", "3.2"), start=1):
         site.add(version, seed=seed)
@@ -98,7 +99,7 @@ def test_export_without_a_version_takes_the_newest_by_the_version_order(
     assert site.run("export", tmp_path / "stick")["release"]["version"] == "3.10"
 
 
-def test_export_holds_as_long_as_was_asked_and_no_longer(bare_site: Any, tmp_path: Path) -> None:
+def test_export_holds_as_long_as_was_asked_and_no_longer(bare_site: Site, tmp_path: Path) -> None:
     commands.init(bare_site.publisher(), plan_roles([], [], []))
     bare_site.add("1")
     commands.publish(bare_site.publisher(), refresh=False)
@@ -111,14 +112,14 @@ def test_export_holds_as_long_as_was_asked_and_no_longer(bare_site: Any, tmp_pat
         late.targets(stick)
 
 
-def test_export_beyond_the_root_is_refused(site: Any, tmp_path: Path) -> None:
+def test_export_beyond_the_root_is_refused(site: Site, tmp_path: Path) -> None:
     site.release("1")
     error = site.run("export", tmp_path / "stick", "--valid", "366d", expect=64)["error"]
     assert "rotate root" in error["hint"]
     assert not (tmp_path / "stick").exists()
 
 
-def test_export_into_a_used_folder_or_the_repository_is_refused(site: Any, tmp_path: Path) -> None:
+def test_export_into_a_used_folder_or_the_repository_is_refused(site: Site, tmp_path: Path) -> None:
     site.release("1")
     used = tmp_path / "used"
     used.mkdir()
@@ -127,7 +128,7 @@ def test_export_into_a_used_folder_or_the_repository_is_refused(site: Any, tmp_p
     assert "inside" in site.run("export", site.repo / "x", expect=64)["error"]["what"]
 
 
-def test_export_of_a_damaged_file_is_refused(site: Any, tmp_path: Path) -> None:
+def test_export_of_a_damaged_file_is_refused(site: Site, tmp_path: Path) -> None:
     site.release("1")
     [file] = (site.repo / "targets/edge/1").glob("*.raw.zst")
     data = bytearray(file.read_bytes())
@@ -138,7 +139,7 @@ def test_export_of_a_damaged_file_is_refused(site: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "stick").exists()
 
 
-def test_export_unknown_or_ambiguous_release_is_refused(site: Any, tmp_path: Path) -> None:
+def test_export_unknown_or_ambiguous_release_is_refused(site: Site, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     assert site.run("export", stick, expect=65)["error"]["code"] == "release-unknown"
     site.release("1")

@@ -15,9 +15,10 @@ from orchestrator_stub.release import commands
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.roles import Role, plan_roles
 from orchestrator_stub.release.withdrawal import Request
+from tests.integration.release.conftest import Site
 
 MOST_STEPS = 100
-Command = Callable[[Any, Disk], Any]
+Command = Callable[[Site, Disk], object]
 
 
 class PowerCut(BaseException):
@@ -54,26 +55,26 @@ class CutDisk(Disk):
         super().remove(path)
 
 
-def publish(site: Any, disk: Disk) -> Any:
+def publish(site: Site, disk: Disk) -> Any:
     return commands.publish(site.publisher(disk), refresh=False)
 
 
-def refresh(site: Any, disk: Disk) -> Any:
+def refresh(site: Site, disk: Disk) -> Any:
     return commands.publish(site.publisher(disk), refresh=True)
 
 
-def withdraw(site: Any, disk: Disk) -> Any:
+def withdraw(site: Site, disk: Disk) -> Any:
     return commands.withdraw(site.publisher(disk), Request("1", None, "bad", delete=False))
 
 
 def rotate(role: Role) -> Command:
-    def command(site: Any, disk: Disk) -> Any:
+    def command(site: Site, disk: Disk) -> Any:
         return commands.rotate(site.publisher(disk), role, [])
 
     return command
 
 
-def cut_everywhere(site: Any, command: Command, check: Callable[[Any, bool], None]) -> int:
+def cut_everywhere(site: Site, command: Command, check: Callable[[Any, bool], None]) -> int:
     """Run a command from the same state again and again, cut off one step later each time.
 
     Args:
@@ -98,7 +99,7 @@ def cut_everywhere(site: Any, command: Command, check: Callable[[Any, bool], Non
 
 
 @pytest.fixture
-def loaded(make_site: Callable[[str], Any]) -> Any:
+def loaded(make_site: Callable[[str], Site]) -> Site:
     """One release is published, one is staged; a client has seen the first."""
     site = make_site("site")
     site.release("1")
@@ -107,30 +108,30 @@ def loaded(make_site: Callable[[str], Any]) -> Any:
     return site
 
 
-def reading(site: Any) -> set[str]:
+def reading(site: Site) -> set[str]:
     """What both a new client and the one that has seen the first release can fetch."""
     fresh: set[str] = site.client("fresh").fetch_all(site.repo)
     assert fresh == reading_again(site)
     return fresh
 
 
-def reading_again(site: Any) -> set[str]:
+def reading_again(site: Site) -> set[str]:
     """What the client can fetch that has seen the first release."""
     paths: set[str] = site.known_client("seen").fetch_all(site.repo)
     return paths
 
 
-def later_release(site: Any) -> None:
+def later_release(site: Site) -> None:
     """The publisher goes on as if nothing had happened, and every client follows."""
     site.release("3", seed=3)
     assert "edge/3/edge-3.raw.zst" in reading_again(site)
 
 
 @pytest.mark.parametrize("command", [publish, refresh])
-def test_publish_cut_off_anywhere_shows_old_or_new(loaded: Any, command: Command) -> None:
+def test_publish_cut_off_anywhere_shows_old_or_new(loaded: Site, command: Command) -> None:
     shown = []
 
-    def check(site: Any, ended: bool) -> None:
+    def check(site: Site, ended: bool) -> None:
         paths = reading(site)
         assert "edge/1/profile.yaml" in paths
         shown.append("edge/2/profile.yaml" in paths)
@@ -146,10 +147,10 @@ def test_publish_cut_off_anywhere_shows_old_or_new(loaded: Any, command: Command
     assert shown[-1] is True
 
 
-def test_withdraw_cut_off_anywhere_shows_old_or_new(loaded: Any) -> None:
+def test_withdraw_cut_off_anywhere_shows_old_or_new(loaded: Site) -> None:
     shown = []
 
-    def check(site: Any, ended: bool) -> None:
+    def check(site: Site, ended: bool) -> None:
         shown.append("edge/1/profile.yaml" in reading(site))
         site.run("withdraw", "1", "--reason", "bad")
         assert "edge/1/profile.yaml" not in reading_again(site)
@@ -161,8 +162,8 @@ def test_withdraw_cut_off_anywhere_shows_old_or_new(loaded: Any) -> None:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_rotate_cut_off_anywhere_serves_every_client(loaded: Any, role: Role) -> None:
-    def check(site: Any, ended: bool) -> None:
+def test_rotate_cut_off_anywhere_serves_every_client(loaded: Site, role: Role) -> None:
+    def check(site: Site, ended: bool) -> None:
         assert "edge/1/profile.yaml" in reading(site)
         answer = site.run("rotate", role)
         for path in answer["old_keys"]:
@@ -175,12 +176,12 @@ def test_rotate_cut_off_anywhere_serves_every_client(loaded: Any, role: Role) ->
 
 @pytest.mark.parametrize("role", [Role.TARGETS, Role.TIMESTAMP])
 def test_rotate_of_a_lost_key_cut_off_anywhere_is_finished_by_another_rotate(
-    loaded: Any, role: Role
+    loaded: Site, role: Role
 ) -> None:
     for path in loaded.keys.glob(f"{role}-*"):
         path.unlink()
 
-    def check(site: Any, ended: bool) -> None:
+    def check(site: Site, ended: bool) -> None:
         site.run("rotate", role)
         later_release(site)
 
@@ -188,13 +189,13 @@ def test_rotate_of_a_lost_key_cut_off_anywhere_is_finished_by_another_rotate(
 
 
 def test_export_cut_off_anywhere_leaves_no_half_folder_and_a_readable_repository(
-    loaded: Any,
+    loaded: Site,
 ) -> None:
-    def export(site: Any, disk: Disk) -> Any:
+    def export(site: Site, disk: Disk) -> Any:
         stick = site.folder / "stick"
         return commands.export(site.publisher(disk), stick, (None, None), timedelta(days=30))
 
-    def check(site: Any, ended: bool) -> None:
+    def check(site: Site, ended: bool) -> None:
         stick = site.folder / "stick"
         if stick.exists():
             offline = site.client("offline")
@@ -209,11 +210,11 @@ def test_export_cut_off_anywhere_leaves_no_half_folder_and_a_readable_repository
     cut_everywhere(loaded, export, check)
 
 
-def test_init_cut_off_anywhere_is_begun_anew(bare_site: Any) -> None:
-    def init(site: Any, disk: Disk) -> Any:
+def test_init_cut_off_anywhere_is_begun_anew(bare_site: Site) -> None:
+    def init(site: Site, disk: Disk) -> Any:
         return commands.init(site.publisher(disk), plan_roles([], [], []))
 
-    def check(site: Any, ended: bool) -> None:
+    def check(site: Site, ended: bool) -> None:
         site.run("init", expect=65 if ended else 0)
         site.release("1")
         assert "edge/1/profile.yaml" in site.client().fetch_all(site.repo)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.main import main
 from orchestrator_stub.release.report import render_report
 from orchestrator_stub.release.roles import Role, plan_roles
+from tests.integration.release.conftest import Site
 
 MIB = 1 << 20
 PATIENCE_S = 60
@@ -30,7 +30,7 @@ PROGRAM = [sys.executable, "-m", "orchestrator_stub.release"]
 RELEASE = ["--profile", "edge", "--version", "1", "--level", "1"]
 
 
-def program(site: Any, command: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def program(site: Site, command: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, command, "--repo", site.repo, *words],
         capture_output=True,
@@ -55,7 +55,7 @@ def wait_for(folder: Path, pattern: str, process: subprocess.Popen[bytes]) -> Pa
 # locks
 
 
-def test_publish_while_another_publishes_is_refused_and_changes_nothing(site: Any) -> None:
+def test_publish_while_another_publishes_is_refused_and_changes_nothing(site: Site) -> None:
     site.add("1")
     with publisher_lock(site.layout.lock):
         done = program(site, "publish", "--keys", site.keys)
@@ -76,13 +76,13 @@ def test_publish_while_another_publishes_is_refused_and_changes_nothing(site: An
     ],
 )
 def test_every_command_that_signs_is_refused_while_another_publishes(
-    site: Any, words: list[str]
+    site: Site, words: list[str]
 ) -> None:
     with publisher_lock(site.layout.lock):
         assert site.run(*words, expect=os.EX_TEMPFAIL)["error"]["code"] == "busy"
 
 
-def test_add_compresses_without_the_lock_and_stages_with_it(site: Any) -> None:
+def test_add_compresses_without_the_lock_and_stages_with_it(site: Site) -> None:
     image = site.image(size=3 * MIB)
     with publisher_lock(site.layout.lock):
         error = site.run("add", image, *RELEASE, expect=os.EX_TEMPFAIL)["error"]
@@ -90,13 +90,13 @@ def test_add_compresses_without_the_lock_and_stages_with_it(site: Any) -> None:
     assert list((site.repo / "unpublished/releases").iterdir()) == []
 
 
-def test_lock_of_a_killed_publisher_is_free(site: Any) -> None:
+def test_lock_of_a_killed_publisher_is_free(site: Site) -> None:
     script = (
         "import sys, time; from pathlib import Path;"
         "from orchestrator_stub.release.lock import publisher_lock\n"
         "with publisher_lock(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)"
     )
-    words = [sys.executable, "-c", script, site.layout.lock]
+    words = [sys.executable, "-c", script, str(site.layout.lock)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -110,12 +110,12 @@ def test_lock_of_a_killed_publisher_is_free(site: Any) -> None:
 
 
 @contextmanager
-def add_at_work(site: Any) -> Iterator[subprocess.Popen[bytes]]:
+def add_at_work(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     """An `add` that is halted while it compresses."""
     image = site.folder / "noise.img"
     image.write_bytes(os.urandom(8 * MIB))
     words = ["--profile", "edge", "--version", "9", "--level", "19", "--threads", "1"]
-    command = [*PROGRAM, "add", image, "--repo", site.repo, *words]
+    command: list[str | Path] = [*PROGRAM, "add", image, "--repo", site.repo, *words]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
             wait_for(site.repo / "unpublished/releases", ".adding-*/*.raw.zst", process)
@@ -125,7 +125,7 @@ def add_at_work(site: Any) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_add_killed_leaves_nothing_staged_and_publish_sweeps_its_folder(site: Any) -> None:
+def test_add_killed_leaves_nothing_staged_and_publish_sweeps_its_folder(site: Site) -> None:
     staged = site.repo / "unpublished/releases"
     with add_at_work(site) as process:
         process.kill()
@@ -136,7 +136,7 @@ def test_add_killed_leaves_nothing_staged_and_publish_sweeps_its_folder(site: An
     assert not list(staged.glob(".adding-*"))
 
 
-def test_publish_while_an_add_is_at_work_leaves_it_alone(site: Any) -> None:
+def test_publish_while_an_add_is_at_work_leaves_it_alone(site: Site) -> None:
     with add_at_work(site) as process:
         site.run("publish", "--refresh")
         process.send_signal(signal.SIGCONT)
@@ -144,7 +144,7 @@ def test_publish_while_an_add_is_at_work_leaves_it_alone(site: Any) -> None:
     assert [one["version"] for one in site.run("status")["staged"]] == ["9"]
 
 
-def test_add_interrupted_cleans_up_after_itself(site: Any) -> None:
+def test_add_interrupted_cleans_up_after_itself(site: Site) -> None:
     with add_at_work(site) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGCONT)
@@ -154,7 +154,7 @@ def test_add_interrupted_cleans_up_after_itself(site: Any) -> None:
     assert list((site.repo / "unpublished/releases").iterdir()) == []
 
 
-def test_add_refuses_a_version_that_was_published_meanwhile(site: Any) -> None:
+def test_add_refuses_a_version_that_was_published_meanwhile(site: Site) -> None:
     with add_at_work(site) as process:
         site.release("9")
         process.send_signal(signal.SIGCONT)
@@ -165,9 +165,9 @@ def test_add_refuses_a_version_that_was_published_meanwhile(site: Any) -> None:
 # a disk that refuses
 
 
-def test_add_that_the_disk_refuses_leaves_nothing_staged(site: Any) -> None:
+def test_add_that_the_disk_refuses_leaves_nothing_staged(site: Site) -> None:
     image = site.image(size=4 * MIB)
-    words = ["prlimit", "--fsize=1000000", *PROGRAM, "add", image, "--repo", site.repo]
+    words = ["prlimit", "--fsize=1000000", *PROGRAM, "add", str(image), "--repo", str(site.repo)]
     done = subprocess.run(
         [*words, *RELEASE], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
@@ -177,10 +177,10 @@ def test_add_that_the_disk_refuses_leaves_nothing_staged(site: Any) -> None:
     assert site.run("add", image, *RELEASE)["changed"] is True
 
 
-def test_publish_that_the_disk_refuses_keeps_what_readers_see(site: Any) -> None:
+def test_publish_that_the_disk_refuses_keeps_what_readers_see(site: Site) -> None:
     site.release("1")
     site.add("2", seed=2)
-    words = ["prlimit", "--fsize=1100", *PROGRAM, "publish", "--repo", site.repo]
+    words = ["prlimit", "--fsize=1100", *PROGRAM, "publish", "--repo", str(site.repo)]
     done = subprocess.run(
         [*words, "--keys", site.keys], capture_output=True, text=True, check=False, timeout=60
     )
@@ -195,7 +195,7 @@ def test_publish_that_the_disk_refuses_keeps_what_readers_see(site: Any) -> None
 # memory
 
 
-def peak_rss_kib(site: Any, image: Path, version: str) -> int:
+def peak_rss_kib(site: Site, image: Path, version: str) -> int:
     """Peak memory of one `add`, by the kernel's own count."""
     script = (
         "import resource, sys; from orchestrator_stub.release.main import main\n"
@@ -213,7 +213,7 @@ def peak_rss_kib(site: Any, image: Path, version: str) -> int:
     return int(done.stdout.splitlines()[-1])
 
 
-def test_add_memory_does_not_grow_with_the_image(site: Any) -> None:
+def test_add_memory_does_not_grow_with_the_image(site: Site) -> None:
     small, large = site.folder / "small.img", site.folder / "large.img"
     for path, size in ((small, 16 * MIB), (large, 512 * MIB)):
         with path.open("wb") as file:
@@ -222,16 +222,16 @@ def test_add_memory_does_not_grow_with_the_image(site: Any) -> None:
     before = peak_rss_kib(site, small, "1")
     assert peak_rss_kib(site, large, "2") - before < 16 * 1024
     site.run("publish")
-    [file] = (site.repo / "targets/edge/2").glob("*.raw.zst")
-    listing = subprocess.run(["zstd", "-lv", file], capture_output=True, text=True, check=True)
+    [made] = (site.repo / "targets/edge/2").glob("*.raw.zst")
+    listing = subprocess.run(["zstd", "-lv", made], capture_output=True, text=True, check=True)
     assert f"({512 * MIB} B)" in listing.stdout
 
 
 # what people read
 
 
-def test_program_says_what_comes_next_at_each_step(bare_site: Any) -> None:
-    keys = ["--keys", bare_site.keys]
+def test_program_says_what_comes_next_at_each_step(bare_site: Site) -> None:
+    keys: list[str | Path] = ["--keys", bare_site.keys]
     image = bare_site.image(size=5000)
     made = program(bare_site, "init", *keys).stdout
     assert "1.root.json" in made
@@ -250,7 +250,7 @@ def test_program_says_what_comes_next_at_each_step(bare_site: Any) -> None:
     assert program(bare_site, "publish", "--refresh", *keys).stderr == ""
 
 
-def test_withdraw_texts_of_staged_and_withdrawn_before(site: Any) -> None:
+def test_withdraw_texts_of_staged_and_withdrawn_before(site: Site) -> None:
     site.add("1")
     assert "staged" in answer_text("withdraw", site.run("withdraw", "1", "--reason", "x"))
     site.release("2")
@@ -259,7 +259,7 @@ def test_withdraw_texts_of_staged_and_withdrawn_before(site: Any) -> None:
     assert text == "Nothing to do: edge 2 was withdrawn before: it broke"
 
 
-def test_add_progress_is_shown_when_asked_and_quiet_off_a_terminal(site: Any) -> None:
+def test_add_progress_is_shown_when_asked_and_quiet_off_a_terminal(site: Site) -> None:
     image = site.image(size=4 * MIB)
     done = program(site, "add", image, *RELEASE, "--progress")
     assert "compressing: 100%" in done.stderr
@@ -267,7 +267,7 @@ def test_add_progress_is_shown_when_asked_and_quiet_off_a_terminal(site: Any) ->
     assert program(site, "add", image, *RELEASE).stderr == ""
 
 
-def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Any) -> None:
+def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Site) -> None:
     done = program(site, "add", site.folder / "absent.img", *RELEASE)
     assert done.returncode == os.EX_DATAERR
     assert done.stdout == ""
@@ -276,7 +276,7 @@ def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Any
     assert set(error["error"]) == {"code", "what", "on", "hint"}
 
 
-def test_status_text_fits_80_columns_and_shows_everything(site: Any) -> None:
+def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
     site.release("1")
     site.run("withdraw", "1", "--reason", "it eats disks, " * 12)
     site.release("3.0.20250717.0732", profile="microvisor-nonrt", seed=2)
@@ -291,7 +291,7 @@ def test_status_text_fits_80_columns_and_shows_everything(site: Any) -> None:
     assert "WARNING" not in text
 
 
-def test_status_warns_of_what_expires_soon_or_has(bare_site: Any) -> None:
+def test_status_warns_of_what_expires_soon_or_has(bare_site: Site) -> None:
     commands.init(bare_site.publisher(), plan_roles([], [], []))
     now = bare_site.now + timedelta(days=6)
     report = commands.status(bare_site.layout, None, now)
@@ -307,7 +307,7 @@ def test_status_warns_of_what_expires_soon_or_has(bare_site: Any) -> None:
     assert "WARNING: timestamp has expired" in text
 
 
-def test_status_names_keys_that_are_not_here(site: Any) -> None:
+def test_status_names_keys_that_are_not_here(site: Site) -> None:
     [path] = site.keys.glob("targets-*")
     path.unlink()
     keys = {role["role"]: role["keys"] for role in site.run("status")["roles"]}
@@ -334,14 +334,16 @@ def test_status_names_keys_that_are_not_here(site: Any) -> None:
         [],
     ],
 )
-def test_main_wrong_usage_is_exit_code_64(words: list[str], capsys: Any) -> None:
+def test_main_wrong_usage_is_exit_code_64(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == os.EX_USAGE
     assert "usage: puad-release" in capsys.readouterr().err
 
 
-def test_rotate_of_no_role_lists_the_roles(capsys: Any) -> None:
+def test_rotate_of_no_role_lists_the_roles(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["rotate", "mirror", "--repo", "r", "--keys", "k"])
     assert caught.value.code == os.EX_USAGE
@@ -350,20 +352,20 @@ def test_rotate_of_no_role_lists_the_roles(capsys: Any) -> None:
     assert "Role." not in told
 
 
-def test_passphrase_file_that_is_not_there_is_named_with_its_option(site: Any) -> None:
+def test_passphrase_file_that_is_not_there_is_named_with_its_option(site: Site) -> None:
     error = site.run("publish", "--passphrase-file", site.folder / "absent", expect=77)["error"]
     assert error["on"] == str(site.folder / "absent")
     assert "--passphrase-file" in error["hint"]
 
 
-def test_main_help_of_every_command_is_success(capsys: Any) -> None:
+def test_main_help_of_every_command_is_success(capsys: pytest.CaptureFixture[str]) -> None:
     general = help_of(capsys)
     for command in ("init", "add", "publish", "withdraw", "rotate", "export", "status"):
         assert f"\n    {command} " in general
         assert f"usage: puad-release {command} " in help_of(capsys, command)
 
 
-def help_of(capsys: Any, *command: str) -> str:
+def help_of(capsys: pytest.CaptureFixture[str], *command: str) -> str:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
     assert caught.value.code == 0
@@ -384,18 +386,18 @@ def help_of(capsys: Any, *command: str) -> str:
     ],
 )
 def test_add_words_that_no_reader_accepts_are_refused_before_the_work(
-    site: Any, words: list[str]
+    site: Site, words: list[str]
 ) -> None:
     assert site.run("add", site.image(), *words, expect=64)["error"]["code"] == "usage"
     assert not (site.repo / "unpublished/releases").exists()
 
 
 def test_add_date_comes_from_source_date_epoch_or_the_image(
-    site: Any, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = site.image(size=5000)
     os.utime(image, (1_700_000_000, 1_700_000_000))
-    words = [image, "--profile", "edge", "--level", "1"]
+    words: list[str | Path] = [image, "--profile", "edge", "--level", "1"]
     answer = site.run("add", *words, "--version", "1")
     assert answer["release"]["built_at"] == "2023-11-14T22:13:20Z"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")
@@ -407,20 +409,20 @@ def test_add_date_comes_from_source_date_epoch_or_the_image(
     )
 
 
-def test_commands_without_a_repository_say_so(bare_site: Any) -> None:
+def test_commands_without_a_repository_say_so(bare_site: Site) -> None:
     assert "no repository here" in bare_site.run("publish", expect=65)["error"]["what"]
     image = bare_site.image(size=5000)
     assert "no repository here" in bare_site.run("add", image, *RELEASE, expect=65)["error"]["what"]
     assert not bare_site.repo.exists()
 
 
-def test_init_twice_is_refused(site: Any) -> None:
+def test_init_twice_is_refused(site: Site) -> None:
     before = sorted(path.name for path in site.keys.iterdir())
     assert "already" in site.run("init", expect=65)["error"]["what"]
     assert sorted(path.name for path in site.keys.iterdir()) == before
 
 
-def test_init_expiry_and_threshold_of_each_role_are_as_asked(bare_site: Any) -> None:
+def test_init_expiry_and_threshold_of_each_role_are_as_asked(bare_site: Site) -> None:
     bare_site.run("init", "--threshold", "root=1", "--key-count", "root=2", "timestamp=2")
     roles = {role["role"]: role for role in bare_site.run("status")["roles"]}
     assert (roles["root"]["threshold"], len(roles["root"]["keys"])) == (1, 2)

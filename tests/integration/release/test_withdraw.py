@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.integration.release.conftest import Client, Site
 
-def catalogue(site: Any, client: Any) -> dict[str, Any]:
+
+def catalogue(site: Site, client: Client) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(client.fetch(site.repo, "profiles.json"))
     return document
 
 
-def test_withdraw_release_is_gone_from_targets_and_named_with_its_reason(site: Any) -> None:
+def test_withdraw_release_is_gone_from_targets_and_named_with_its_reason(site: Site) -> None:
     site.release("1")
     site.release("2", seed=2)
     client = site.client()
@@ -32,7 +34,7 @@ def test_withdraw_release_is_gone_from_targets_and_named_with_its_reason(site: A
     assert entry["at"].endswith("Z")
 
 
-def test_withdraw_keeps_files_unless_they_are_to_be_deleted(site: Any) -> None:
+def test_withdraw_keeps_files_unless_they_are_to_be_deleted(site: Site) -> None:
     site.release("1")
     folder = site.repo / "targets/edge/1"
     site.run("withdraw", "1", "--reason", "x")
@@ -44,7 +46,7 @@ def test_withdraw_keeps_files_unless_they_are_to_be_deleted(site: Any) -> None:
     assert site.run("withdraw", "1", "--reason", "x", "--delete")["changed"] is False
 
 
-def test_withdraw_leaves_other_staged_releases_staged(site: Any) -> None:
+def test_withdraw_leaves_other_staged_releases_staged(site: Site) -> None:
     site.release("1")
     site.add("2", seed=2)
     site.run("withdraw", "1", "--reason", "x")
@@ -52,7 +54,7 @@ def test_withdraw_leaves_other_staged_releases_staged(site: Any) -> None:
     assert set(site.client().targets(site.repo)) == {"profiles.json"}
 
 
-def test_withdraw_staged_release_removes_it_without_signing(site: Any) -> None:
+def test_withdraw_staged_release_removes_it_without_signing(site: Site) -> None:
     site.add("1")
     answer = site.run("withdraw", "1", "--reason", "x")
     assert (answer["was_staged"], answer["was_published"]) == (True, False)
@@ -61,14 +63,14 @@ def test_withdraw_staged_release_removes_it_without_signing(site: Any) -> None:
     assert site.add("1")["changed"] is True
 
 
-def test_withdraw_entry_survives_later_publications(site: Any) -> None:
+def test_withdraw_entry_survives_later_publications(site: Site) -> None:
     site.release("1")
     site.run("withdraw", "1", "--reason", "x")
     site.release("2", seed=2)
     assert [w["version"] for w in catalogue(site, site.client())["withdrawn"]] == ["1"]
 
 
-def test_add_withdrawn_version_again_is_refused(site: Any) -> None:
+def test_add_withdrawn_version_again_is_refused(site: Site) -> None:
     site.release("1")
     site.run("withdraw", "1", "--reason", "eats disks")
     image = site.image(size=20_000)
@@ -76,7 +78,7 @@ def test_add_withdrawn_version_again_is_refused(site: Any) -> None:
     assert "eats disks" in error["what"]
 
 
-def test_withdraw_version_of_several_profiles_asks_which(site: Any) -> None:
+def test_withdraw_version_of_several_profiles_asks_which(site: Site) -> None:
     site.release("1")
     site.release("1", profile="kiosk", seed=2)
     error = site.run("withdraw", "1", "--reason", "x", expect=64)["error"]
@@ -85,7 +87,7 @@ def test_withdraw_version_of_several_profiles_asks_which(site: Any) -> None:
     assert "edge/1/profile.yaml" in site.client().targets(site.repo)
 
 
-def test_withdraw_unknown_version_is_refused(site: Any) -> None:
+def test_withdraw_unknown_version_is_refused(site: Site) -> None:
     site.release("1")
     assert (
         site.run("withdraw", "7", "--reason", "x", expect=65)["error"]["code"] == "release-unknown"
@@ -94,7 +96,7 @@ def test_withdraw_unknown_version_is_refused(site: Any) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 201])
-def test_withdraw_reason_that_is_no_short_line_is_refused(site: Any, reason: str) -> None:
+def test_withdraw_reason_that_is_no_short_line_is_refused(site: Site, reason: str) -> None:
     site.release("1")
     assert site.run("withdraw", "1", "--reason", reason, expect=64)["error"]["on"] == "--reason"
     assert "edge/1/profile.yaml" in site.client().targets(site.repo)

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tests.demo.layout import REPOSITORY, key, tree_key
 from tests.demo.releases import ReleaseService, kept_trust
@@ -63,6 +63,12 @@ ca_file = "/var/lib/puad/ca.crt"
 url = "https://{ADDRESS}:{PORT}/release/"
 ca_file = "/var/lib/puad/ca.crt"
 """
+
+
+class Staged(Protocol):
+    """Starts a node on which version 2.0, of some variant, waits for its window."""
+
+    def __call__(self, variant: str = "good") -> Node: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.demo.layout import REPOSITORY
-from tests.vm.harness.bench import Bench, Kind
+from tests.vm.harness.bench import Bench, Kind, Staged
 from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
 from tests.vm.image.variants import CHOSEN, FAULTY
@@ -26,7 +26,7 @@ LOADERS = ("systemd-boot", "grub")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 _BEGAN = pytest.StashKey[float]()
 
-Start = Callable[..., Node]
+Start = Callable[[Path], Node]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,11 +74,13 @@ def _minutes(item: pytest.Item) -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = yield
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.when == "call":
         item.stash[_REPORT] = report
-    return report  # type: ignore[return-value]  # a wrapper hands on what it got
+    return report
 
 
 def pytest_terminal_summary(
@@ -179,7 +181,7 @@ def tries(request: pytest.FixtureRequest, kind: Kind) -> int:
 
 
 @pytest.fixture
-def staged(bench: Bench, start: Start, kind: Kind, tries: int) -> Callable[[str], Node]:
+def staged(bench: Bench, start: Start, kind: Kind, tries: int) -> Staged:
     """Start a node on which version 2.0, of that variant, waits for its window."""
     chosen = {fault.name for fault in CHOSEN}
 

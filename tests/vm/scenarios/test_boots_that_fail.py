@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from tests.vm.harness.bench import Staged
 from tests.vm.harness.explanation import roll_back
-from tests.vm.harness.node import Node
-
-Staged = Callable[[str], Node]
 
 
 @pytest.mark.minutes(4)

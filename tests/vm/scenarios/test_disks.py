@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.demo.waiting import wait_for
-from tests.vm.harness.bench import SECOND, Bench, Kind
+from tests.vm.harness.bench import SECOND, Bench, Kind, Staged
 from tests.vm.harness.node import BOOT_S, Node
 
-Staged = Callable[..., Node]
 _MIB = 1 << 20
 
 

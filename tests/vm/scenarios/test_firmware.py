@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.demo.waiting import wait_for
-from tests.vm.harness.bench import SECOND, Bench, Kind
+from tests.vm.harness.bench import SECOND, Bench, Kind, Staged
 from tests.vm.harness.node import BOOT_S, Node
 from tests.vm.image.uki import make_uki
 
-Staged = Callable[..., Node]
 _DEFAULT = "LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _ROOT_ID = "0e5f6b0a-93f6-4b8e-8f6c-6a4be1a4c0de"
 # As upstream's image has it: the command line is inside, and knows one root only.

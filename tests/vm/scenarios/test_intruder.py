@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.vm.harness.bench import SECOND
+from tests.vm.harness.bench import SECOND, Staged
 from tests.vm.harness.guest import Done
 from tests.vm.harness.node import Node
 
@@ -48,8 +47,6 @@ _FORGERY = {
     "seal a forged kernel with genuine metadata": "BootFileMismatch",
     "arm what was refused": "NotSealed",
 }
-
-Staged = Callable[..., Node]
 
 
 def test_user_puad_is_refused_whatever_it_tries_past_boot_control(idle: Node) -> None:

@@ -7,16 +7,12 @@ How an image that failed is tried again is in `test_verdicts.py`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import pytest
 
-from tests.vm.harness.bench import FIRST
+from tests.vm.harness.bench import FIRST, Staged
 from tests.vm.harness.explanation import rolled_back
 from tests.vm.harness.guest import GuestAwayError
-from tests.vm.harness.node import Node
-
-Staged = Callable[..., Node]
 
 
 @pytest.mark.minutes(5)

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.demo.waiting import wait_for
+from tests.vm.harness.bench import Staged
 from tests.vm.harness.explanation import roll_back, rolled_back
-from tests.vm.harness.node import BOOT_S, Node
+from tests.vm.harness.node import BOOT_S
 
-Staged = Callable[[str], Node]
 _SAID = "the application does not answer"
 
 

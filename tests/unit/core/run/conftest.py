@@ -38,7 +38,7 @@ class World:
     offer: Offer = WANTED
     other: Offer = OTHER
 
-    def moment(self, **changes: object) -> Moment:
+    def moment(self, **changes: Any) -> Moment:
         return replace(Moment(self.now), **changes)
 
     def facts(
@@ -52,7 +52,7 @@ class World:
         )
         return Facts(boot_id, booted, "a", image, "edge", slots)
 
-    def in_b(self, **b: object) -> Facts:
+    def in_b(self, **b: Any) -> Facts:
         """The new slot is booted, in its first try."""
         counted = {"tries_left": 2, "tries_done": 1, **b}
         return replace(self.facts("b", "2", "boot-2", **counted), primary_slot="b")
@@ -65,7 +65,7 @@ class World:
         answered_at = self.now - timedelta(seconds=age_s)
         return Plan(self.offer, schedules or Schedules(), answered_at)
 
-    def goal(self, **changes: object) -> Goal:
+    def goal(self, **changes: Any) -> Goal:
         started = self.now - timedelta(minutes=5)
         plain = Goal("run-1", self.offer, "b", started, armed_in="boot-1", released_at=self.now)
         return replace(plain, **changes)
@@ -73,7 +73,7 @@ class World:
     def cause(self, code: Code = Code.PROBE_FAILED) -> Cause:
         return Cause(code, "it went wrong", self.now - timedelta(minutes=1))
 
-    def run(self, state: State, **changes: object) -> Run:
+    def run(self, state: State, **changes: Any) -> Run:
         goal = None if state is State.IDLE else self.goal()
         cause = self.cause() if state in {State.FAILED, State.ROLLED_BACK} else None
         base = Run(state, goal, self.plan(), cause, facts=self.facts())

@@ -18,6 +18,7 @@ from puad.core.report import status_report
 from puad.core.rules.causes import MOST_LINES, MOST_LOG_CHARS, cause_of, wants_trail
 from puad.core.run import Cause, Rules, Run, State
 from puad.core.snapshot import dump_run, load_run
+from tests.unit.core.run.conftest import World
 
 MOUNT = "systemd: Dependency failed for srv.mount."
 GIVEN_UP = BootRecord("boot-2", "emergency", ("systemd: one", MOUNT, "puad-boot-failed: given up"))
@@ -26,7 +27,7 @@ SILENT = BootRecord("boot-3", "", ("kernel: random: crng init done",))
 PANIC = ("[ 1.0] CPU: 0", "[ 1.1] Kernel panic - not syncing: no init", "[ 1.2] end")
 
 
-def back(world: Any, trail: Trail | None, verdict: Verdict | None = None) -> Run:
+def back(world: World, trail: Trail | None, verdict: Verdict | None = None) -> Run:
     """The node has come back to slot a after all tries."""
     facts = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)
     facts = replace(facts, trail=trail, verdict=verdict)
@@ -35,7 +36,7 @@ def back(world: Any, trail: Trail | None, verdict: Verdict | None = None) -> Run
     return run
 
 
-def cause(world: Any, trail: Trail | None, verdict: Verdict | None = None) -> Cause:
+def cause(world: World, trail: Trail | None, verdict: Verdict | None = None) -> Cause:
     found = back(world, trail, verdict).cause
     assert found is not None
     return found
@@ -70,7 +71,7 @@ def cause(world: Any, trail: Trail | None, verdict: Verdict | None = None) -> Ca
     ],
 )
 def test_cause_comes_from_the_trail(
-    world: Any, trail: Trail | None, code: Code, reason: str, texts: list[str]
+    world: World, trail: Trail | None, code: Code, reason: str, texts: list[str]
 ) -> None:
     run = back(world, trail)
 
@@ -83,7 +84,7 @@ def test_cause_comes_from_the_trail(
     assert entry["failure_log"].startswith(f"{code}: {run.cause.text}")
 
 
-def test_cause_that_is_inferred_says_so_and_no_other_does(world: Any) -> None:
+def test_cause_that_is_inferred_says_so_and_no_other_does(world: World) -> None:
     trails = [None, Trail(), Trail((SILENT,)), Trail((GIVEN_UP,)), Trail((LATE,)), Trail((), PANIC)]
     inferred = [cause(world, trail).text.startswith("Inferred: ") for trail in trails]
     assert inferred == [True, True, True, False, False, False]
@@ -100,7 +101,7 @@ def test_cause_that_is_inferred_says_so_and_no_other_does(world: Any) -> None:
     ],
 )
 def test_cause_has_the_last_lines_and_tells_the_server_and_the_history(
-    world: Any, trail: Trail, last: str
+    world: World, trail: Trail, last: str
 ) -> None:
     run = back(world, trail)
     assert run.cause is not None
@@ -115,7 +116,7 @@ def test_cause_has_the_last_lines_and_tells_the_server_and_the_history(
     assert load_past_run(dump_past_run(past)) == past
 
 
-def probed(world: Any, *probes: ProbeResult, image_id: str = "2") -> Verdict:
+def probed(world: World, *probes: ProbeResult, image_id: str = "2") -> Verdict:
     return replace(world.verdict(good=False), probes=probes, image_id=image_id)
 
 
@@ -123,7 +124,7 @@ def failing(name: str, reason: str = "it did not pass", log_tail: str = "") -> P
     return ProbeResult(name, required=True, passed=False, reason=reason, log_tail=log_tail)
 
 
-def test_cause_of_a_bad_verdict_has_the_probe_and_the_last_lines_of_both(world: Any) -> None:
+def test_cause_of_a_bad_verdict_has_the_probe_and_the_last_lines_of_both(world: World) -> None:
     boot = BootRecord("boot-2", "deadline", ("till: no paper",))
     verdict = probed(world, failing("required/till", "exit code 3", "checking\nno paper"))
 
@@ -138,14 +139,14 @@ def test_cause_of_a_bad_verdict_has_the_probe_and_the_last_lines_of_both(world: 
     ]
 
 
-def test_cause_of_an_image_that_is_not_the_promised_one(world: Any) -> None:
+def test_cause_of_an_image_that_is_not_the_promised_one(world: World) -> None:
     found = cause(world, None, probed(world, failing("image"), image_id="1.9"))
 
     assert found.code is Code.WRONG_IMAGE_BOOTED
     assert found.text == "Slot b runs image 1.9, not 2"
 
 
-def test_cause_of_an_image_that_is_not_of_the_promised_profile(world: Any) -> None:
+def test_cause_of_an_image_that_is_not_of_the_promised_profile(world: World) -> None:
     verdict = replace(probed(world, failing("image")), profile="kiosk")
 
     found = cause(world, None, verdict)
@@ -157,17 +158,17 @@ def test_cause_of_an_image_that_is_not_of_the_promised_profile(world: Any) -> No
 @pytest.mark.parametrize(
     ("probe", "image_id"), [("image", "2"), ("image", ""), ("agent", "1.9"), ("agent", "2")]
 )
-def test_cause_of_another_probe_is_the_probe(world: Any, probe: str, image_id: str) -> None:
+def test_cause_of_another_probe_is_the_probe(world: World, probe: str, image_id: str) -> None:
     found = cause(world, None, probed(world, failing(probe), image_id=image_id))
     assert found.code is Code.PROBE_FAILED
     assert f"probe {probe} failed" in found.text
 
 
-def test_cause_of_a_bad_verdict_without_a_probe_says_that(world: Any) -> None:
+def test_cause_of_a_bad_verdict_without_a_probe_says_that(world: World) -> None:
     assert "names no required probe" in cause(world, None, probed(world)).text
 
 
-def test_cause_is_bounded_whatever_another_system_has_left(world: Any) -> None:
+def test_cause_is_bounded_whatever_another_system_has_left(world: World) -> None:
     loud = tuple("x" * 200 for _ in range(500))
     many = probed(world, *(failing(f"p{n}", "r" * 512, "t\n" * 5000) for n in range(99)))
     for found in (
@@ -190,19 +191,19 @@ def test_cause_is_bounded_whatever_another_system_has_left(world: Any) -> None:
     ],
 )
 def test_cause_tells_how_many_tries_were_used(
-    world: Any, counted: dict[str, int | None], text: str
+    world: World, counted: dict[str, Any], text: str
 ) -> None:
     facts = replace(world.facts(boot_id="boot-9", **counted), trail=Trail((SILENT,)))
     found = cause_of(world.run(State.ARMED), facts, world.now)
     assert found.text.startswith(f"Inferred: slot b hung or was reset{text}; ")
 
 
-def test_cause_on_a_slot_that_is_gone_counts_nothing(world: Any) -> None:
+def test_cause_on_a_slot_that_is_gone_counts_nothing(world: World) -> None:
     facts = replace(world.facts(boot_id="boot-9"), slots=())
     assert "tries" not in cause_of(world.run(State.ARMED), facts, world.now).text
 
 
-def test_trail_is_wanted_after_a_fallback_only(world: Any) -> None:
+def test_trail_is_wanted_after_a_fallback_only(world: World) -> None:
     fallback = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)
     armed = world.run(State.ARMED)
 
@@ -215,7 +216,7 @@ def test_trail_is_wanted_after_a_fallback_only(world: Any) -> None:
     assert wants_trail(world.run(State.ROLLED_BACK), fallback) is None
 
 
-def test_trail_is_wanted_without_a_known_arming_when_the_run_is_lost(world: Any) -> None:
+def test_trail_is_wanted_without_a_known_arming_when_the_run_is_lost(world: World) -> None:
     tried = world.facts(tries_left=0, tries_done=3)
 
     assert wants_trail(Run(), tried) == ("b", "")

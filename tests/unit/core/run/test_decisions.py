@@ -34,13 +34,14 @@ from puad.core.rules.outcomes import goal_of
 from puad.core.rules.waiting import judge
 from puad.core.run import Cause, Quarantined, Rules, Run, State
 from puad.core.wire import StatusType
+from tests.unit.core.run.conftest import World
 
 
-def quarantined(world: Any) -> tuple[Quarantined, ...]:
+def quarantined(world: World) -> tuple[Quarantined, ...]:
     return (Quarantined(world.offer.file_hash, world.offer.image_id, world.cause()),)
 
 
-def test_done_raises_the_version_floor_and_never_sinks_it(world: Any) -> None:
+def test_done_raises_the_version_floor_and_never_sinks_it(world: World) -> None:
     facts = replace(world.in_b(assessment=Assessment.GOOD), verdict=world.verdict(good=True))
     cases = [
         (None, None, None),
@@ -56,7 +57,7 @@ def test_done_raises_the_version_floor_and_never_sinks_it(world: Any) -> None:
         assert after.floor == expected
 
 
-def test_rolled_back_image_is_quarantined_once_and_not_begun_again(world: Any) -> None:
+def test_rolled_back_image_is_quarantined_once_and_not_begun_again(world: World) -> None:
     facts = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)
     run = world.run(State.ARMED, plan=world.plan(world.window()), quarantine=quarantined(world))
 
@@ -71,7 +72,7 @@ def test_rolled_back_image_is_quarantined_once_and_not_begun_again(world: Any) -
     ("change", "value"),
     [("told", False), ("held", "2" * 64), ("floor", "3")],
 )
-def test_nothing_begins_while_something_forbids_it(world: Any, change: str, value: Any) -> None:
+def test_nothing_begins_while_something_forbids_it(world: World, change: str, value: Any) -> None:
     run = world.run(State.IDLE, plan=world.plan(world.window()), **{change: value})
 
     after, actions = step(run, Ticked(world.moment()))
@@ -79,7 +80,7 @@ def test_nothing_begins_while_something_forbids_it(world: Any, change: str, valu
     assert (after.state, actions) == (State.IDLE, ())
 
 
-def test_pause_after_a_failure_is_for_its_own_image(world: Any) -> None:
+def test_pause_after_a_failure_is_for_its_own_image(world: World) -> None:
     later = world.now + timedelta(seconds=1)
     run = world.run(State.FAILED, plan=world.plan(world.window()), retry_at=later)
     other = replace(run, plan=Plan(world.other, world.window(), world.now))
@@ -88,7 +89,7 @@ def test_pause_after_a_failure_is_for_its_own_image(world: Any) -> None:
     assert step(other, Ticked(world.moment()))[0].state is State.DOWNLOADING
 
 
-def test_verdict_counts_by_its_boot_and_not_by_its_time(world: Any) -> None:
+def test_verdict_counts_by_its_boot_and_not_by_its_time(world: World) -> None:
     long_ago = replace(world.verdict(good=True), finished_at=world.now - timedelta(days=9999))
     facts = replace(world.in_b(assessment=Assessment.GOOD), verdict=long_ago)
     run = world.run(State.ASSESSING)
@@ -101,7 +102,7 @@ def test_verdict_counts_by_its_boot_and_not_by_its_time(world: Any) -> None:
     assert (old.state, old.cause.code) == (State.FAILED, Code.NO_VERDICT)
 
 
-def test_begun_run_remembers_the_verdict_that_lay_there(world: Any) -> None:
+def test_begun_run_remembers_the_verdict_that_lay_there(world: World) -> None:
     facts = replace(world.facts(), verdict=world.verdict(good=False))
 
     begun, _ = step(world.run(State.IDLE, facts=facts), RunAsked(world.moment()))
@@ -109,7 +110,7 @@ def test_begun_run_remembers_the_verdict_that_lay_there(world: Any) -> None:
     assert goal_of(begun).verdict_before == "boot-2"
 
 
-def test_release_at_the_server_lets_a_held_image_go(world: Any) -> None:
+def test_release_at_the_server_lets_a_held_image_go(world: World) -> None:
     run = world.run(State.FAILED, held=world.offer.file_hash)
     answer = Answered(
         world.moment(),
@@ -124,7 +125,7 @@ def test_release_at_the_server_lets_a_held_image_go(world: Any) -> None:
     assert (after.state, after.held) == (State.IDLE, "")
 
 
-def test_quarantine_is_bounded_and_the_oldest_goes_first(world: Any) -> None:
+def test_quarantine_is_bounded_and_the_oldest_goes_first(world: World) -> None:
     full = tuple(Quarantined(f"{n:064}", str(n), world.cause()) for n in range(64))
     facts = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)
 
@@ -136,7 +137,7 @@ def test_quarantine_is_bounded_and_the_oldest_goes_first(world: Any) -> None:
     assert after.quarantined(world.offer) is not None
 
 
-def test_image_that_was_left_is_quarantined_once(world: Any) -> None:
+def test_image_that_was_left_is_quarantined_once(world: World) -> None:
     facts = world.facts(assessment=Assessment.BAD, image_id="2")
     started = Started(world.moment(), facts, Rules())
 
@@ -147,7 +148,7 @@ def test_image_that_was_left_is_quarantined_once(world: Any) -> None:
     assert (left.state, again.state) == (State.ROLLED_BACK, State.IDLE)
 
 
-def test_nothing_begins_on_an_untrusted_clock(world: Any) -> None:
+def test_nothing_begins_on_an_untrusted_clock(world: World) -> None:
     run = world.run(State.IDLE, plan=world.plan(world.window()))
 
     after, _ = step(run, Ticked(world.moment(clock_trusted=False)))
@@ -155,7 +156,7 @@ def test_nothing_begins_on_an_untrusted_clock(world: Any) -> None:
     assert after.state is State.IDLE
 
 
-def test_nothing_begins_while_the_booted_slot_is_not_good(world: Any) -> None:
+def test_nothing_begins_while_the_booted_slot_is_not_good(world: World) -> None:
     run = world.run(State.IDLE, plan=world.plan(world.window()), facts=world.in_b())
 
     after, _ = step(replace(run, plan=Plan(world.other, world.window())), Ticked(world.moment()))
@@ -163,7 +164,7 @@ def test_nothing_begins_while_the_booted_slot_is_not_good(world: Any) -> None:
     assert after.state is State.IDLE
 
 
-def test_download_time_is_drawn_once_for_a_window(world: Any) -> None:
+def test_download_time_is_drawn_once_for_a_window(world: World) -> None:
     plan = world.plan(world.window(start_s=5 * 3600, end_s=6 * 3600))
     run, _ = step(world.run(State.IDLE, plan=plan), Ticked(world.moment(spread=0.5)))
 
@@ -174,7 +175,7 @@ def test_download_time_is_drawn_once_for_a_window(world: Any) -> None:
     assert again.download_at == run.download_at
 
 
-def test_download_time_goes_with_the_last_window(world: Any) -> None:
+def test_download_time_goes_with_the_last_window(world: World) -> None:
     plan = world.plan(world.window(start_s=5 * 3600, end_s=6 * 3600))
     run, _ = step(world.run(State.IDLE, plan=plan), Ticked(world.moment()))
 
@@ -183,7 +184,7 @@ def test_download_time_goes_with_the_last_window(world: Any) -> None:
     assert after.download_at is None
 
 
-def test_download_that_fails_waits_twice_as_long_each_time(world: Any) -> None:
+def test_download_that_fails_waits_twice_as_long_each_time(world: World) -> None:
     code = Code.DOWNLOAD_UNREACHABLE
     pauses = []
     for attempts in (1, 2, 3):
@@ -195,7 +196,7 @@ def test_download_that_fails_waits_twice_as_long_each_time(world: Any) -> None:
     assert pauses == [timedelta(seconds=s) for s in (30, 60, 120)]
 
 
-def test_download_that_is_tried_again_says_why_until_it_is(world: Any) -> None:
+def test_download_that_is_tried_again_says_why_until_it_is(world: World) -> None:
     failure = Failed(
         world.moment(), "run-1", Step.INSTALL, Code.BOOT_CONTROL_BUSY, "mounted", transient=True
     )
@@ -212,7 +213,9 @@ def test_pause_between_downloads_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("code", "held"), [(Code.SIGNATURE_INVALID, True), (Code.DISK_FULL, False)]
 )
-def test_failed_image_is_held_unless_the_cause_may_pass(world: Any, code: Code, held: bool) -> None:
+def test_failed_image_is_held_unless_the_cause_may_pass(
+    world: World, code: Code, held: bool
+) -> None:
     run = world.run(State.DOWNLOADING).with_goal(attempts=8)
     failure = Failed(world.moment(), "run-1", Step.INSTALL, code, "why", transient=not held)
 
@@ -221,7 +224,7 @@ def test_failed_image_is_held_unless_the_cause_may_pass(world: Any, code: Code, 
     assert (after.held == world.offer.file_hash, after.retry_at is None) == (held, held)
 
 
-def test_cancelled_image_is_held_until_an_operator_wants_it(world: Any) -> None:
+def test_cancelled_image_is_held_until_an_operator_wants_it(world: World) -> None:
     run = world.run(State.STAGED, plan=world.plan(world.window()))
     cancelled, _ = step(run, CancelAsked(world.moment()))
 
@@ -243,7 +246,7 @@ def test_cancelled_image_is_held_until_an_operator_wants_it(world: Any) -> None:
     ],
 )
 def test_window_must_have_enough_left(
-    world: Any, left_s: int, opened_s: int, boot_s: int, armed: bool
+    world: World, left_s: int, opened_s: int, boot_s: int, armed: bool
 ) -> None:
     schedules = world.window(start_s=-opened_s, end_s=left_s)
     facts = replace(world.facts(), boot_duration_s=boot_s)
@@ -260,14 +263,14 @@ def test_window_must_have_enough_left(
     assert again.state is after.state or armed
 
 
-def test_staged_image_is_not_armed_while_the_booted_slot_is_not_good(world: Any) -> None:
+def test_staged_image_is_not_armed_while_the_booted_slot_is_not_good(world: World) -> None:
     facts = replace(world.facts(), slots=world.facts().slots[1:])
     run = world.run(State.STAGED, plan=world.plan(world.window()), facts=facts)
 
     assert step(run, Ticked(world.moment())) == (run, ())
 
 
-def test_configured_window_rule_wins(world: Any) -> None:
+def test_configured_window_rule_wins(world: World) -> None:
     rules = Rules(min_window_left=timedelta(seconds=5))
     plan = world.plan(world.window(start_s=-600, end_s=6))
 
@@ -276,7 +279,7 @@ def test_configured_window_rule_wins(world: Any) -> None:
     assert after.state is State.ARMED
 
 
-def test_operator_needs_no_window_but_a_fresh_plan(world: Any) -> None:
+def test_operator_needs_no_window_but_a_fresh_plan(world: World) -> None:
     run = world.run(State.STAGED, plan=world.plan(age_s=999)).with_goal(by_operator=True)
 
     asked, _ = step(run, Ticked(world.moment()))
@@ -287,7 +290,7 @@ def test_operator_needs_no_window_but_a_fresh_plan(world: Any) -> None:
     assert armed.state is State.ARMED
 
 
-def test_folder_install_is_armed_whatever_the_server_wants(world: Any) -> None:
+def test_folder_install_is_armed_whatever_the_server_wants(world: World) -> None:
     run = world.run(State.DOWNLOADING).with_goal(by_operator=True, from_folder=True)
 
     heard, _ = step(run, Answered(world.moment(), Plan(), StatusType.DOWNLOADING))
@@ -299,7 +302,7 @@ def test_folder_install_is_armed_whatever_the_server_wants(world: Any) -> None:
     assert states == [State.DOWNLOADING, State.STAGED, State.ARMED]
 
 
-def test_rollback_quarantines_the_image_that_is_left(world: Any) -> None:
+def test_rollback_quarantines_the_image_that_is_left(world: World) -> None:
     run = world.run(State.DONE, installed=world.offer, facts=world.in_b(assessment=Assessment.GOOD))
 
     armed, _ = step(run, RollbackAsked(world.moment()))
@@ -311,7 +314,7 @@ def test_rollback_quarantines_the_image_that_is_left(world: Any) -> None:
     assert back.cause.code is Code.ROLLED_BACK_BY_OPERATOR
 
 
-def test_rollback_of_an_unknown_image_quarantines_its_image_id(world: Any) -> None:
+def test_rollback_of_an_unknown_image_quarantines_its_image_id(world: World) -> None:
     run = world.run(State.IDLE, facts=world.in_b(assessment=Assessment.GOOD))
 
     armed, _ = step(run, RollbackAsked(world.moment()))
@@ -321,7 +324,7 @@ def test_rollback_of_an_unknown_image_quarantines_its_image_id(world: Any) -> No
     assert back.quarantined(world.other) is None
 
 
-def test_without_facts_an_operator_changes_nothing(world: Any) -> None:
+def test_without_facts_an_operator_changes_nothing(world: World) -> None:
     run = Run(plan=world.plan())
 
     assert step(run, RollbackAsked(world.moment())) == (run, ())
@@ -330,7 +333,7 @@ def test_without_facts_an_operator_changes_nothing(world: Any) -> None:
     assert step(Run(), Sealed(world.moment(), "run-0"))[1] == ()
 
 
-def test_begun_download_makes_the_old_content_no_fallback(world: Any) -> None:
+def test_begun_download_makes_the_old_content_no_fallback(world: World) -> None:
     run = world.run(State.IDLE, facts=world.facts(assessment=Assessment.GOOD))
 
     begun, actions = step(run, RunAsked(world.moment()))
@@ -367,7 +370,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("state", "event", "changes", "code"), REFUSALS)
-def test_refusal(world: Any, state: State, event: type, changes: Any, code: Code | None) -> None:
+def test_refusal(world: World, state: State, event: type, changes: Any, code: Code | None) -> None:
     arguments = (world.moment(), world.other) if event is InstallAsked else (world.moment(),)
 
     refused = refusal(world.run(state, **changes), event(*arguments))
@@ -375,7 +378,7 @@ def test_refusal(world: Any, state: State, event: type, changes: Any, code: Code
     assert (refused.code if refused else None) is code
 
 
-def test_refusal_of_a_quarantined_image_says_retry(world: Any) -> None:
+def test_refusal_of_a_quarantined_image_says_retry(world: World) -> None:
     run = world.run(State.IDLE, quarantine=quarantined(world))
 
     refused = refusal(run, RunAsked(world.moment()))
@@ -385,7 +388,7 @@ def test_refusal_of_a_quarantined_image_says_retry(world: Any) -> None:
     assert refusal(run, RetryAsked(world.moment())) is None
 
 
-def test_refusal_while_the_booted_slot_is_being_assessed(world: Any) -> None:
+def test_refusal_while_the_booted_slot_is_being_assessed(world: World) -> None:
     facts = replace(world.in_b(), image_id="1")
 
     refused = refusal(world.run(State.IDLE, facts=facts), RunAsked(world.moment()))
@@ -394,13 +397,13 @@ def test_refusal_while_the_booted_slot_is_being_assessed(world: Any) -> None:
     assert refused.code is Code.BUSY
 
 
-def test_refusal_of_rollback_to_a_good_slot_is_none(world: Any) -> None:
+def test_refusal_of_rollback_to_a_good_slot_is_none(world: World) -> None:
     facts = world.in_b(assessment=Assessment.GOOD)
 
     assert refusal(world.run(State.IDLE, facts=facts), RollbackAsked(world.moment())) is None
 
 
-def test_judge_knows_the_installed_file_only_while_it_is_booted(world: Any) -> None:
+def test_judge_knows_the_installed_file_only_while_it_is_booted(world: World) -> None:
     rebuilt = replace(world.offer, image_id="1")
     booted = world.run(State.IDLE, installed=replace(rebuilt, file_hash="f" * 64))
     gone = world.run(State.IDLE, installed=world.other)
@@ -409,7 +412,7 @@ def test_judge_knows_the_installed_file_only_while_it_is_booted(world: Any) -> N
     assert judge(gone, rebuilt).value == "already-booted"
 
 
-def test_lost_store_takes_the_cause_from_the_verdict(world: Any) -> None:
+def test_lost_store_takes_the_cause_from_the_verdict(world: World) -> None:
     facts = replace(world.facts(tries_left=0, tries_done=3), verdict=world.verdict(good=False))
 
     after, _ = step(Run(), Started(world.moment(), facts, Rules(), store_lost=True))
@@ -418,7 +421,7 @@ def test_lost_store_takes_the_cause_from_the_verdict(world: Any) -> None:
     assert (after.cause.code, "web" in after.cause.text) == (Code.PROBE_FAILED, True)
 
 
-def test_cause_without_a_failed_probe_says_so(world: Any) -> None:
+def test_cause_without_a_failed_probe_says_so(world: World) -> None:
     verdict = replace(world.verdict(good=False), probes=())
     facts = replace(world.facts(boot_id="boot-9", tries_left=0, tries_done=1), verdict=verdict)
 
@@ -435,11 +438,11 @@ def test_run_that_has_no_goal_says_so() -> None:
         goal_of(Run(State.ARMED))
 
 
-def test_cause_has_a_hint(world: Any) -> None:
+def test_cause_has_a_hint(world: World) -> None:
     assert "probe" in world.cause().hint
 
 
-def test_schedules_without_a_window_leave_the_image_staged(world: Any) -> None:
+def test_schedules_without_a_window_leave_the_image_staged(world: World) -> None:
     run = world.run(State.STAGED, plan=world.plan(Schedules()))
 
     assert step(run, Ticked(world.moment())) == (run, ())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from puad.core.actions import Announce, Arm, Ask, Consult, MarkBad, Notice
-from puad.core.events import Consulted, Event, NotAnswered, RollbackAsked, RunAsked, Started, Ticked
+from puad.core.events import Consulted, NotAnswered, RollbackAsked, RunAsked, Started, Ticked
 from puad.core.machine import step
 from puad.core.model import RepeatedSchedule
 from puad.core.past_run import past_run
@@ -18,18 +18,19 @@ from puad.core.rules.installing import asked_again_at
 from puad.core.rules.outcomes import goal_of
 from puad.core.run import Hold, Rules, Run, State
 from puad.core.snapshot import dump_run, load_run
+from tests.unit.core.run.conftest import World
 
 BACKUP = "hook 20-backup: the nightly copy runs"
 
 
-def staged(world: Any, **goal: object) -> Run:
+def staged(world: World, **goal: object) -> Run:
     """A staged run in an open window; nobody was asked yet."""
     fresh = {"released_at": None, **goal}
     run: Run = world.run(State.STAGED, plan=world.plan(world.window())).with_goal(**fresh)
     return run
 
 
-def after(world: Any, run: Run, seconds: float, event: type, *rest: str) -> tuple[Run, list[Any]]:
+def after(world: World, run: Run, seconds: float, event: type, *rest: str) -> tuple[Run, list[Any]]:
     """What an event makes of it some seconds later, with a plan as fresh as ever."""
     now = world.now + timedelta(seconds=seconds)
     run = replace(run, plan=replace(run.plan, answered_at=now))
@@ -37,11 +38,11 @@ def after(world: Any, run: Run, seconds: float, event: type, *rest: str) -> tupl
     return changed, list(actions)
 
 
-def consulted(world: Any, run: Run, seconds: float, held_by: str = "") -> tuple[Run, list[Any]]:
+def consulted(world: World, run: Run, seconds: float, held_by: str = "") -> tuple[Run, list[Any]]:
     return after(world, run, seconds, Consulted, "run-1", held_by)
 
 
-def test_holder_is_asked_once_at_a_time(world: Any) -> None:
+def test_holder_is_asked_once_at_a_time(world: World) -> None:
     asking, first = after(world, staged(world), 0, Ticked)
     _, second = after(world, asking, 1, Ticked)
 
@@ -50,7 +51,7 @@ def test_holder_is_asked_once_at_a_time(world: Any) -> None:
     assert second == []
 
 
-def test_holder_is_asked_again_after_30_s_and_told_once(world: Any) -> None:
+def test_holder_is_asked_again_after_30_s_and_told_once(world: World) -> None:
     asking, _ = after(world, staged(world), 0, Ticked)
     held, told = consulted(world, asking, 1, BACKUP)
     _, early = after(world, held, 30, Ticked)
@@ -66,7 +67,7 @@ def test_holder_is_asked_again_after_30_s_and_told_once(world: Any) -> None:
     assert goal_of(other).hold == Hold("inhibitor apt: packages are unpacked", since)
 
 
-def test_holder_that_lets_go_lets_the_run_be_armed_and_is_remembered(world: Any) -> None:
+def test_holder_that_lets_go_lets_the_run_be_armed_and_is_remembered(world: World) -> None:
     held, _ = consulted(world, staged(world), 1, BACKUP)
     again, _ = after(world, held, 31, Ticked)
     armed, actions = consulted(world, again, 33)
@@ -79,7 +80,7 @@ def test_holder_that_lets_go_lets_the_run_be_armed_and_is_remembered(world: Any)
     assert past.hold == hold
 
 
-def test_holder_that_outlasts_the_window_leaves_the_run_staged_for_the_next(world: Any) -> None:
+def test_holder_that_outlasts_the_window_leaves_the_run_staged_for_the_next(world: World) -> None:
     held, _ = consulted(world, staged(world), 1, BACKUP)
     closed = replace(held, plan=world.plan(world.window(start_s=-7200, end_s=60)))
 
@@ -92,7 +93,7 @@ def test_holder_that_outlasts_the_window_leaves_the_run_staged_for_the_next(worl
     assert [type(a) for a in next_day] == [Consult]
 
 
-def test_holder_that_answers_after_the_window_closed_arms_nothing(world: Any) -> None:
+def test_holder_that_answers_after_the_window_closed_arms_nothing(world: World) -> None:
     asking, _ = after(world, staged(world), 0, Ticked)
     closed = replace(asking, plan=world.plan(world.window(start_s=-7200, end_s=60)))
 
@@ -102,7 +103,7 @@ def test_holder_that_answers_after_the_window_closed_arms_nothing(world: Any) ->
     assert not any(isinstance(a, Arm) for a in actions)
 
 
-def test_operator_overrides_a_holder_after_asking_once(world: Any) -> None:
+def test_operator_overrides_a_holder_after_asking_once(world: World) -> None:
     held, _ = consulted(world, staged(world), 1, BACKUP)
     asking, asked = after(world, held, 2, RunAsked)
     armed, actions = consulted(world, asking, 3, BACKUP)
@@ -117,7 +118,7 @@ def test_operator_overrides_a_holder_after_asking_once(world: Any) -> None:
     assert hold == Hold(BACKUP, world.now + timedelta(seconds=1), world.now + timedelta(seconds=3))
 
 
-def test_operators_rollback_asks_before_it_marks_bad_and_waits_for_nobody(world: Any) -> None:
+def test_operators_rollback_asks_before_it_marks_bad_and_waits_for_nobody(world: World) -> None:
     back, actions = step(world.run(State.DONE), RollbackAsked(world.moment()))
     goal = goal_of(back)
     told, notices = step(back, Consulted(world.moment(), goal.run_id, BACKUP))
@@ -129,7 +130,7 @@ def test_operators_rollback_asks_before_it_marks_bad_and_waits_for_nobody(world:
     assert goal_of(told).hold == Hold(BACKUP, world.now, world.now)
 
 
-def test_release_after_slow_hooks_has_the_plan_asked_again_and_then_holds(world: Any) -> None:
+def test_release_after_slow_hooks_has_the_plan_asked_again_and_then_holds(world: World) -> None:
     asking, _ = after(world, staged(world), 0, Ticked)
     late = world.moment(now=world.now + timedelta(seconds=90))
     fresh_no_more, actions = step(asking, Consulted(late, "run-1"))
@@ -139,7 +140,7 @@ def test_release_after_slow_hooks_has_the_plan_asked_again_and_then_holds(world:
     assert armed.state is State.ARMED
 
 
-def test_release_does_not_hold_for_ever(world: Any) -> None:
+def test_release_does_not_hold_for_ever(world: World) -> None:
     run = staged(world, released_at=world.now - timedelta(minutes=16))
 
     _, actions = after(world, run, 0, Ticked)
@@ -147,7 +148,7 @@ def test_release_does_not_hold_for_ever(world: Any) -> None:
     assert [type(a) for a in actions] == [Consult]
 
 
-def test_clock_that_steps_back_does_not_keep_a_holder_from_being_asked(world: Any) -> None:
+def test_clock_that_steps_back_does_not_keep_a_holder_from_being_asked(world: World) -> None:
     run = staged(world, consulted_at=world.now + timedelta(days=1))
 
     _, actions = after(world, run, 0, Ticked)
@@ -155,7 +156,7 @@ def test_clock_that_steps_back_does_not_keep_a_holder_from_being_asked(world: An
     assert [type(a) for a in actions] == [Consult]
 
 
-def test_question_that_died_with_the_process_is_asked_again(world: Any) -> None:
+def test_question_that_died_with_the_process_is_asked_again(world: World) -> None:
     asking, _ = after(world, staged(world), 0, Ticked)
     stored = load_run(dump_run(asking))
     sealed = Started(world.moment(), world.facts(sealed=True), Rules())
@@ -168,12 +169,12 @@ def test_question_that_died_with_the_process_is_asked_again(world: Any) -> None:
 
 
 @pytest.mark.parametrize("event", [Consulted], ids=["consulted"])
-def test_answer_about_another_run_changes_nothing(world: Any, event: type[Event]) -> None:
+def test_answer_about_another_run_changes_nothing(world: World, event: type[Consulted]) -> None:
     run = staged(world)
-    assert step(run, event(world.moment(), "run-0", BACKUP)) == (run, ())  # type: ignore[call-arg]
+    assert step(run, event(world.moment(), "run-0", BACKUP)) == (run, ())
 
 
-def test_holder_is_asked_again_in_30_s_or_when_the_next_window_opens(world: Any) -> None:
+def test_holder_is_asked_again_in_30_s_or_when_the_next_window_opens(world: World) -> None:
     held, _ = consulted(world, staged(world), 0, BACKUP)
     at_noon = (RepeatedSchedule(3600, "0", "12", "*", "*", "*"),)
     later = replace(held, plan=world.plan(world.window(start_s=7200, end_s=10_800)))
@@ -189,7 +190,7 @@ def test_holder_is_asked_again_in_30_s_or_when_the_next_window_opens(world: Any)
     assert asked_again_at(replace(held, plan=world.plan()), world.moment()) is None
 
 
-def test_hold_is_stored_with_the_run(world: Any) -> None:
+def test_hold_is_stored_with_the_run(world: World) -> None:
     hold = Hold(BACKUP, world.now, world.now + timedelta(seconds=5))
     run = staged(world, hold=hold, consulted_at=world.now)
     assert goal_of(load_run(dump_run(run))) == goal_of(run)

@@ -15,20 +15,21 @@ from puad.core.model import Facts
 from puad.core.past_run import PastRun, dump_past_run, load_past_run, past_run
 from puad.core.run import Run, State
 from puad.core.stored_values import dump_time, load_time
+from tests.unit.core.run.conftest import World
 
 
-def ended(world: Any, state: State, facts: Facts | None, **goal: object) -> PastRun:
+def ended(world: World, state: State, facts: Facts | None, **goal: object) -> PastRun:
     run = replace(world.run(state), facts=facts, goal=world.goal(**goal))
     past = past_run(run, world.now)
     assert past is not None
     return past
 
 
-def test_past_run_of_no_run_is_none(world: Any) -> None:
+def test_past_run_of_no_run_is_none(world: World) -> None:
     assert past_run(Run(), world.now) is None
 
 
-def test_past_run_of_a_done_update_names_both_images(world: Any) -> None:
+def test_past_run_of_a_done_update_names_both_images(world: World) -> None:
     past = ended(world, State.DONE, world.in_b())
     assert past == PastRun(
         run_id="run-1",
@@ -41,23 +42,23 @@ def test_past_run_of_a_done_update_names_both_images(world: Any) -> None:
     )
 
 
-def test_past_run_of_a_failed_update_has_its_cause(world: Any) -> None:
+def test_past_run_of_a_failed_update_has_its_cause(world: World) -> None:
     past = ended(world, State.FAILED, world.facts(), by_operator=True)
     assert (past.state, past.from_image_id, past.by_operator) == ("FAILED", "1", True)
     assert past.cause == world.cause()
 
 
 @pytest.mark.parametrize("state", [State.DOWNLOADING, State.STAGED])
-def test_past_run_that_was_dropped_on_the_way_ended_in_idle(world: Any, state: State) -> None:
+def test_past_run_that_was_dropped_on_the_way_ended_in_idle(world: World, state: State) -> None:
     assert ended(world, state, world.facts()).state == "IDLE"
 
 
-def test_past_run_of_a_rollback_comes_from_the_image_it_leaves(world: Any) -> None:
+def test_past_run_of_a_rollback_comes_from_the_image_it_leaves(world: World) -> None:
     past = ended(world, State.ROLLED_BACK, world.facts(), undo=True, slot="a")
     assert (past.image, past.from_image_id, past.slot) == (None, "2", "a")
 
 
-def test_past_run_without_facts_or_another_slot_knows_no_image_before(world: Any) -> None:
+def test_past_run_without_facts_or_another_slot_knows_no_image_before(world: World) -> None:
     alone = replace(world.in_b(), slots=world.in_b().slots[1:])
     assert ended(world, State.DONE, None).from_image_id == ""
     assert ended(world, State.DONE, alone).from_image_id == ""
@@ -65,12 +66,12 @@ def test_past_run_without_facts_or_another_slot_knows_no_image_before(world: Any
 
 @pytest.mark.parametrize("state", [State.DONE, State.ROLLED_BACK, State.DOWNLOADING])
 @pytest.mark.parametrize("undo", [False, True])
-def test_past_run_survives_the_store(world: Any, state: State, *, undo: bool) -> None:
+def test_past_run_survives_the_store(world: World, state: State, *, undo: bool) -> None:
     past = ended(world, state, world.facts(), undo=undo)
     assert load_past_run(json.loads(json.dumps(dump_past_run(past)))) == past
 
 
-def test_load_past_run_of_a_newer_puad_ignores_what_it_does_not_know(world: Any) -> None:
+def test_load_past_run_of_a_newer_puad_ignores_what_it_does_not_know(world: World) -> None:
     past = ended(world, State.FAILED, world.facts())
     entry = dump_past_run(past) | {"state": "PAUSED", "colour": "red"}
     entry["cause"] |= {"code": "struck-by-lightning", "volts": 10**8}
@@ -84,7 +85,7 @@ def test_load_past_run_of_a_newer_puad_ignores_what_it_does_not_know(world: Any)
 
 
 @pytest.mark.parametrize("lost", ["run_id", "state"])
-def test_load_past_run_without_its_name_or_end_is_none(world: Any, lost: str) -> None:
+def test_load_past_run_without_its_name_or_end_is_none(world: World, lost: str) -> None:
     entry = dump_past_run(ended(world, State.DONE, world.facts()))
     assert load_past_run(entry | {lost: None}) is None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -109,7 +110,7 @@ class Node(RuleBasedStateMachine):
         self.server_up = True
         self.clock_trusted = True
         self.run = Run()
-        self.stored: dict | None = None
+        self.stored: dict[str, Any] | None = None
         self.pending: deque[Action] = deque()
         self.released: set[str] = set()
 

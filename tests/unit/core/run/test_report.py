@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from puad.core.report import status_report, wire_status
 from puad.core.run import Quarantined, State
 from puad.core.update_log import LogStatus, parse_detail
 from puad.core.wire import StatusType
+from tests.unit.core.run.conftest import World
 
 WORDS = {
     State.IDLE: StatusType.UP_TO_DATE,
@@ -26,22 +26,22 @@ WORDS = {
 
 
 @pytest.mark.parametrize("state", WORDS)
-def test_wire_status_of_each_state(world: Any, state: State) -> None:
+def test_wire_status_of_each_state(world: World, state: State) -> None:
     assert wire_status(world.run(state)) is WORDS[state]
 
 
-def test_wire_status_done_is_updated_until_it_is_taken(world: Any) -> None:
+def test_wire_status_done_is_updated_until_it_is_taken(world: World) -> None:
     assert wire_status(world.run(State.DONE, told=False)) is StatusType.UPDATED
     assert wire_status(world.run(State.DONE, told=True)) is StatusType.UP_TO_DATE
 
 
-def test_report_success_that_is_only_remembered_is_not_told(world: Any) -> None:
+def test_report_success_that_is_only_remembered_is_not_told(world: World) -> None:
     report = status_report(world.run(State.DONE, told=False, facts=None), now=world.now)
 
     assert (report.status_type, report.status_detail) == (StatusType.STARTED, "")
 
 
-def test_report_idle_is_failed_while_the_wanted_image_is_quarantined(world: Any) -> None:
+def test_report_idle_is_failed_while_the_wanted_image_is_quarantined(world: World) -> None:
     entry = Quarantined(world.offer.file_hash, "2", world.cause())
 
     report = status_report(world.run(State.IDLE, quarantine=(entry,)), now=world.now)
@@ -51,7 +51,7 @@ def test_report_idle_is_failed_while_the_wanted_image_is_quarantined(world: Any)
     assert (log.status, log.version) == (LogStatus.ROLLEDBACK, "2")
 
 
-def test_report_of_a_rollback_names_its_cause(world: Any) -> None:
+def test_report_of_a_rollback_names_its_cause(world: World) -> None:
     report = status_report(world.run(State.ROLLED_BACK), now=world.now)
 
     (log,) = parse_detail(report.status_detail)
@@ -63,22 +63,23 @@ def test_report_of_a_rollback_names_its_cause(world: Any) -> None:
     assert (report.profile_name, report.os_image_id) == ("edge", "1")
 
 
-def test_report_of_a_failure_is_no_rollback(world: Any) -> None:
+def test_report_of_a_failure_is_no_rollback(world: World) -> None:
     (log,) = parse_detail(status_report(world.run(State.FAILED), now=world.now).status_detail)
 
     assert log.status is LogStatus.FAILED
 
 
-def test_report_of_success_has_the_verdicts_time(world: Any) -> None:
-    facts = replace(world.in_b(), verdict=world.verdict(good=True))
+def test_report_of_success_has_the_verdicts_time(world: World) -> None:
+    verdict = world.verdict(good=True)
+    facts = replace(world.in_b(), verdict=verdict)
 
     report = status_report(world.run(State.DONE, facts=facts, told=False), now=world.now)
 
     (log,) = parse_detail(report.status_detail)
-    assert (log.status, log.update_time) == (LogStatus.INSTALLED, facts.verdict.finished_at)
+    assert (log.status, log.update_time) == (LogStatus.INSTALLED, verdict.finished_at)
 
 
-def test_report_of_success_without_a_verdict_has_no_time(world: Any) -> None:
+def test_report_of_success_without_a_verdict_has_no_time(world: World) -> None:
     report = status_report(world.run(State.DONE, facts=world.facts()), now=world.now)
 
     (log,) = parse_detail(report.status_detail)
@@ -86,11 +87,11 @@ def test_report_of_success_without_a_verdict_has_no_time(world: Any) -> None:
     assert report.os_image_id == "1"
 
 
-def test_report_has_no_detail_when_all_is_well(world: Any) -> None:
+def test_report_has_no_detail_when_all_is_well(world: World) -> None:
     assert status_report(world.run(State.STAGED), now=world.now).status_detail == ""
 
 
-def test_report_progress_only_while_downloading(world: Any) -> None:
+def test_report_progress_only_while_downloading(world: World) -> None:
     downloading = status_report(world.run(State.DOWNLOADING), now=world.now, progress_percent=7)
     staged = status_report(world.run(State.STAGED), now=world.now, progress_percent=7)
 
@@ -98,7 +99,7 @@ def test_report_progress_only_while_downloading(world: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [State.IDLE, State.DOWNLOADING, State.FAILED])
-def test_report_trouble_is_a_failure_with_its_cause(world: Any, state: State) -> None:
+def test_report_trouble_is_a_failure_with_its_cause(world: World, state: State) -> None:
     trouble = StorageError(Code.DISK_FULL, "no room", on="run.json")
 
     report = status_report(world.run(state), now=world.now, trouble=trouble)
@@ -108,7 +109,7 @@ def test_report_trouble_is_a_failure_with_its_cause(world: Any, state: State) ->
     assert log.failure_reason is FailureReason.INSUFFICIENT_STORAGE
 
 
-def test_report_trouble_without_a_plan_names_no_version(world: Any) -> None:
+def test_report_trouble_without_a_plan_names_no_version(world: World) -> None:
     trouble = StorageError(Code.DISK_FULL, "no room")
     run = replace(world.run(State.IDLE), plan=replace(world.plan(), offer=None))
 
@@ -118,7 +119,7 @@ def test_report_trouble_without_a_plan_names_no_version(world: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [State.ARMED, State.ASSESSING])
-def test_report_trouble_does_not_hide_a_reboot(world: Any, state: State) -> None:
+def test_report_trouble_does_not_hide_a_reboot(world: World, state: State) -> None:
     trouble = StorageError(Code.DISK_FULL, "no room")
 
     report = status_report(world.run(state), now=world.now, trouble=trouble)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from typing import Any, get_args
+from typing import Any, TypeVarTuple, get_args
 
 import pytest
 
@@ -36,6 +36,7 @@ from puad.core.events import (
     Failed,
     InstallAsked,
     Looked,
+    Moment,
     NotAnswered,
     RetryAsked,
     RollbackAsked,
@@ -50,9 +51,11 @@ from puad.core.model import Assessment, Plan
 from puad.core.run import Quarantined, Rules, Run, State
 from puad.core.table import TABLE, Row, on
 from puad.core.wire import StatusType
+from tests.unit.core.run.conftest import World
 
 S = State
-Case = tuple[str, State, type, Callable[[Any], tuple[Run, Event]], State, list[type]]
+Ts = TypeVarTuple("Ts")
+Case = tuple[str, State, type, Callable[[World], tuple[Run, Event]], State, list[type]]
 EVENTS = get_args(Event)
 
 
@@ -60,17 +63,17 @@ def case(
     name: str,
     state: State,
     event: type,
-    build: Callable[[Any], tuple[Run, Event]],
+    build: Callable[[World], tuple[Run, Event]],
     after: State,
     *actions: type,
 ) -> Case:
     return name, state, event, build, after, list(actions)
 
 
-def plain(state: State, event: type) -> Callable[[Any], tuple[Run, Event]]:
+def plain(state: State, event: type) -> Callable[[World], tuple[Run, Event]]:
     """A run in that state with nothing special, and the event with nothing special."""
 
-    def build(w: Any) -> tuple[Run, Event]:
+    def build(w: World) -> tuple[Run, Event]:
         m = w.moment()
         made: dict[type, Event] = {
             Started: Started(m, w.facts(), Rules()),
@@ -95,11 +98,13 @@ def plain(state: State, event: type) -> Callable[[Any], tuple[Run, Event]]:
     return build
 
 
-def given(build: Callable[[Any, Any], tuple[Run, Event]]) -> Callable[[Any], tuple[Run, Event]]:
-    return lambda w: build(w, w.moment())
+def given(
+    build: Callable[[World, Moment, *Ts], tuple[Run, Event]], *values: *Ts
+) -> Callable[[World], tuple[Run, Event]]:
+    return lambda w: build(w, w.moment(), *values)
 
 
-def fails(step_: Step, code: Code, *, transient: bool = False) -> Callable[[Any, str], Failed]:
+def fails(step_: Step, code: Code, *, transient: bool = False) -> Callable[[Moment, str], Failed]:
     return lambda m, run_id: Failed(m, run_id, step_, code, "why", transient=transient)
 
 
@@ -244,7 +249,7 @@ CASES: list[Case] = [
             "withdrawn",
             s,
             Answered,
-            given(lambda w, m, s=s: (w.run(s), Answered(m, Plan(), StatusType.DOWNLOADING))),
+            given(lambda w, m, s: (w.run(s), Answered(m, Plan(), StatusType.DOWNLOADING)), s),
             S.IDLE,
             StopInstall,
             Disarm,
@@ -696,7 +701,7 @@ CASES: list[Case] = [
             "in the new slot",
             s,
             Started,
-            given(lambda w, m, s=s: (w.run(s), Started(m, w.in_b(), Rules()))),
+            given(lambda w, m, s: (w.run(s), Started(m, w.in_b(), Rules())), s),
             S.ASSESSING,
             *(() if s is S.ASSESSING else (Ask,)),
         )
@@ -958,14 +963,15 @@ CASES: list[Case] = [
             s,
             Started,
             given(
-                lambda w, m, s=s: (
+                lambda w, m, s: (
                     w.run(s),
                     Started(
                         m,
                         replace(w.in_b(assessment=Assessment.GOOD), verdict=w.verdict(good=True)),
                         Rules(),
                     ),
-                )
+                ),
+                s,
             ),
             S.DONE,
             Remember,
@@ -980,10 +986,11 @@ CASES: list[Case] = [
             s,
             Started,
             given(
-                lambda w, m, s=s: (
+                lambda w, m, s: (
                     w.run(s),
                     Started(m, replace(w.in_b(assessment=Assessment.GOOD), image_id="9"), Rules()),
-                )
+                ),
+                s,
             ),
             S.FAILED,
             Remember,
@@ -1050,10 +1057,11 @@ CASES: list[Case] = [
             s,
             Answered,
             given(
-                lambda w, m, s=s: (
+                lambda w, m, s: (
                     w.run(s),
                     Answered(m, Plan(w.other, w.window(), w.now), StatusType.FAILED),
-                )
+                ),
+                s,
             ),
             S.DOWNLOADING,
             Install,
@@ -1066,7 +1074,7 @@ CASES: list[Case] = [
             "newer image, download time has come",
             s,
             Ticked,
-            given(lambda w, m, s=s: (w.run(s, plan=Plan(w.other, w.window(), w.now)), Ticked(m))),
+            given(lambda w, m, s: (w.run(s, plan=Plan(w.other, w.window(), w.now)), Ticked(m)), s),
             S.DOWNLOADING,
             Install,
             Ask,
@@ -1129,8 +1137,8 @@ CASES: list[Case] = [
     ids=[f"{c[1]}-{c[2].__name__}-{c[0]}" for c in CASES],
 )
 def test_row(
-    world: Any,
-    build: Callable[[Any], tuple[Run, Event]],
+    world: World,
+    build: Callable[[World], tuple[Run, Event]],
     after: State,
     actions: list[type],
 ) -> None:
@@ -1156,16 +1164,17 @@ def test_table_reaches_every_target_that_it_names() -> None:
     assert named == {path for path in seen if path[2] is not path[0]}
 
 
-def test_step_unknown_pair_is_a_bug(world: Any) -> None:
+def test_step_unknown_pair_is_a_bug(world: World) -> None:
     class Unheard:
         pass
 
+    unheard: Any = Unheard()
     with pytest.raises(OutOfOrderError, match="Unheard has no rule in IDLE"):
-        step(world.run(State.IDLE), Unheard())  # type: ignore[arg-type]
+        step(world.run(State.IDLE), unheard)
 
 
 def test_step_rule_that_leaves_its_row_is_a_bug(
-    world: Any, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stray = Row(lambda run, _: (replace(run, state=State.DONE), ()), frozenset({State.IDLE}))
     monkeypatch.setitem(TABLE, (State.IDLE, Ticked), stray)
@@ -1179,7 +1188,7 @@ def test_on_second_rule_for_a_pair_is_a_bug() -> None:
         on(State.IDLE, Ticked)(lambda run, _: (run, ()))
 
 
-def test_change_of_state_asks_the_server_once(world: Any) -> None:
+def test_change_of_state_asks_the_server_once(world: World) -> None:
     run = world.run(State.STAGED, plan=world.plan(world.window()))
 
     _, actions = step(run, Ticked(world.moment()))

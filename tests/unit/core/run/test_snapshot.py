@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from puad.core.run import DownloadTime, Quarantined, Run, State
 from puad.core.snapshot import dump_run, load_run
+from tests.unit.core.run.conftest import World
 
 
-def full(world: Any, state: State) -> Run:
+def full(world: World, state: State) -> Run:
     goal = world.goal(
         by_operator=True,
         from_folder=True,
@@ -44,17 +45,17 @@ def full(world: Any, state: State) -> Run:
 
 
 @pytest.mark.parametrize("state", State)
-def test_load_gives_back_what_was_dumped(world: Any, state: State) -> None:
+def test_load_gives_back_what_was_dumped(world: World, state: State) -> None:
     run = full(world, state)
 
     assert load_run(json.loads(json.dumps(dump_run(run)))) == run
 
 
-def test_load_of_an_empty_run(world: Any) -> None:
+def test_load_of_an_empty_run(world: World) -> None:
     assert load_run(dump_run(Run())) == Run()
 
 
-def test_load_unknown_state_of_a_newer_puad_lets_the_facts_decide(world: Any) -> None:
+def test_load_unknown_state_of_a_newer_puad_lets_the_facts_decide(world: World) -> None:
     document = dump_run(full(world, State.ASSESSING))
     document |= {"schema": 7, "state": "CANARY", "goal": {"what": "a newer form"}}
 
@@ -67,7 +68,7 @@ def test_load_unknown_state_of_a_newer_puad_lets_the_facts_decide(world: Any) ->
     assert run.floor == "1.2"
 
 
-def test_load_keeps_only_what_every_schema_keeps(world: Any) -> None:
+def test_load_keeps_only_what_every_schema_keeps(world: World) -> None:
     whole = dump_run(full(world, State.STAGED))
     kept = {key: whole[key] for key in ("run_id", "image", "slot", "quarantine", "floor")}
 
@@ -77,13 +78,13 @@ def test_load_keeps_only_what_every_schema_keeps(world: Any) -> None:
     assert (len(run.quarantine), run.floor) == (2, "1.2")
 
 
-def test_load_goal_in_idle_is_judged_by_the_facts(world: Any) -> None:
+def test_load_goal_in_idle_is_judged_by_the_facts(world: World) -> None:
     document = dump_run(full(world, State.STAGED)) | {"state": "IDLE"}
 
     assert load_run(document).state is State.ARMED
 
 
-def test_load_unknown_cause_keeps_its_text(world: Any) -> None:
+def test_load_unknown_cause_keeps_its_text(world: World) -> None:
     document = dump_run(full(world, State.FAILED))
     document["cause"]["code"] = "struck-by-lightning"
 
@@ -93,14 +94,14 @@ def test_load_unknown_cause_keeps_its_text(world: Any) -> None:
     assert (cause.code.value, cause.text) == ("internal", "it went wrong")
 
 
-def test_load_quarantine_leaves_out_what_names_no_image(world: Any) -> None:
+def test_load_quarantine_leaves_out_what_names_no_image(world: World) -> None:
     document = dump_run(full(world, State.STAGED))
     document["quarantine"].append({"cause": None})
 
     assert len(load_run(document).quarantine) == 2
 
 
-def test_load_plan_that_breaks_the_protocol_is_no_plan(world: Any) -> None:
+def test_load_plan_that_breaks_the_protocol_is_no_plan(world: World) -> None:
     document = dump_run(full(world, State.STAGED))
     document["plan"]["answer"]["osProfileUpdateSource"]["osImageSha"] = "no hash"
 
