@@ -24,6 +24,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class ScriptedObject:
         for place, step in enumerate(steps):
             if "after_ms" in step:
                 rest = steps[place + 1 :]
-                self.later(step["after_ms"], lambda rest=rest: self.play(rest, invocation))
+                self.later(step["after_ms"], partial(self.play, rest, invocation))
                 return
             self.perform(step, invocation)
 

@@ -210,7 +210,7 @@ def test_page_of_a_program_without_verbs_names_its_options(
 ) -> None:
     page = Page(name)
     entries = {word: entry for entry in page.in_section("OPTIONS") for word in entry.options}
-    wanted = set()
+    wanted: set[str] = set()
     for parser in parsers:
         program = command_line(parser())
         wanted |= program.own.options

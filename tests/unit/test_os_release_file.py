@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def _loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-_UNREADABLE = {
+_UNREADABLE: dict[str, Callable[[Path], object]] = {
     "No such file": lambda _: None,
     "Too many levels of symbolic links": _loop,
     "not a regular file": os.mkfifo,

@@ -236,6 +236,7 @@ def test_a_connection_that_was_closed_is_opened_again(
 ) -> None:
     scripted(BUS_NAME, {"properties": PROPERTIES})
     assert control.booted_slot() == "a"
+    assert control._bus
     connection = control._bus.con
     connection.close_sync(None)
     wait_until(connection.is_closed, "the end of the connection")

@@ -130,7 +130,7 @@ class Client:
         passed = Gio.UnixFDList.new()
         for fd in fds:
             passed.append(fd)
-        return self.bus.call_with_unix_fd_list_sync(
+        answer: tuple[Any, Gio.UnixFDList | None] = self.bus.call_with_unix_fd_list_sync(
             BUS_NAME,
             OBJECT,
             BUS_NAME,
@@ -142,6 +142,7 @@ class Client:
             passed,
             None,
         )
+        return answer
 
     def get(self, name: str) -> Any:
         asked = GLib.Variant("(ss)", (BUS_NAME, name))
@@ -208,7 +209,7 @@ class Node:
     def firmware(self, *arguments: str) -> None:
         machine = self.folder / "machine.toml"
         machine.write_text(f'disk = "{self.disk}"\npersist = "{self.folder}"\n')
-        command = [sys.executable, "-m", "bootloader", "firmware", "init", "--config", machine]
+        command = [sys.executable, "-m", "bootloader", "firmware", "init", "--config", str(machine)]
         subprocess.run([*command, *arguments], env=self.environment, check=True)
 
 
@@ -221,7 +222,7 @@ def make_file_system(path: Path, content: dict[str, str]) -> None:
         with path.open("wb") as file:
             file.truncate(SLOT_BYTES)
         path.chmod(0o600)
-        make = ["/usr/sbin/mkfs.ext4", "-q", "-F", "-d", folder, path]
+        make: list[str | Path] = ["/usr/sbin/mkfs.ext4", "-q", "-F", "-d", folder, path]
         subprocess.run(make, check=True, stdin=subprocess.DEVNULL)
 
 
@@ -246,9 +247,9 @@ def node() -> Iterator[Node]:
         make_file_system(node.disk / "a.img", {"hello": "a"})
         (node.disk / "b.img").write_bytes(bytes(SLOT_BYTES))
         node.firmware()
-        mount = ["/usr/bin/mount", "-o", "ro,loop", node.disk / "a.img", folder / "root"]
+        mount = ["/usr/bin/mount", "-o", "ro,loop", str(node.disk / "a.img"), str(folder / "root")]
         subprocess.run(mount, check=True)
-        stack.callback(subprocess.run, ["/usr/bin/umount", folder / "root"], check=True)
+        stack.callback(subprocess.run, ["/usr/bin/umount", str(folder / "root")], check=True)
         yield node
 
 

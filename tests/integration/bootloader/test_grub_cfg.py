@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -237,7 +238,7 @@ def nothing_left(machine: GrubMachine) -> None:
 
 STATES: dict[str, tuple[Callable[[GrubMachine], None], str | None]] = {
     "fresh": (fresh, "a"),
-    **{f"{left} tries left": (lambda m, left=left: arm(m, left), "b") for left in (9, 3, 2, 1)},  # type: ignore[misc] # a lambda with a default
+    **{f"{left} tries left": (partial(arm, tries=left), "b") for left in (9, 3, 2, 1)},
     "used up": (used_up, "a"),
     "both good": (both_good, "b"),
     "both good, a last": (both_good_a_last, "a"),

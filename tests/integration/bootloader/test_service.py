@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def test_seal_leaves_the_service_responsive_and_others_busy(node: Node) -> None:
         client = Client(bus)
         client.call("Disarm", "(s)", "b")
         client.write(IMAGE)
-        arguments = ("(saayays)", "b", [], targets, TARGET)
+        arguments: tuple[Any, ...] = ("(saayays)", "b", [], targets, TARGET)
         sealing = threading.Thread(target=Client(other).call, args=("Seal", *arguments))
         sealing.start()
         fd = os.open(root, os.O_WRONLY)  # returns once the worker reads
@@ -170,7 +171,7 @@ def test_service_ends_cleanly(node: Node, number: signal.Signals) -> None:
 
 def run_service(node: Node) -> int:
     config = node.folder / "service.toml"
-    argv = [sys.executable, "-m", "bootloader", "--config", config]
+    argv: list[str | Path] = [sys.executable, "-m", "bootloader", "--config", config]
     done = subprocess.run(argv, env=node.environment, timeout=60, check=False)
     return done.returncode
 

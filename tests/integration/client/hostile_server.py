@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +110,7 @@ def read_request(connection: socket.socket) -> Request | None:
 
 
 def answer(
-    status: str = "200 OK", body: bytes | dict[str, object] = b"", **headers: str
+    status: str = "200 OK", body: bytes | Mapping[str, object] = b"", **headers: str
 ) -> Handler:
     """A handler that sends one whole answer."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -123,6 +123,15 @@ def answer(
         connection.sendall(head.encode("latin-1") + content)
 
     return send
+
+
+def silent(release: threading.Event, wait_s: float) -> Handler:
+    """A handler that answers nothing until it is released."""
+
+    def wait(_connection: socket.socket, _: Request) -> None:
+        release.wait(wait_s)
+
+    return wait
 
 
 def dripping(first: bytes, piece: bytes, pause_s: float = 0.05) -> Handler:

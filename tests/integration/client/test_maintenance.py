@@ -25,6 +25,7 @@ from tests.integration.client.hostile_server import (
     answer,
     dripping,
     make_authority,
+    silent,
 )
 
 GUID = "2f7fcf2c-0cd2-4f01-9aa5-e2c5c5b4f0a1"
@@ -280,7 +281,7 @@ def test_server_that_drips_is_given_up_after_the_timeout(
 
 def test_server_that_never_answers_is_given_up(serve: Serve, token_file: Path) -> None:
     release = threading.Event()
-    server = serve(lambda _connection, _request: bool(release.wait(60)) and None)
+    server = serve(silent(release, 60))
     error = failure(server.url, token_file, timeout_s=1)
     release.set()
     assert error.code is Code.SERVER_UNREACHABLE

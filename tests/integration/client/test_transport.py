@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -25,6 +26,7 @@ from tests.integration.client.hostile_server import (
     answer,
     dripping,
     make_authority,
+    silent,
 )
 
 TIMEOUT_S = 30
@@ -111,7 +113,8 @@ def test_given_ca_is_the_only_one_that_counts(serve: Serve, authority: Authority
     server = serve(answer(), authority.context())
     session = make_session("1.3", authority.ca_file)
     get(session, server.url)
-    anchors = session.get_adapter("https://")._context.get_ca_certs()
+    adapter: Any = session.get_adapter("https://")
+    anchors = adapter._context.get_ca_certs()
     assert len(anchors) == 1, "requests has added its own bundle of public CAs"
 
 
@@ -163,12 +166,12 @@ def test_redirect_on_loopback_is_followed(serve: Serve) -> None:
 
 
 def test_relative_redirect_is_followed(serve: Serve) -> None:
-    server = serve(
-        lambda connection, request: answer(
-            *(("200 OK", b"goal") if request.target == "/b" else ("307 Temporary Redirect",)),
-            **({} if request.target == "/b" else {"Location": "/b"}),
-        )(connection, request)
-    )
+    goal, redirect = answer(body=b"goal"), answer("307 Temporary Redirect", Location="/b")
+
+    def send(connection: socket.socket, request: Request) -> None:
+        (goal if request.target == "/b" else redirect)(connection, request)
+
+    server = serve(send)
     with make_session("1.3") as session:
         assert session.get(f"{server.url}/a", timeout=TIMEOUT_S).content == b"goal"
 
@@ -266,7 +269,7 @@ def test_deadline_ends_a_tls_handshake_that_never_comes() -> None:
 
 def test_timeout_of_a_connection_counts_under_a_long_deadline(serve: Serve) -> None:
     release = threading.Event()
-    server = serve(lambda _connection, _request: bool(release.wait(4 * TIMEOUT_S)) and None)
+    server = serve(silent(release, 4 * TIMEOUT_S))
     started = time.monotonic()
     with make_session("1.3") as session, Deadline(4 * TIMEOUT_S), pytest.raises(requests.Timeout):
         session.get(server.url, timeout=1)
@@ -300,7 +303,7 @@ def test_deadline_that_has_passed_lets_no_later_answer_through(serve: Serve) -> 
 
 def test_deadline_within_a_deadline_gives_the_outer_one_back(serve: Serve) -> None:
     release = threading.Event()
-    server = serve(lambda _connection, _request: bool(release.wait(4 * TIMEOUT_S)) and None)
+    server = serve(silent(release, 4 * TIMEOUT_S))
     started = time.monotonic()
     with make_session("1.3") as session, Deadline(1):
         with Deadline(4 * TIMEOUT_S):

@@ -312,7 +312,7 @@ def test_source_with_slow_reader_does_not_count_as_slow(
 def test_source_with_silent_server_gives_up(
     serve: Serve, session: requests.Session, impatient: Limits
 ) -> None:
-    server = serve(lambda _connection, _asked: server.wait(SOON_S), for_ever=True)
+    server: RangeServer = serve(lambda _connection, _asked: server.wait(SOON_S), for_ever=True)
     error = error_of(source(server, session, impatient))
     assert error.code is Code.DOWNLOAD_UNREACHABLE
     assert len(server.asked) == impatient.download_attempts

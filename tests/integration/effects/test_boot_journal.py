@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,7 +165,7 @@ def test_reason_counts_only_from_root_and_else_from_the_kernels_log(tmp_path: Pa
 def _pstore(boot: Boot, part: int, text: str, *, at: int = 1_795_000_000, uid: str = "0") -> Boot:
     name = f"dmesg-efi_pstore-{(at * 100 + part) * 1000 + 1}"
     content = f"Panic#1 Part{part}\n{text}\n".encode()
-    fields = {"SYSLOG_IDENTIFIER": "systemd-pstore", "_UID": uid}
+    fields: dict[str, Any] = {"SYSLOG_IDENTIFIER": "systemd-pstore", "_UID": uid}
     return boot.log(f"PStore {name}.", FILE=content, **fields)
 
 
@@ -196,7 +197,7 @@ def test_panic_is_put_together_from_its_pieces_in_a_later_boot(tmp_path: Path) -
 
 def test_panic_of_pieces_that_are_none_is_none(tmp_path: Path) -> None:
     armed, now = _armed(), _now()
-    fields = {"SYSLOG_IDENTIFIER": "systemd-pstore"}
+    fields: dict[str, Any] = {"SYSLOG_IDENTIFIER": "systemd-pstore"}
     now.log("PStore console-ramoops-0.", FILE=b"hello\n", **fields)
     now.log("PStore dmesg-efi_pstore-1.", FILE=b"Shutdown#1 Part1\nbye\n", **fields)
     now.log("PStore dmesg-efi_pstore-2.", **fields)

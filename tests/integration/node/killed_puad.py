@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from puad.core.run import Run
 from puad.daemon import main
@@ -40,8 +41,8 @@ def arm(point: str, mark: Path) -> None:
         if progress.phase == point:
             die()
 
-    Memory.keep = keep_and_die  # type: ignore[method-assign]
-    Watch.show = show_and_die  # type: ignore[method-assign]
+    patch.object(Memory, "keep", keep_and_die).start()
+    patch.object(Watch, "show", show_and_die).start()
 
 
 if __name__ == "__main__":

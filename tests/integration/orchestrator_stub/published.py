@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 from securesystemslib.signer import CryptoSigner
@@ -74,7 +75,7 @@ class Published:
         return root
 
     def _sign(self, name: str, signed: Root | Timestamp | Snapshot | Targets) -> None:
-        metadata: Metadata[Root | Timestamp | Snapshot | Targets] = Metadata(signed)
+        metadata: Metadata[Any] = Metadata(signed)
         metadata.sign(self.signer)
         self._write(f"metadata/{name}", metadata.to_bytes())
 

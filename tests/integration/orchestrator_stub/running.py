@@ -55,7 +55,8 @@ class Node:
         return decode_response(response.json())
 
     def instance(self) -> dict[str, Any]:
-        return self.orchestrator.get(f"compute/instances/{self.instance_id}")
+        found: dict[str, Any] = self.orchestrator.get(f"compute/instances/{self.instance_id}")
+        return found
 
     def runs(self) -> list[dict[str, Any]]:
         runs = self.orchestrator.get(f"os_update_run?pageSize=100&instanceId={self.instance_id}")

@@ -48,7 +48,7 @@ def test_no_or_garbage_token_is_unauthenticated(orchestrator: Orchestrator, node
 
 def test_token_of_another_key_or_algorithm_is_unauthenticated(node: Node) -> None:
     claims = jwt.decode(node.token, options={"verify_signature": False})
-    for token in (jwt.encode(claims, "k" * 64, "HS256"), jwt.encode(claims, None, "none")):
+    for token in (jwt.encode(claims, "k" * 64, "HS256"), jwt.encode(claims, "", "none")):
         assert refusal(node.orchestrator.call(request(node.guid), token)) == (
             401,
             "unauthenticated",

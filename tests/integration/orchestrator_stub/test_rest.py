@@ -385,7 +385,8 @@ def test_wrong_repeated_schedule_is_refused(
 def test_wrong_patch_is_refused_and_changes_nothing(orchestrator: Orchestrator, node: Node) -> None:
     made = orchestrator.create("compute/schedules/single", single(node))
     path = f"compute/schedules/single/{made['resourceId']}"
-    for change in ({"endSeconds": 5}, {"color": "red"}, {"startSeconds": "x"}, []):
+    changes: list[Any] = [{"endSeconds": 5}, {"color": "red"}, {"startSeconds": "x"}, []]
+    for change in changes:
         assert refusal(orchestrator, "PATCH", path, change)[0] == 400
     assert orchestrator.get(path) == made
 

@@ -85,7 +85,7 @@ class DebianRoot:
 
     def files(self) -> set[str]:
         """Every path in it but those of apt's and dpkg's own bookkeeping and of /tmp."""
-        found = set()
+        found: set[str] = set()
         for folder, names, files in os.walk(self.tree):
             at = Path(folder).relative_to(self.tree)
             found.update(str(at / name) for name in (*names, *files))

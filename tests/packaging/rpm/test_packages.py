@@ -118,7 +118,7 @@ def test_every_program_has_a_manual_page(rpms: Rpms) -> None:
 def test_requires_are_those_of_the_deb_under_fedoras_names(
     rpms: Rpms, debs: Packages, which: str
 ) -> None:
-    wanted = {}
+    wanted: dict[str, str] = {}
     for clause in field(getattr(debs, which), "Depends").split(","):
         found = re.match(r"\s*([a-z0-9.:+-]+)(?: \(>= ([0-9.]+))?", clause)
         assert found, clause

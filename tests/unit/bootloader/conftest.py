@@ -76,7 +76,8 @@ class Desk:
         os.close(fd)
 
     def stage(self, data: bytes = LINUX, kind: str = "linux", **changes: Any) -> None:
-        given = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} | changes
+        given: dict[str, Any] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        given |= changes
         fd = os.memfd_create(kind)
         try:
             os.write(fd, data)

@@ -214,7 +214,7 @@ class SystemdBootMachine(LoaderMachine):
     def power_on(self) -> str | None:
         (self.run / BOOT_COMPLETE).unlink(missing_ok=True)
         chosen = loader_model.boot(self.esp, self.efivars)
-        return chosen and Path(chosen.loader).parent.name
+        return Path(chosen.loader).parent.name if chosen else None
 
     def ruin(self) -> None:
         for path in self.entries.iterdir():

@@ -99,7 +99,7 @@ class Publisher:
 
 def signed(role: Root | Targets, signers: Sequence[CryptoSigner]) -> bytes:
     """Metadata of a role, signed by these."""
-    metadata: Metadata[Root] | Metadata[Targets] = Metadata(role)
+    metadata: Metadata[Any] = Metadata(role)
     for signer in signers:
         metadata.sign(signer, append=True)
     return metadata.to_bytes()

@@ -90,7 +90,7 @@ class Node:
         monkeypatch.setattr(boot_failed, "force_reboot", self.reboot)
         # which partition lies under / is another test's matter
         monkeypatch.setattr(boot_failed, "_find_booted", lambda *_: self.booted)
-        self.booted = "b"
+        self.booted: str = "b"
 
     def set_systemctl(self, answer: str) -> None:
         self.systemctl.write_text(f'#!/bin/sh\necho "$*" >> {self.calls}\n{answer}\n')

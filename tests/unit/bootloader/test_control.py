@@ -11,7 +11,7 @@ from bootloader.durable import Files
 from bootloader.slot import Assessment, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 from tests.unit.bootloader.conftest import Desk
-from tests.unit.bootloader.machines import Cut, CutFiles, PowerCut
+from tests.unit.bootloader.machines import Cut, CutFiles, FirmwareMachine, PowerCut
 from tests.unit.bootloader.slots import SLOT_BYTES, PlainSlots
 
 PARTUUID = "11111111-2222-3333-4444-555555555555"
@@ -55,6 +55,7 @@ def test_arm_renders_the_command_line_from_the_template(desk: Desk) -> None:
     desk.access.root_ids["b"] = PARTUUID
     desk.install()
     word = f"root=PARTUUID={PARTUUID} puad.slot=b"
+    assert isinstance(desk.machine, FirmwareMachine)
     assert word.encode() in desk.machine.firmware.read_bytes()
 
 

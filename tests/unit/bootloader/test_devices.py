@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ LABELS = {"a": "rootfs_a", "b": "rootfs_b"}
 PLAIN = "22 1 259:2 / / ro,relatime shared:1 - erofs /dev/nvme0n1p2 ro,user_xattr"
 
 
-def device(number: str, name: str, disk: str, **more: object) -> BlockDevice:
-    return BlockDevice(number, Path("/dev") / name, disk, **more)  # type: ignore[arg-type] # a test's shorthand
+def device(number: str, name: str, disk: str, **more: Any) -> BlockDevice:
+    return BlockDevice(number, Path("/dev") / name, disk, **more)
 
 
 DISK = [

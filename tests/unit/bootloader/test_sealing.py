@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 
 from bootloader.chain import Chain
 from bootloader.notes import Notes
+from bootloader.readback import hash_from_medium
 from tests.unit.bootloader.conftest import IMAGE, LINUX, Desk
 from tests.unit.bootloader.signing import BUILT_AT, NOW, TARGET, boot_file, manifest_of
 from tests.unit.bootloader.slots import SLOT_BYTES
@@ -220,12 +221,10 @@ def test_seal_is_refused_when_a_writer_comes_meanwhile(
 ) -> None:
     from bootloader import sealing  # noqa: PLC0415 -- patched below
 
-    read_back = sealing.hash_from_medium
-
     def read_back_with_a_writer(fd: int, size: int, name: str) -> str:
         with pytest.raises(BlockingIOError):
             os.open(ready.access.path("b"), os.O_WRONLY | os.O_NONBLOCK)
-        return read_back(fd, size, name)
+        return hash_from_medium(fd, size, name)
 
     monkeypatch.setattr(sealing, "hash_from_medium", read_back_with_a_writer)
     assert_refused(ready, "Busy")

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from bootloader import readback
 from bootloader.durable import Files
 from bootloader.errors import PREFIX, BootloaderError, ErrorName
 from bootloader.manifest import parse_manifest
@@ -39,8 +39,8 @@ def test_manifest_is_read_as_puad_reads_it() -> None:
     ours, theirs = parse_manifest(custom), puad_manifest.parse_manifest(custom)
     for name in ("profile", "version", "image_size", "image_hash", "built_at", "min_version"):
         assert getattr(ours, name) == getattr(theirs, name)
-    assert [(kind, file.size, file.sha256) for kind, file in ours.boot_files.items()] == [
-        (file.kind, file.size, file.sha256) for file in theirs.boot_files
+    assert [(kind.value, file.size, file.sha256) for kind, file in ours.boot_files.items()] == [
+        (file.kind.value, file.size, file.sha256) for file in theirs.boot_files
     ]
 
 
@@ -123,7 +123,7 @@ def test_hash_from_medium_without_direct_io_drops_the_cache(
         return 0
 
     dropped: list[int] = []
-    monkeypatch.setattr(readback.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
     monkeypatch.setattr(
         os, "posix_fadvise", lambda _fd, _at, _bytes, advice: dropped.append(advice)
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -40,9 +40,9 @@ def error_of(machine: SystemdBootMachine) -> BootloaderError:
     return caught.value
 
 
-def with_options(machine: SystemdBootMachine, **changes: object) -> SystemdBoot:
+def with_options(machine: SystemdBootMachine, **changes: Any) -> SystemdBoot:
     options = SystemdBootOptions(esp=machine.esp, efivars=machine.efivars)
-    return SystemdBoot(machine.backend().setup, replace(options, **changes))  # type: ignore[arg-type] # a test's shorthand
+    return SystemdBoot(machine.backend().setup, replace(options, **changes))
 
 
 def test_names_follow_the_life_of_a_slot(machine: SystemdBootMachine) -> None:
@@ -342,7 +342,7 @@ def small_esp(machine: SystemdBootMachine) -> Iterator[SystemdBootMachine]:
     kept = machine.folder / "kept"
     machine.esp.rename(kept)
     machine.esp.mkdir()
-    mount = ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=64k", "esp", machine.esp]
+    mount = ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=64k", "esp", str(machine.esp)]
     subprocess.run(mount, check=True)
     subprocess.run(["/usr/bin/cp", "-a", f"{kept}/.", machine.esp], check=True)
     yield machine

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
@@ -10,9 +11,10 @@ from puad.client.reason import reason_of
 
 
 def test_reason_finds_the_cause_inside_the_wrappings() -> None:
-    refused = NewConnectionError(None, "no")  # type: ignore[arg-type]  # no pool is needed here
+    no_pool: Any = None  # none is needed here
+    refused = NewConnectionError(no_pool, "no")
     refused.__cause__ = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-    wrapped = requests.ConnectionError(MaxRetryError(None, "/", refused))  # type: ignore[arg-type]  # the same
+    wrapped = requests.ConnectionError(MaxRetryError(no_pool, "/", refused))
     assert reason_of(wrapped) == "the connection was refused"
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def _link(path: Path) -> None:
     path.symlink_to(path.parent / "elsewhere")
 
 
-_BROKEN = {
+_BROKEN: dict[str, Callable[[Path], object]] = {
     "symbolic link": _link,
     "not a regular file": Path.mkdir,
     "not a regular": os.mkfifo,

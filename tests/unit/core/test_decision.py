@@ -2,6 +2,7 @@
 """The decision, row by row of its table, and by the order of the rows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,7 +97,7 @@ def test_decide_floor_is_compared_as_a_version(floor: str, expected: Decision) -
 
 def test_decide_several_reasons_the_first_of_the_table_is_given() -> None:
     """Every reason holds at first; each step takes away the one that was given."""
-    every = {"booted": "13.2", "quarantine": (HASH,), "floor": "14"}
+    every: dict[str, Any] = {"booted": "13.2", "quarantine": (HASH,), "floor": "14"}
     assert decided(profile="other", **every) is Decision.WRONG_PROFILE
     assert decided(**every) is Decision.ALREADY_BOOTED
     assert decided(**(every | {"booted": "13.1"})) is Decision.QUARANTINED

@@ -95,7 +95,7 @@ def over_the_wire(document: dict[str, Any]) -> dict[str, Any]:
     return loads(json.dumps(document).encode())
 
 
-def snake(document: object) -> object:
+def snake(document: Any) -> Any:
     """The same message in the proto's own spelling."""
     if isinstance(document, list):
         return [snake(item) for item in document]
@@ -304,7 +304,7 @@ def put(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
 
 SOURCE, SINGLE = "osProfileUpdateSource", "updateSchedule.singleSchedule"
 FIRST = "updateSchedule.repeatedSchedules[0]"
-BAD_ANSWERS = [
+BAD_ANSWERS: list[tuple[str, list[Any]]] = [
     (SOURCE, [[], "x", 1, True]),
     (
         f"{SOURCE}.osImageUrl",
@@ -363,7 +363,7 @@ BAD_ANSWERS = [
     ("clearQuarantine", [{}, "x", HASH, [1], [HASH.upper()], [HASH] * 65, [None], [[HASH]]]),
     ("updateSource", [None, [], "x"]),
 ]
-BAD_REQUESTS = [
+BAD_REQUESTS: list[tuple[str, list[Any]]] = [
     (
         "hostGuid",
         [

@@ -43,12 +43,16 @@ def test_round_comes_again_by_itself_in_the_thread_of_the_worker() -> None:
 def test_round_is_asked_for_its_pause_after_all_that_is_done() -> None:
     rests: list[float | None] = [None, 0.0, 3600.0]
     rounds: queue.Queue[str] = queue.Queue()
+
+    def pass_rest() -> None:
+        rests.pop(0)
+
     with worker(Round(lambda: rests[0], lambda: rounds.put("round"))) as hand:
         hand.do(lambda: rounds.put("asked for"))
         assert rounds.get(timeout=PATIENCE_S) == "asked for"  # and no round: it is never due
-        hand.do(lambda: rests.pop(0))
+        hand.do(pass_rest)
         assert rounds.get(timeout=PATIENCE_S) == "round"
-        hand.do(lambda: rests.pop(0))
+        hand.do(pass_rest)
         hand.do(lambda: rounds.put("end"))
         while rounds.get(timeout=PATIENCE_S) != "end":
             continue

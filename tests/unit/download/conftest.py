@@ -52,7 +52,7 @@ def open_node(tmp_path: Path, published: SignedRepository) -> Iterator[Open]:
         def start(**options: Any) -> ReleaseRepository:
             folder = os.open(options.pop("folder", published.folder), os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, folder)
-            defaults = {
+            defaults: dict[str, Any] = {
                 "cache": tmp_path / "cache",
                 "trust_root": trust_root,
                 "limits": Limits(),

@@ -18,8 +18,8 @@ _TOO_MUCH_MIB = 1 << 30
 def _run(name: str, settings: Settings, *, image_id: str | None = "", profile: str = "") -> str:
     slot = None
     if image_id is not None:
-        what = {"image_id": image_id, "profile": profile}
-        slot = Slot("b", SlotState.BOOTED, Assessment.INDETERMINATE, **what)
+        booted = Slot("b", SlotState.BOOTED, Assessment.INDETERMINATE)
+        slot = replace(booted, image_id=image_id, profile=profile)
     return known()[name](Boot(settings, slot)).run(Deadline(time.monotonic() + 60))
 
 

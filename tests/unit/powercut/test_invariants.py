@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def entry(slot: str, image: str, left: int | None = None) -> BootEntry:
     return BootEntry(file, slot, left, frozenset({image}), f"id-{slot}", text)
 
 
-def moment(b_holds: str, b_entry: BootEntry | None, run: Run, **changes: object) -> Moment:
+def moment(b_holds: str, b_entry: BootEntry | None, run: Run, **changes: Any) -> Moment:
     """A moment whose slot b holds that image."""
     entries = tuple(one for one in (b_entry, entry("a", "1")) if one)
     staged = {"a": frozenset({"1"}), "b": frozenset({b_holds} - {""})}
@@ -43,7 +44,7 @@ def moment(b_holds: str, b_entry: BootEntry | None, run: Run, **changes: object)
     slots = {"a": frozenset({"1"}), "b": frozenset({b_holds} - {""})}
     boot = BootView(entries, staged, {"BOOTX64.EFI": b"loader"})
     given = Moment(STORY, TABLE, boot, store, slots, BEFORE)
-    return replace(given, **changes)  # type: ignore[arg-type]  # checked by replace
+    return replace(given, **changes)
 
 
 BEFORE: Moment | None = None
@@ -57,12 +58,12 @@ DONE = replace(GOOD, store=replace(GOOD.store, run=Run(State.DONE, GOAL)))
 TOLD = replace(GOOD, store=replace(GOOD.store, run=Run(installed=OFFER)))
 
 
-def with_store(given: Moment, **changes: object) -> Moment:
-    return replace(given, store=replace(given.store, **changes))  # type: ignore[arg-type]  # as above
+def with_store(given: Moment, **changes: Any) -> Moment:
+    return replace(given, store=replace(given.store, **changes))
 
 
-def with_boot(given: Moment, **changes: object) -> Moment:
-    return replace(given, boot=replace(given.boot, **changes))  # type: ignore[arg-type]  # as above
+def with_boot(given: Moment, **changes: Any) -> Moment:
+    return replace(given, boot=replace(given.boot, **changes))
 
 
 @pytest.mark.parametrize("sound", [BEFORE, WRITING, STAGED, ARMED, GOOD, DONE, TOLD])

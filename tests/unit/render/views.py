@@ -97,7 +97,7 @@ STAGED_BY_OPERATOR = replace(STAGED, run=replace(RUN, state="STAGED", operator=T
 STAGED_WITHOUT_CLOCK = replace(STAGED, clock_trusted=False)
 STAGED_IN_OPEN_WINDOW = replace(STAGED, window=WindowView(True, NOW, None))
 STAGED_WITHOUT_WINDOW = replace(STAGED, window=None)
-STAGED_AND_HELD = replace(STAGED_IN_OPEN_WINDOW, run=replace(STAGED.run, hold=HELD))
+STAGED_AND_HELD = replace(STAGED_IN_OPEN_WINDOW, run=replace(RUN, state="STAGED", hold=HELD))
 ARMED = replace(
     STAGED,
     run=replace(RUN, state="ARMED"),

@@ -283,10 +283,12 @@ def test_history_of_a_newer_puad_keeps_its_entries_whole(store: Store, tmp_path:
 
 def test_append_history_from_two_threads_loses_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    threads = [
-        threading.Thread(target=lambda: [store.append_history({"run": 0}) for _ in range(20)])
-        for _ in range(2)
-    ]
+
+    def append() -> None:
+        for _ in range(20):
+            store.append_history({"run": 0})
+
+    threads = [threading.Thread(target=append) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from bootloader.command import SEARCH_PATH
 from bootloader.provision import tools
 
 MIB: Final = 1 << 20
@@ -29,7 +30,7 @@ class FakeTools:
     ) -> None:
         folder.mkdir()
         self._folder = folder
-        path = f"{folder}:{tools.SEARCH_PATH}" if keep else str(folder)
+        path = f"{folder}:{SEARCH_PATH}" if keep else str(folder)
         monkeypatch.setattr(tools, "SEARCH_PATH", path)
 
     def add(self, name: str, script: str = "") -> Path:

@@ -38,7 +38,7 @@ class Given:
         path.write_bytes(data)
         return path
 
-    def plan(self, script: str = "", **sizes: int) -> None:
+    def plan(self, script: str = "", /, **sizes: int) -> None:
         """Have systemd-repart plan these sizes, and fail when it is to write."""
         write = 'case "$*" in *--dry-run=no*) echo "written" >&2; exit 1;; esac'
         self.tools.add_repart(PLANNED | sizes, f"{write}\n{script}")

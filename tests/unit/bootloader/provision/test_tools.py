@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bootloader.provision import tools
+from bootloader.command import SEARCH_PATH
 from bootloader.provision.refusal import ProvisionError
 from bootloader.provision.repart import Job, require_repart, run_repart
 from bootloader.provision.tools import find_tool, require_file_system_tools
@@ -36,7 +36,7 @@ def job(folder: Path, empty: str = "require") -> Job:
 
 def test_tool_is_looked_for_where_the_system_has_it() -> None:
     assert find_tool("wipefs").name == "wipefs"
-    assert tools.SEARCH_PATH.split(":")[0] == "/usr/sbin"
+    assert SEARCH_PATH.split(":")[0] == "/usr/sbin"
 
 
 @pytest.mark.parametrize(
