@@ -39,7 +39,7 @@ lint: setup ## format and lint
 	$(BIN)/ruff check .
 
 .PHONY: types
-types: setup ## mypy, strict
+types: setup ## mypy, strict, of the packages and the tests
 	$(BIN)/mypy
 
 .PHONY: imports

@@ -29,10 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from securesystemslib.signer import (  # type: ignore[attr-defined]  # public, but not in its __all__
-    CryptoSigner,
-    SSlibKey,
-)
+from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from orchestrator_stub.release.disk import sync_folder, translated
 from orchestrator_stub.release.errors import KeyAccessError
