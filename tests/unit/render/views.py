@@ -28,10 +28,14 @@ from puad.render import (
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 HASH = "ab" * 32
-SLOT_A = Slot("a", SlotState.BOOTED, Assessment.GOOD, None, None, 4 << 30, "13.1", sealed=True)
-SLOT_B = Slot("b", SlotState.INACTIVE, Assessment.GOOD, None, None, 4 << 30, "13.0", sealed=True)
+SLOT_A = Slot(
+    "a", SlotState.BOOTED, Assessment.GOOD, None, None, 4 << 30, "13.1", "edge", sealed=True
+)
+SLOT_B = Slot(
+    "b", SlotState.INACTIVE, Assessment.GOOD, None, None, 4 << 30, "13.0", "edge", sealed=True
+)
 ARMED_B = Slot(
-    "b", SlotState.INACTIVE, Assessment.INDETERMINATE, 3, 0, 4 << 30, "13.2", sealed=True
+    "b", SlotState.INACTIVE, Assessment.INDETERMINATE, 3, 0, 4 << 30, "13.2", "edge", sealed=True
 )
 WRITTEN_B = Slot("b", SlotState.INACTIVE, Assessment.BAD, None, None, 4 << 30)
 SERVER = ServerView("https://orchestrator.example:8443", reachable=True, last_answer_at=NOW)

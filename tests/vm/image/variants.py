@@ -48,7 +48,7 @@ def _unit(*lines: str) -> str:
 
 
 # What never ends must not take the ten minutes that a slow node gets.
-_SOON = {"puad-boot-deadline.timer.d/soon.conf": "[Timer]\nOnBootSec=\nOnBootSec=100\n"}
+_SOON = {"puad-boot-deadline.timer.d/soon.conf": "[Timer]\nOnBootSec=\nOnBootSec=60\n"}
 
 
 def _probe(*lines: str) -> str:

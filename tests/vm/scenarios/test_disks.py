@@ -78,7 +78,7 @@ def test_inactive_slot_that_is_mounted_holds_the_update_until_it_is_free(
     assert idle.booted_slot() == "a"
     idle.guest_output("umount", "/run/other/mnt")
     idle.puadctl("retry")
-    idle.wait_updated("b")
+    wait_for("the reboot, now that the slot is free", lambda: idle.machine.resets, BOOT_S, 2)
 
 
 def test_esp_that_is_full_stops_the_update_with_its_reason_and_harms_nothing(

@@ -35,7 +35,7 @@ def test_pinned_default_holds_the_update_and_is_named(staged: Staged) -> None:
     assert node.booted_slot() == "a"
     set_default(node, "")
     node.puadctl("retry")
-    node.wait_updated("b")
+    wait_for("the reboot, now that nothing is pinned", lambda: node.machine.resets, BOOT_S, 2)
 
 
 @pytest.mark.loaders("systemd-boot")

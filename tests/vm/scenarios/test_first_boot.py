@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.vm.harness.bench import FIRST, Bench, Kind
@@ -18,8 +19,8 @@ def test_factory_disk_gets_slot_b_and_its_persistent_partition_and_reports(
     nodes.append(node)
     node.power_on()
     node.wait_good("a")
-    columns = ["lsblk", "--noheadings", "--raw", "--output", "PARTLABEL,SIZE", "/dev/vda"]
-    sizes = dict(line.split() for line in node.guest_output(*columns).splitlines() if " " in line)
+    parts = json.loads(node.guest_output("sfdisk", "--json", "/dev/vda"))["partitiontable"]
+    sizes = {part["name"]: part["size"] for part in parts["partitions"]}
     assert sorted(sizes) == sorted(_LABELS)
     assert sizes["rootfs_a"] == sizes["rootfs_b"]
     persist = ("findmnt", "--noheadings", "--output", "PARTLABEL", "/persist")
