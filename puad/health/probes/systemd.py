@@ -4,11 +4,15 @@
 The health process is itself part of the boot, so systemd says `starting` until it has ended, and
 jobs that wait for its verdict wait on. Everything else is through when no job but its own is
 *running*; then failed units are final.
+
+What systemd makes for users who log in is not looked at: anybody can let his own session fail, and
+it says nothing of the image.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 from gi.repository import GLib
@@ -20,6 +24,9 @@ _SYSTEMD: Final = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
 _MANAGER: Final = "org.freedesktop.systemd1.Manager"
 _UNHEALTHY: Final = frozenset({"maintenance", "stopping", "offline", "unknown"})
 _MAX_NAMED: Final = 8
+_OF_USERS: Final = re.compile(
+    r"(user|user-runtime-dir)@.+\.service|session-.+\.scope|user-.+\.slice|run-user-.+\.mount"
+)
 
 
 class Systemd(Probe, name="systemd"):
@@ -48,13 +55,17 @@ def _failed_units(bus: Bus) -> list[str]:
     arguments = GLib.Variant("(as)", (["failed"],))
     member, answer = f"{_MANAGER}.ListUnitsFiltered", "(a(ssssssouso))"
     (units,) = bus.call(_SYSTEMD, member, arguments, answer)
-    return [unit[0] for unit in units]
+    return [unit[0] for unit in units if not _OF_USERS.fullmatch(unit[0])]
 
 
 def _expect_no_running_job(bus: Bus) -> None:
     own = _own_unit(bus)
     (jobs,) = bus.call(_SYSTEMD, f"{_MANAGER}.ListJobs", None, "(a(usssoo))")
-    running = [unit for _, unit, _, state, _, path in jobs if state == "running" and path != own]
+    running = [
+        unit
+        for _, unit, _, state, _, path in jobs
+        if state == "running" and path != own and not _OF_USERS.fullmatch(unit)
+    ]
     if running:
         failed = _failed_units(bus)
         too = f"; units have failed: {_names(failed)}" if failed else ""

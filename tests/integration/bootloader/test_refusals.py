@@ -187,6 +187,42 @@ def send(node: Node, uid: int, method: str, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+_PASS = """\
+import sys
+from gi.repository import Gio, GLib
+address, name, path, method, count = sys.argv[1:]
+flags = Gio.DBusConnectionFlags
+bus = Gio.DBusConnection.new_for_address_sync(
+    address, flags.AUTHENTICATION_CLIENT | flags.MESSAGE_BUS_CONNECTION, None, None
+)
+passed = Gio.UnixFDList.new()
+for _ in range(int(count)):
+    passed.append(0)
+interface, _, member = method.rpartition(".")
+bus.call_with_unix_fd_list_sync(
+    name, path, interface, member, GLib.Variant("()", ()), None, 0, 60_000, passed, None
+)
+"""
+
+
+def pass_descriptors(node: Node, uid: int, method: str, count: int) -> str:
+    """What a user is told who calls a method with so many descriptors and nothing else."""
+    program = ["/usr/bin/python3", "-c", _PASS, node.address, BUS_NAME, OBJECT, method, str(count)]
+    done = subprocess.run(
+        program,
+        user=uid,
+        group=uid,
+        extra_groups=[],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stderr
+
+
 def uid_of(name: str) -> int:
     done = subprocess.run(["/usr/bin/id", "-u", name], check=True, capture_output=True, text=True)
     return int(done.stdout)
@@ -290,6 +326,14 @@ def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> 
             health = uid_of(HEALTH_USER)
             assert denied in send(node, health, f"{BUS_NAME}.Disarm", "string:b")
             why = "string:the verdict is bad"
+            for user, method, count, stopped in (
+                (NOBODY, f"{PROPERTIES}.GetAll", 0, False),
+                (NOBODY, f"{PROPERTIES}.GetAll", 1, True),
+                (allowed, f"{PROPERTIES}.Get", 1, True),
+                (allowed, f"{BUS_NAME}.Stage", 1, False),
+                (allowed, f"{BUS_NAME}.Stage", 2, True),
+            ):
+                assert (denied in pass_descriptors(node, user, method, count)) is stopped
             # the bus lets it through, and the service looks at the boot
             refused = send(node, health, f"{BUS_NAME}.RequestReboot", why)
             assert f"{BUS_NAME}.Error.NotAllowed" in refused

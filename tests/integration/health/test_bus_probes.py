@@ -198,6 +198,18 @@ def test_systemd_with_many_failed_units_names_a_few(systemd: Systemd) -> None:
     assert what.endswith("u7.service and 192 more")
 
 
+OF_USERS = ["user@1000.service", "user-runtime-dir@0.service", "session-c2.scope"]
+
+
+def test_systemd_does_not_look_at_what_users_have_running_or_failed(systemd: Systemd) -> None:
+    # anybody can have a session of his own fail, and no image is to be given up for it
+    failed = [*OF_USERS, "run-user-1000.mount", "user-1000.slice"]
+    systemd.answer(jobs=[[unit, "running"] for unit in OF_USERS], failed=failed)
+    assert _run("systemd") == "systemd is in state starting"
+    systemd.answer(failed=[*failed, "user-database.service"])
+    assert _fails("systemd", 60) == "units have failed: user-database.service"
+
+
 def test_systemd_jobs_that_wait_and_the_probes_own_are_not_waited_for(systemd: Systemd) -> None:
     # boot-complete.target waits for this very process: waiting for it would never end
     jobs = [["puad-health.service", "running"], ["boot-complete.target", "waiting"]]
