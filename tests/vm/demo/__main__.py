@@ -29,6 +29,7 @@ from tests.vm.harness.node import Node
 from tests.vm.image.recipe import NodeImage
 
 RUN: Final = REPOSITORY / "build/demo-vm"
+_JOURNAL: Final = RUN / "journal.txt"
 _BAD: Final = "required-probe-fails"
 _SAID: Final = "the application does not answer"
 _LIMIT_S: Final = 1200
@@ -153,11 +154,18 @@ def _roll_back(node: Node, image: NodeImage, watch: Watch, ledger: Ledger) -> No
     history = node.puadctl("history").text
     for line in history.splitlines():
         narration.plain(f"            | {line[:66]}")
+    _keep_journal(node)
+    narration.say(f"  the same in the node's journal: {_short(_JOURNAL)}")
     runs = len(node.server.runs())
     for _ in range(2):  # what a node begins after one answer it reports with the next
         node.ask_server()
     again = len(node.server.runs()) - runs
     ledger.note("3 tried again", expected="0 runs", seen=f"{again} runs")
+
+
+def _keep_journal(node: Node) -> None:
+    units = (f"--unit={unit}" for unit in ("puad", "puad-bootloader", "puad-health"))
+    _JOURNAL.write_text(node.guest_output("journalctl", "--no-pager", *units), encoding="utf-8")
 
 
 def _assessments(node: Node) -> str:

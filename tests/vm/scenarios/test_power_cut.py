@@ -19,7 +19,7 @@ from tests.vm.harness.bench import Bench
 def options(request: pytest.FixtureRequest) -> Options:
     """How much is checked."""
     if request.config.getoption("--vm-full"):
-        return Options(states=10_000, boot=12, at_once=1)
+        return Options(states=4_000, boot=12, at_once=1)
     return Options(bench_states=150, fault_states=150, resumed=4, at_once=1)
 
 
