@@ -64,10 +64,19 @@ def test_payload_is_that_of_the_deb(unpack: Unpack, which: str) -> None:
             assert content(mine) == content(other), name
 
 
-def test_payload_has_the_documents_of_integrators(unpack: Unpack) -> None:
-    for tree in unpack("node"):
-        for name in ("boot-control.md", "packages.md"):
-            packed = tree / "usr/share/doc/puad" / name
+@pytest.mark.parametrize(
+    ("which", "package", "names"),
+    [
+        ("node", "puad", ("boot-control.md", "packages.md")),
+        ("server", "puad-orchestrator", ("orchestrator.md", "releases.md")),
+    ],
+)
+def test_payload_has_the_documents_of_integrators(
+    unpack: Unpack, which: str, package: str, names: tuple[str, ...]
+) -> None:
+    for tree in unpack(which):
+        for name in names:
+            packed = tree / "usr/share/doc" / package / name
             assert packed.read_bytes() == (REPOSITORY / "docs" / name).read_bytes()
 
 
