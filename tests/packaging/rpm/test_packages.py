@@ -174,7 +174,7 @@ def test_scriptlets_are_valid_shell_and_never_fail(rpms: Rpms, which: str) -> No
 @pytest.mark.parametrize(("which", "name"), [("node", "puad"), ("server", "puad-orchestrator")])
 def test_scriptlets_name_every_unit_of_the_presets(rpms: Rpms, which: str, name: str) -> None:
     preset = (REPOSITORY / f"systemd/system-preset/80-{name}.preset").read_text("utf-8")
-    units = set(re.findall(r"^enable (\S+)", preset, re.MULTILINE))
+    units = set(re.findall(r"^(?:en|dis)able (\S+)", preset, re.MULTILINE))
     scriptlets = getattr(rpms, which).scriptlets()
     for scriptlet, verb in (("POSTIN", "preset"), ("PREUN", "disable")):
         calls = re.findall(rf"{verb} (?:--now )?(.*) \|\| :", scriptlets[scriptlet])
