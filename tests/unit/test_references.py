@@ -63,6 +63,15 @@ def test_documents_that_the_code_names_are_there() -> None:
     assert [name for name in decisions if not list(ROOT.glob(f"{name}-*.md"))] == []
 
 
+def test_units_that_are_shipped_are_in_the_table() -> None:
+    table = (DOCS / "packages.md").read_text("utf-8").split("\n## Units\n")[1].split("\n## ")[0]
+    rows = set(re.findall(r"`([^` ]+\.(?:service|timer|mount))`", table))
+    kinds = {".service", ".timer", ".mount"}
+    shipped = {path.name for path in (ROOT / "systemd").iterdir() if path.suffix in kinds}
+    assert len(shipped) > 15
+    assert shipped <= rows
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_of_a_document_lead_somewhere(path: Path) -> None:
     for target, heading in LINK.findall(prose(path)):
