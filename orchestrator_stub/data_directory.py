@@ -32,6 +32,8 @@ from typing import Any, Final
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
 
 STANDARD: Final = Path("/var/lib/puad-orchestrator")
+USER: Final = "puad-orchestrator"
+"""Whom the packages make for the service; all that it reads must be its own."""
 _MAX_CONFIG_BYTES: Final = 64 << 10
 _MIN_SECRET_CHARS: Final = 32
 _TEMPLATE: Final = """\
@@ -78,20 +80,22 @@ class DataDirectory:
         Raises:
             OrchestratorError: `ALREADY_EXISTS`, when an orchestrator lives there already.
         """
-        if self._secret_path.exists():
-            raise OrchestratorError(
-                Code.ALREADY_EXISTS,
-                f"{self.path} belongs to an orchestrator already",
-                hint="Choose another --data-dir; nothing was changed.",
-            )
         try:
+            if self._secret_path.exists():
+                raise OrchestratorError(
+                    Code.ALREADY_EXISTS,
+                    f"{self.path} belongs to an orchestrator already",
+                    hint="Choose another --data-dir; nothing was changed.",
+                )
             self.path.mkdir(parents=True, exist_ok=True, mode=0o750)
             _write_new(self._config_path, _TEMPLATE, 0o640)
             _write_new(self._token_path, secrets.token_urlsafe(32) + "\n", 0o600)
             # last, because it marks the directory as complete
             _write_new(self._secret_path, secrets.token_hex(32) + "\n", 0o600)
         except OSError as error:
-            raise SettingsError(f"{self.path} cannot be made: {error.strerror}") from error
+            raise SettingsError(
+                f"{self.path} cannot be made: {error.strerror}", hint=_hint(error)
+            ) from error
 
     def secret_key(self) -> str:
         """The key that signs node tokens."""
@@ -115,7 +119,9 @@ class DataDirectory:
         except FileNotFoundError:
             document = {}
         except (OSError, ValueError) as error:
-            raise SettingsError(f"{self._config_path} cannot be read: {error}") from error
+            raise SettingsError(
+                f"{self._config_path} cannot be read: {_reason(error)}", hint=_hint(error)
+            ) from error
         values = self._checked(Settings, document, "")
         values["release"] = ReleaseSettings(
             **self._checked(ReleaseSettings, document.get("release", {}), "release.")
@@ -174,16 +180,25 @@ def _write_new(path: Path, text: str, mode: int) -> None:
         os.fsync(descriptor)
 
 
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    return "it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _hint(error: Exception) -> str:
+    """What to do for somebody to whom the directory does not belong."""
+    return f"Run it as the user {USER}." if isinstance(error, PermissionError) else ""
+
+
 def _read_secret(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
             secret = file.read(4096).strip()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(
-            f"{path} cannot be read: {reason}", hint="Make the data directory with `init`."
-        ) from error
+        hint = _hint(error) or "Make the data directory with `init`."
+        raise SettingsError(f"{path} cannot be read: {_reason(error)}", hint=hint) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"others than its owner may use {path}", hint=f"Run: chmod 0600 {path}")
     if len(secret) < _MIN_SECRET_CHARS:

@@ -95,9 +95,15 @@ class Server:
 
 
 def _bind(endpoint: Endpoint) -> socket.socket:
+    """`::` is every address of the machine, those of IPv4 too."""
     family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
     try:
-        return socket.create_server((endpoint.host, endpoint.port), family=family, backlog=_BACKLOG)
+        return socket.create_server(
+            (endpoint.host, endpoint.port),
+            family=family,
+            backlog=_BACKLOG,
+            dualstack_ipv6=endpoint.host == "::" and socket.has_dualstack_ipv6(),
+        )
     except OSError as error:
         raise OrchestratorError(
             Code.UNAVAILABLE,

@@ -15,7 +15,7 @@ from typing import Final
 from bootloader import backends
 from bootloader.backend import Entry, Setup
 from bootloader.config import SLOT_NAMES, Settings
-from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.refusal import DOCUMENT, ProvisionError
 from bootloader.slot import BootFileKind
 from bootloader.tables import Section
 
@@ -73,7 +73,7 @@ def check_program(backend_name: str, program: Path) -> str:
         raise ProvisionError(
             f"puad-provision cannot install the boot loader of the back end {backend_name}",
             on="bootloader.toml",
-            hint=f"it knows {', '.join(sorted(_MOUNT_KEYS))}; see docs/boot-control.md for others",
+            hint=f"it knows {', '.join(sorted(_MOUNT_KEYS))}; see {DOCUMENT} for others",
         )
     try:
         with program.open("rb") as file:

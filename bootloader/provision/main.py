@@ -21,7 +21,7 @@ from bootloader.provision.esp import SYSTEMD_BOOT_FOLDER
 from bootloader.provision.layout import ESP, Ids, parse_size
 from bootloader.provision.node_files import NodeFiles
 from bootloader.provision.persistent import STANDARD_PASSWD
-from bootloader.provision.refusal import ProvisionError
+from bootloader.provision.refusal import DOCUMENT, ProvisionError
 from bootloader.provision.repart import Partition
 from bootloader.provision.report import Report
 from bootloader.provision.usage import find_fault
@@ -118,7 +118,7 @@ def _boot_loader(given: argparse.Namespace, settings: config.Settings) -> Path:
         raise ProvisionError(
             "the back end grub has no boot loader that could be the default",
             on=given.config,
-            hint="make one with grub-mkimage, see docs/boot-control.md, and give --boot-loader",
+            hint=f"make one with grub-mkimage, see {DOCUMENT}, and give --boot-loader",
             code=os.EX_USAGE,
         )
     return _systemd_boot()

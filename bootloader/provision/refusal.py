@@ -7,6 +7,9 @@ import os
 from types import MappingProxyType
 from typing import Any, Final
 
+DOCUMENT: Final = "/usr/share/doc/puad/boot-control.md"
+"""What tells of the boot loaders, where the package has put it."""
+
 # The word of each exit code in the JSON document, and whether nothing was written for certain.
 _WORDS: Final = MappingProxyType(
     {

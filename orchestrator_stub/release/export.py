@@ -7,7 +7,8 @@ Rules:
    metadata are signed anew above them at once. A node that has installed from the folder so finds
    nothing older online.
 2. They hold for as long as was asked, all of them, and the root too.
-3. The folder appears under its name when it is complete.
+3. The folder appears under its name when it is complete. So it cannot be a mount point: nothing can
+   take its place.
 """
 
 from __future__ import annotations
@@ -78,16 +79,17 @@ def export_release(
     Args:
         session: The open repository.
         release: Which release.
-        folder: Where; it must not exist yet, or be empty.
+        folder: Where; it must not exist yet, or be empty and no mount point.
         valid: For how long its metadata hold.
 
     Raises:
-        UsageError: When the folder is in use, or the root would expire earlier.
+        UsageError: When the folder cannot be used, or the root would expire earlier.
         ReleaseError: When it cannot be signed or written.
     """
     publisher, published = session.publisher, session.published
     folder = folder.resolve()
-    _check(publisher, published, folder, valid)
+    _check_folder(publisher, folder, release)
+    _check_validity(publisher, published, valid)
     state = next_versions(session.state, published, CHAIN)
     content = Content(release.files, published.catalogue.withdrawn)
     expires = expiries(publisher.now, dict.fromkeys(CHAIN, valid))
@@ -112,17 +114,26 @@ def export_release(
     return Exported(release, expires[CHAIN[-1]], outcome)
 
 
-def _check(publisher: Publisher, published: Published, folder: Path, valid: timedelta) -> None:
+def _check_folder(publisher: Publisher, folder: Path, release: Release) -> None:
     if folder.is_relative_to(publisher.layout.folder.resolve()):
         raise UsageError(
             "the folder lies inside the repository that is served",
             on=str(folder),
             hint="Name a folder outside --repo.",
         )
+    if folder.is_mount():
+        raise UsageError(
+            "the folder is a mount point",
+            on=str(folder),
+            hint=f"Name a new folder on it, such as {folder / '-'.join(release.key)}.",
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the folder is in use", on=str(folder), hint="Name a new or an empty folder."
         )
+
+
+def _check_validity(publisher: Publisher, published: Published, valid: timedelta) -> None:
     if published.root.expires < publisher.now + valid:
         raise UsageError(
             "the root would expire before the export does",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chunk index: which bytes of a published file make which bytes of an image.
 
-An index is a small signed file beside a published image (design.md, Images). It lists chunks of
-the image in order and without gaps; each says how long it is, its SHA-256, and where in the
-published file the frame lies that makes it. The form is one JSON object::
+An index is a small signed file beside a published image (docs/architecture.md, Images). It lists
+chunks of the image in order and without gaps; each says how long it is, its SHA-256, and where in
+the published file the frame lies that makes it. The form is one JSON object::
 
     {"schema": 1, "image_size": 2147483648,
      "chunks": [[image_length, file_offset, file_length, "<sha256 hex>"], ...]}

@@ -159,7 +159,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         failure_reason=_DOWNLOAD,
     ),
     Code.DOWNLOAD_MISMATCH: Explanation(
-        "The release service sent other bytes than were asked for; check its proxies and caches.",
+        "Have the server answer byte ranges (206), send files as they are (no gzip, no chunks), and"
+        " cache no timestamp.json.",
         transient=True,
         failure_reason=_DOWNLOAD,
     ),
@@ -236,7 +237,8 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         failure_reason=_SIGNATURE,
     ),
     Code.ARM_REFUSED: Explanation(
-        "See `journalctl -u puad-bootloader`; a pinned boot entry must be cleared by hand.",
+        "Clear a pinned default: `bootctl set-default ''`, `bootctl set-oneshot ''`, or `default`"
+        " in loader/loader.conf.",
         failure_reason=_BOOT,
     ),
     Code.REBOOT_FAILED: Explanation(

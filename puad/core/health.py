@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of a verdict: when a boot is good, and when a bad one may be left by a reboot.
 
-Rules (design.md, "One verdict, one order"):
+Rules (docs/architecture.md, "One verdict, one order"):
 
 1. A boot is good when every required probe passed. A wanted one is only reported.
 2. What is missing speaks against the boot: a required probe without a result has failed, and a

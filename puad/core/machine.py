@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state machine: `step(run, event) -> (run, actions)`, a pure function over one table.
 
-Rules that hold for whoever drives it (design.md):
+Rules that hold for whoever drives it (docs/architecture.md):
 
 1. Time and chance enter only inside events.
 2. The driver persists the new run before it performs the actions; every action is idempotent.

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the maintenance manager is told: the wire status of a run (design.md, "The update run")."""
+"""What the maintenance manager is told: the wire status of a run.
+
+The table of both stands in docs/architecture.md, "The update run".
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def wire_status(run: Run) -> StatusType:
 
     IDLE is FAILED while the wanted image is quarantined here, and DONE is UP_TO_DATE once the
     server has taken UPDATED. Until the facts of this start are known, success is only remembered
-    (invariants 4 and 6 of design.md): DONE is then still STARTED.
+    (invariants 4 and 6 of docs/architecture.md): DONE is then still STARTED.
     """
     if run.state is State.IDLE and judge(run, run.plan.offer) is Decision.QUARANTINED:
         return StatusType.FAILED

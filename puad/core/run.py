@@ -4,7 +4,7 @@
 A `Run` is what `puad.core.machine.step` takes and gives back. It is immutable and holds
 everything that a decision needs, so that a decision can be replayed from it. Two of its fields
 are not stored: `rules` and `facts` are brought by the first event after each start, because the
-machine and the configuration outrank what was remembered (invariant 4 of design.md).
+machine and the configuration outrank what was remembered (invariant 4 of docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from puad.core.model import Facts, Offer, Plan
 
 
 class State(StrEnum):
-    """The states of an update run (design.md, "The update run")."""
+    """The states of an update run (docs/architecture.md, "The update run")."""
 
     IDLE = "IDLE"
     DOWNLOADING = "DOWNLOADING"

@@ -3,7 +3,8 @@
 
 1. Trust starts at the root of trust in the read-only image, never at a cached file. Newer roots are
    verified one after the other on top of it.
-2. Time is given in: where the clock is not trusted, the caller passes the floor (design.md, Trust).
+2. Time is given in: where the clock is not trusted, the caller passes the floor
+   (docs/architecture.md, Trust).
 3. The highest versions that were ever verified are given in too and compared, so that losing the
    cache is no way back in time. As in the TUF specification, they count no longer when the root
    has replaced the keys of timestamp or snapshot: that is how a repository recovers.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's clock, and whether it may be believed (design.md, Trust).
+"""The node's clock, and whether it may be believed (docs/architecture.md, Trust).
 
 The *clock floor* is the latest of the booted image's build time, the build time of any image whose
 signature was verified, and the last persisted time. A clock below it is wrong for certain. Such a

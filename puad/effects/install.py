@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The install: bring one signed image to the inactive slot and have it sealed.
 
-The order is what makes it safe (design.md, invariants 2, 3 and 9):
+The order is what makes it safe (invariants 2, 3 and 9 of docs/architecture.md):
 
 1. Two sources must agree: the server's file hash and the signed metadata.
 2. What is signed must fit this node: profile, version, floor, and the slot's size.

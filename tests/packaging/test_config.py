@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bootloader import config as boot_config
@@ -23,11 +24,12 @@ def test_packaged_configuration_of_puad_is_the_defaults(tmp_path: Path) -> None:
 
 def test_example_in_the_packaged_configuration_is_right(tmp_path: Path) -> None:
     lines = (CONFIG / "50-local.toml").read_text("utf-8").splitlines()
-    example = [line.removeprefix("# ") for line in lines if line.startswith(("# [", "# url"))]
+    example = [line.removeprefix("# ") for line in lines if re.match(r"# (\[|\w+ = )", line)]
     (tmp_path / "50-local.toml").write_text("\n".join(example), "utf-8")
     settings = config.load([tmp_path]).settings
-    assert settings.server.url == "https://orchestrator.example.org"
-    assert settings.release.url == "https://releases.example.org"
+    assert settings.server.url == "https://orchestrator.example.org:8443"
+    assert settings.release.url == "https://orchestrator.example.org:8443/release"
+    assert settings.server.ca_file == settings.release.ca_file == "/var/lib/puad/ca.crt"
 
 
 def test_packaged_configuration_of_boot_control_names_a_back_end(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from puad.config.kinds import Kind
 from puad.config.settings import Settings
 from puad.health import process as health_process
 from tests.packaging.command_line import PARSERS, CommandLine, actions, command_line
-from tests.packaging.manual_page import FOLDER, Entry, Page
+from tests.packaging.manual_page import FOLDER, Entry, Page, plain_text
 
 PAGES = sorted(path.name for path in FOLDER.iterdir())
 WITH_VERBS = [name for name, parser in PARSERS.items() if command_line(parser()).verbs]
@@ -264,6 +264,17 @@ def test_puad_bootloader_page_lists_every_back_end_with_its_keys() -> None:
     listed = page.keys("BACK ENDS")
     for name, back_end in known.items():
         assert_keys(back_end.options, listed.get(name, {}))
+
+
+def test_puad_bootloader_page_shows_the_packaged_configuration(tmp_path: Path) -> None:
+    page = Page("puad-bootloader.8").path.read_text()
+    (shown,) = re.findall(r"^\.nf\n(backend = .*?)^\.fi", page, re.MULTILINE | re.DOTALL)
+    example = tmp_path / "bootloader.toml"
+    example.write_text("".join(f"{plain_text(line)}\n" for line in shown.splitlines()))
+    packaged = FOLDER.parent / "config/bootloader.toml"
+    given, wanted = bootloader_config.load(example), bootloader_config.load(packaged)
+    assert given.general == wanted.general
+    assert given.backend.table == wanted.backend.table
 
 
 def test_puad_orchestrator_page_lists_every_key_with_its_default() -> None:

@@ -20,11 +20,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from orchestrator_stub import server
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.main import main
+from orchestrator_stub.server import Endpoint
 from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
 
 GUID = "11111111-2222-3333-4444-555555555555"
+NOBODY = 65534
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -230,6 +233,22 @@ def test_serve_refuses_a_secret_that_others_may_read(
     assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["init"], ["enrol", "edge-1", "--guid", GUID, "--profile", "edge"], ["serve"], ["refresh"]],
+)
+def test_command_of_a_stranger_says_whose_it_is(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    directory.path.chmod(0o700)
+    os.seteuid(NOBODY)
+    try:
+        assert main([*command, "--data-dir", str(directory.path)]) == os.EX_CONFIG
+    finally:
+        os.seteuid(0)
+    assert "Run it as the user puad-orchestrator." in capsys.readouterr().err
+
+
 def test_serve_without_init_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -284,6 +303,20 @@ def test_serve_refuses_what_it_cannot_serve_safely(
     base = ["serve", "--data-dir", str(directory.path), "--port", "0"]
     assert main([*base, *arguments]) != 0
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("host", "is_dual"), [("::", True), ("::1", False), ("127.0.0.1", False)])
+def test_serve_on_every_address_takes_ipv4_as_well(
+    monkeypatch: pytest.MonkeyPatch, host: str, is_dual: bool
+) -> None:
+    asked: list[bool] = []
+
+    def create_server(_address: object, *, dualstack_ipv6: bool, **_others: object) -> None:
+        asked.append(dualstack_ipv6)  # nothing here may listen beyond the loopback address
+
+    monkeypatch.setattr(socket, "create_server", create_server)
+    server._bind(Endpoint(host, 0))
+    assert asked == [is_dual]
 
 
 def test_serve_on_a_taken_port_says_so(

@@ -128,6 +128,29 @@ def test_export_into_a_used_folder_or_the_repository_is_refused(site: Site, tmp_
     assert "inside" in site.run("export", site.repo / "x", expect=64)["error"]["what"]
 
 
+def test_export_onto_a_mounted_stick_is_refused_and_into_a_folder_on_it_is_not(
+    site: Site, tmp_path: Path
+) -> None:
+    site.release("1")
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", stick], check=True, timeout=60)
+    try:
+        before = versions(site.repo)
+        error = site.run("export", stick, expect=64)["error"]
+        assert error["what"] == "the folder is a mount point"
+        assert list(stick.iterdir()) == []
+        assert not list(tmp_path.glob(".stick*"))
+        assert versions(site.repo) == before
+        named = stick / "edge-1"
+        assert error["hint"] == f"Name a new folder on it, such as {named}."
+        site.run("export", named)
+        assert "edge/1/profile.yaml" in site.client().fetch_all(named)
+        assert [path.name for path in stick.iterdir()] == ["edge-1"]
+    finally:
+        subprocess.run(["umount", stick], check=True, timeout=60)
+
+
 def test_export_of_a_damaged_file_is_refused(site: Site, tmp_path: Path) -> None:
     site.release("1")
     [file] = (site.repo / "targets/edge/1").glob("*.raw.zst")

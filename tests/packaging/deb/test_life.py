@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.packaging.deb.conftest import Packages, depends_of
 from tests.packaging.deb.debian_root import DebianRoot, overlay
 
 STORE = "var/lib/puad/run.json"
+UNITS = "usr/lib/systemd/system"
 
 
 def version_with(package: Path, suffix: str, folder: Path) -> Path:
@@ -116,6 +118,18 @@ def test_release_can_be_published(copy: DebianRoot) -> None:
     copy.run("puad-release", "add", *image, "--linux", "/tmp/linux", *where)
     copy.run("puad-release", "publish", *where)
     assert (copy.tree / "srv/release/metadata/timestamp.json").exists()
+
+
+def test_publisher_is_off_and_does_what_its_environment_file_says(copy: DebianRoot) -> None:
+    timer = copy.call("systemctl", "is-enabled", "puad-release-publish.timer").stdout
+    assert timer == "disabled\n"
+    said = (copy.tree / "etc/default/puad-release").read_text("utf-8")
+    unit = (copy.tree / UNITS / "puad-release-publish.service").read_text("utf-8")
+    (command,) = re.findall(r"^ExecStart=(.*)", unit, re.MULTILINE)
+    repo, keys = re.findall(r"^PUAD_RELEASE_(?:REPO|KEYS)=(.*)", said, re.MULTILINE)
+    copy.run("puad-release", "init", "--repo", repo, "--keys", keys)
+    done = copy.run("sh", "-euc", f". /etc/default/puad-release; {command} --refresh")
+    assert "timestamp" in done
 
 
 def test_upgrade_keeps_state_and_the_integrators_configuration(

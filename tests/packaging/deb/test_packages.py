@@ -69,7 +69,10 @@ def test_what_may_be_edited_is_a_conffile_and_nothing_else(packages: Packages) -
         return done.stdout.split()
 
     assert conffiles(packages.node) == ["/etc/puad/config.d/50-local.toml"]
-    assert conffiles(packages.server) == ["/etc/default/puad-orchestrator"]
+    assert conffiles(packages.server) == [
+        "/etc/default/puad-orchestrator",
+        "/etc/default/puad-release",
+    ]
 
 
 def test_only_prerm_remove_stops_a_unit_of_a_node(packages: Packages, tmp_path: Path) -> None:

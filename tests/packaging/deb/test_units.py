@@ -19,6 +19,7 @@ EXPOSURE = {
     "puad-mark-good.service": 2.0,
     "puad-slots-read-only.service": 3.0,
     "puad-orchestrator.service": 2.0,
+    "puad-release-publish.service": 2.0,
 }
 _LEVEL = re.compile(r"Overall exposure level for (\S+): ([0-9.]+)")
 _OF_PUAD = re.compile(r"puad|var-log-journal")
@@ -73,6 +74,7 @@ def test_exposure_is_within_its_limit(with_puad: DebianRoot) -> None:
         ("puad-bootloader.service", ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"]),
         ("puad-health.service", ["User=puad-health", "CapabilityBoundingSet="]),
         ("puad-orchestrator.service", ["User=puad-orchestrator", "PrivateDevices=yes"]),
+        ("puad-release-publish.service", ["PrivateNetwork=yes", "CapabilityBoundingSet="]),
     ],
 )
 def test_walls_of_a_service_stand(with_puad: DebianRoot, unit: str, lines: list[str]) -> None:

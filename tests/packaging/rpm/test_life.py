@@ -41,6 +41,11 @@ def test_install_enables_every_unit_of_the_presets(installed: DebianRoot) -> Non
         assert installed.call("systemctl", "is-enabled", unit).stdout == "enabled\n", unit
 
 
+def test_install_leaves_the_publisher_off(installed: DebianRoot) -> None:
+    timer = installed.call("systemctl", "is-enabled", "puad-release-publish.timer").stdout
+    assert timer == "disabled\n"
+
+
 def test_install_compiles_the_modules_so_that_equal_images_are_equal(installed: DebianRoot) -> None:
     for folder in ("usr/share/puad", "usr/share/puad-orchestrator"):
         sources = list((installed.tree / folder).rglob("*.py"))

@@ -64,10 +64,19 @@ def test_payload_is_that_of_the_deb(unpack: Unpack, which: str) -> None:
             assert content(mine) == content(other), name
 
 
-def test_payload_has_the_documents_of_integrators(unpack: Unpack) -> None:
-    for tree in unpack("node"):
-        for name in ("boot-control.md", "packages.md"):
-            packed = tree / "usr/share/doc/puad" / name
+@pytest.mark.parametrize(
+    ("which", "package", "names"),
+    [
+        ("node", "puad", ("boot-control.md", "packages.md")),
+        ("server", "puad-orchestrator", ("orchestrator.md", "releases.md")),
+    ],
+)
+def test_payload_has_the_documents_of_integrators(
+    unpack: Unpack, which: str, package: str, names: tuple[str, ...]
+) -> None:
+    for tree in unpack(which):
+        for name in names:
+            packed = tree / "usr/share/doc" / package / name
             assert packed.read_bytes() == (REPOSITORY / "docs" / name).read_bytes()
 
 
@@ -165,7 +174,7 @@ def test_scriptlets_are_valid_shell_and_never_fail(rpms: Rpms, which: str) -> No
 @pytest.mark.parametrize(("which", "name"), [("node", "puad"), ("server", "puad-orchestrator")])
 def test_scriptlets_name_every_unit_of_the_presets(rpms: Rpms, which: str, name: str) -> None:
     preset = (REPOSITORY / f"systemd/system-preset/80-{name}.preset").read_text("utf-8")
-    units = set(re.findall(r"^enable (\S+)", preset, re.MULTILINE))
+    units = set(re.findall(r"^(?:en|dis)able (\S+)", preset, re.MULTILINE))
     scriptlets = getattr(rpms, which).scriptlets()
     for scriptlet, verb in (("POSTIN", "preset"), ("PREUN", "disable")):
         calls = re.findall(rf"{verb} (?:--now )?(.*) \|\| :", scriptlets[scriptlet])

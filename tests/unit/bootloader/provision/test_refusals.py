@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bootloader.kernel_command_line import MAX_LENGTH
+from bootloader.provision.refusal import DOCUMENT
 from tests.unit.bootloader.provision.fake_tools import MIB
 from tests.unit.bootloader.provision.given import Given
 
@@ -157,10 +158,10 @@ def test_back_end_whose_loader_is_not_known_is_refused(
     error = capsys.readouterr().err
     if loader == "grub":
         assert code == os.EX_USAGE
-        assert "make one with grub-mkimage" in error
+        assert f"make one with grub-mkimage, see {DOCUMENT}," in error
     else:
         assert code == os.EX_CANTCREAT
-        assert "back end u-boot; it knows grub, systemd-boot; see docs/boot-control.md" in error
+        assert f"back end u-boot; it knows grub, systemd-boot; see {DOCUMENT}" in error
     assert not given.disk.exists()
 
 
