@@ -83,6 +83,7 @@ class Code(StrEnum):
     NO_VERDICT = "no-verdict"
     # the operator
     BUSY = "busy"
+    RUN_ARMED = "run-armed"
     CANCELLED = "cancelled"
     QUARANTINED = "quarantined"
     NO_FALLBACK = "no-fallback"
@@ -281,6 +282,9 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         failure_reason=FailureReason.OS_COMMIT,
     ),
     Code.BUSY: Explanation("Wait for the running update, or stop it with `puadctl cancel`."),
+    Code.RUN_ARMED: Explanation(
+        "It can no longer be stopped: wait for the verdict; `puadctl status` shows it."
+    ),
     Code.CANCELLED: Explanation("Start it again with `puadctl run`, or wait for another image."),
     Code.ROLLED_BACK_BY_OPERATOR: Explanation(
         "Clear the quarantine with `puadctl retry` when the image may be tried again."
@@ -288,7 +292,9 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.QUARANTINED: Explanation("Release it with `puadctl retry`, then try again."),
     Code.NO_FALLBACK: Explanation("Install a good image instead: `puadctl slots` shows the slots."),
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
-    Code.NOT_ALLOWED: Explanation("Run the command as root, or as a user whom polkit lets do it."),
+    Code.NOT_ALLOWED: Explanation(
+        "Run the command as root; polkit may let other users run every one but `mark`."
+    ),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
     Code.FOLDER_UNREADABLE: Explanation("Give the folder that `puad-release export` wrote."),
     Code.INTERNAL: Explanation("This is a bug in puad: please report the journal's traceback."),
