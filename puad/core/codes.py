@@ -117,7 +117,7 @@ _BOOT = FailureReason.BOOT_CONFIGURATION
 
 EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.CONFIG_INVALID: Explanation(
-        "Correct the named file and restart puad; `puadctl config show` lists every key."
+        "Correct what is named and restart puad; `puadctl config show` lists every key."
     ),
     Code.STATE_UNREADABLE: Explanation(
         "Nothing to do: puad rebuilds its state from the boot loader and the verdict file."

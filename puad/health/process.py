@@ -21,7 +21,7 @@ from puad import journal
 from puad.arguments import Parser
 from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
-from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
+from puad.config import Settings, add_dir_option, chosen_dirs, load
 from puad.core.errors import BootControlError, ConfigError, PuadError, StorageError
 from puad.core.health import (
     complete,
@@ -49,10 +49,15 @@ _log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Assess this boot; 0 when it is good, 1 when it is bad."""
-    folders = _parser().parse_args(argv).config_dir or STANDARD_DIRS
+    """Assess this boot; 0 when it is good, 1 when it is bad, 78 without a named folder."""
+    arguments = _parser().parse_args(argv)
     journal.setup_logging(teller=_TELLER)
     os.umask(_UMASK)
+    try:
+        folders = chosen_dirs(arguments)
+    except ConfigError as error:  # it was called wrongly, which says nothing of the boot
+        _log.critical("%s\nhint: %s", error, error.hint)
+        return os.EX_CONFIG
     try:
         return Health(load(folders).settings).run()
     except ConfigError as error:

@@ -139,6 +139,13 @@ def test_config_show_names_the_fault(puadctl: Run, tmp_path: Path) -> None:
     assert str(tmp_path) in answer.err
 
 
+def test_config_show_of_a_folder_that_does_not_exist_fails(puadctl: Run, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    answer = puadctl("--config-dir", tmp_path, "--config-dir", absent, "config", "show")
+    assert (answer.code, answer.out) == (78, "")
+    assert answer.err.startswith(f"puadctl: there is no folder {absent} (--config-dir)\nhint: ")
+
+
 def test_reader_that_goes_away_is_no_traceback(system_bus: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command("--config-dir", tmp_path, "config", "show"),
