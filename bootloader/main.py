@@ -2,7 +2,8 @@
 """The program `puad-bootloader`: the service, and the simulated machine of the demo and the tests.
 
 Exit codes of the service: 0 stopped, 64 wrong use, 69 no bus or no name, 74 storage,
-78 configuration. `boot`: 0 power-off, 3 reboot asked for, 4 power cut or crash, 5 nothing bootable.
+78 configuration. `boot`: 0 power-off, 3 reboot asked for, 4 pid 1 ended in any other way, 5 nothing
+is bootable.
 """
 
 from __future__ import annotations
