@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,15 +20,14 @@ from orchestrator_stub import commands
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import ReleaseOptions
 from orchestrator_stub.data_directory import STANDARD, DataDirectory
+from orchestrator_stub.duration import parse_duration
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import EXIT_STATUS, OrchestratorError
 from orchestrator_stub.server import Endpoint
 from orchestrator_stub.token_file import open_token_file
 
-_LIFETIME: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _LAST_PORT: Final = 65535
 _GUID: Final = "the node's GUID: root reads it on the node in /sys/class/dmi/id/product_uuid"
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -207,10 +205,10 @@ def _add_release(verb: argparse.ArgumentParser) -> None:
 
 
 def _lifetime(text: str) -> int:
-    match = _LIFETIME.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90d, 12h, 30m, 60s")
-    return int(match[1]) * _UNITS_S[match[2]]
+    try:
+        return int(parse_duration(text).total_seconds())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _port(text: str) -> int:

@@ -30,7 +30,7 @@ from orchestrator_stub.release.image import RawImage, open_image
 from orchestrator_stub.release.keys import KeyFolder, read_private
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.publication import Publisher
-from orchestrator_stub.release.roles import Role, parse_duration, plan_roles
+from orchestrator_stub.release.roles import Role, parse_validity, plan_roles
 from orchestrator_stub.release.withdrawal import Request
 from puad.core.manifest import BootFileKind
 from puad.core.profile import OSProfile, SecurityFeature
@@ -84,7 +84,7 @@ def _rotate(options: argparse.Namespace) -> dict[str, Any]:
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
     name = (options.profile, options.version)
-    valid = parse_duration(options.valid)
+    valid = parse_validity(options.valid)
     return commands.export(_publisher(options), options.folder, name, valid)
 
 
