@@ -23,6 +23,7 @@ or, for the demo and the tests only, `[files]` in place of `[devices]`: slots th
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -143,3 +144,14 @@ def load(path: Path) -> Settings:
     if fault:
         raise ConfigError(f"{path}: command_line {fault}")
     return settings
+
+
+def add_option(parser: argparse._ActionsContainer) -> None:
+    """Give a program `--config`."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=STANDARD_PATH,
+        metavar="FILE",
+        help="configuration of boot control (default: %(default)s)",
+    )

@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from bootloader import config, log, service
 from bootloader.arguments import Parser
@@ -25,6 +24,13 @@ except ModuleNotFoundError:  # an image may leave the simulated machine out
 else:
     _COMMANDS = (boot.add_command, firmware_command.add_command)
 
+_EXIT_CODES = {
+    os.EX_OK: "stopped",
+    os.EX_USAGE: "wrong use",
+    os.EX_UNAVAILABLE: "no system bus, or the name is taken",
+    os.EX_IOERR: "storage",
+    os.EX_CONFIG: "configuration",
+}
 _HINT = "the file comes with the image: correct it there; this node runs on, but takes no updates"
 
 
@@ -47,10 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="puad-bootloader", description="Boot control: slots, boot files and the boot target."
     )
     parser.add_version()
-    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    parser.exit_codes = _EXIT_CODES
+    config.add_option(parser)
     parser.set_defaults(run=lambda given: service.serve(config.load(given.config)))
     if _COMMANDS:
-        commands = parser.add_subparsers(title="the simulated machine")
+        commands = parser.add_subparsers(title="the simulated machine", metavar="COMMAND")
         for add_command in _COMMANDS:
             add_command(commands)
     return parser

@@ -15,7 +15,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from bootloader import config
@@ -29,6 +28,12 @@ from bootloader.write_protection import is_write_protected, set_write_protection
 
 _PROGRAM: Final = "puad-slots-read-only"
 _FAILED: Final = 1
+_EXIT_CODES: Final = {
+    os.EX_OK: "done",
+    _FAILED: "the booted slot can be written, or the slots are not known",
+    os.EX_USAGE: "wrong use",
+    os.EX_CONFIG: "configuration",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +71,8 @@ def protect_slots(settings: Settings) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=_PROGRAM, description="Write-protect the slots.")
     parser.add_version()
-    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    parser.exit_codes = _EXIT_CODES
+    config.add_option(parser)
     return parser
 
 

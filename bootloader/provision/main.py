@@ -28,22 +28,22 @@ from bootloader.provision.usage import find_fault
 from bootloader.slot import BootFileKind
 
 _SYSTEMD_BOOT: Final = {"x86_64": "x64", "aarch64": "aa64", "riscv64": "riscv64"}
-_EPILOG: Final = """\
-The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. A SIZE is
-a whole number with K, M, G or T, like 4G. Run it where the image's own files are, in a container of
-the image, or give --config, --definitions and --passwd.
-
-exit codes:
-   0  done, or nothing was missing
-  64  wrong use of the command line
-  69  a program is missing, or systemd-repart is older than 254
-  70  a bug
-  71  a program did not run
-  73  refused; nothing was written
-  74  the disk or a program failed
-  77  it must be run as root
-  78  the configuration cannot be followed
-"""
+_EPILOG: Final = (
+    "The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. "
+    "A SIZE is a whole number with K, M, G or T, like 4G. Run it where the image's own files are, "
+    "in a container of the image, or give --config, --definitions and --passwd."
+)
+_EXIT_CODES: Final = {
+    os.EX_OK: "done, or nothing was missing",
+    os.EX_USAGE: "wrong use",
+    os.EX_UNAVAILABLE: "a program is missing, or systemd-repart is older than 254",
+    os.EX_SOFTWARE: "a bug",
+    os.EX_OSERR: "a program did not run",
+    os.EX_CANTCREAT: "refused, nothing was written",
+    os.EX_IOERR: "the disk or a program failed",
+    os.EX_NOPERM: "it must be run as root",
+    os.EX_CONFIG: "the configuration cannot be followed",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,9 +152,9 @@ def _parser() -> Parser:
         prog="puad-provision",
         description="Make the disk of a node: ESP, two slots, persistent partition.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     parser.add_argument(
         "disk",
@@ -193,8 +193,7 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is laid out and named")
     add = group.add_argument
     shown = "(default: %(default)s)"
-    text = f"configuration of boot control {shown}"
-    add("--config", type=Path, metavar="FILE", default=config.STANDARD_PATH, help=text)
+    config.add_option(group)
     text = f"definitions of the partitions {shown}"
     add("--definitions", type=Path, metavar="DIR", default=STANDARD_FOLDER, help=text)
     text = f"the image's users {shown}"

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.adding import Progress, Work
 from orchestrator_stub.release.answers import answer_text
-from orchestrator_stub.release.arguments import make_parser
+from orchestrator_stub.release.arguments import INTERRUPTED, make_parser
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.errors import KeyAccessError, ReleaseError, UsageError
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("puad-release: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     print(json.dumps(answer, indent=1) if options.json else answer_text(options.command, answer))
     return os.EX_OK
 

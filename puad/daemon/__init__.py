@@ -25,6 +25,14 @@ from puad.system_bus import connect, disconnect
 __all__ = ["main"]
 
 _PATIENCE_S: Final = 20.0
+_EXIT_CODES: Final = {
+    os.EX_OK: "stopped",
+    os.EX_USAGE: "wrong use",
+    os.EX_UNAVAILABLE: "no system bus, or the agent's name is taken",
+    os.EX_CANTCREAT: "a folder of its own is missing or cannot be written",
+    os.EX_TEMPFAIL: "a worker did not end in time",
+    os.EX_CONFIG: "configuration",
+}
 _BUS_HINT: Final = "See `systemctl status dbus`."
 _LOG: Final = logging.getLogger(__name__)
 
@@ -58,10 +66,15 @@ def _given_up(error: PuadError, exit_code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="puad", description="The update agent of this node.")
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     config.add_dir_option(parser)
     parser.add_argument(
-        "--log-level", default="info", choices=("debug", "info", "warning", "error")
+        "--log-level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        metavar="WORD",
+        help="the least grave lines to log: debug, info, warning or error (default: info)",
     )
     return parser
 

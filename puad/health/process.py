@@ -42,6 +42,12 @@ from puad.store import Store
 
 GOOD: Final = 0
 BAD: Final = 1
+_EXIT_CODES: Final = {
+    GOOD: "the boot is good",
+    BAD: "it is bad",
+    os.EX_USAGE: "wrong use",
+    os.EX_CONFIG: "no such folder of configuration",
+}
 _TELLER: Final = "puad-health"
 _UMASK: Final = 0o022  # puad, another user, reads the verdict
 
@@ -67,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="puad-health", description="Assess this boot: is it good, or bad?")
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     add_dir_option(parser)
     return parser

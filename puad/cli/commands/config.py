@@ -19,7 +19,7 @@ class Config(Command, name="config", summary="show every key, its value and the 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Take the verb."""
-        parser.add_argument("verb", choices=("show",))
+        parser.add_argument("verb", choices=("show",), metavar="show", help="the word itself")
 
     def perform(self, options: argparse.Namespace, screen: Screen) -> Outcome:
         """Read the configuration as the daemon would."""
