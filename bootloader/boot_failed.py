@@ -119,7 +119,8 @@ def _look_without(fault: ConfigError) -> tuple[str, Decision]:
             continue
     found = [(booted, decision) for booted, decision, is_known in judged if is_known]
     if not found:
-        raise ConfigError(f"{fault}; and by its defaults no boot loader knows the booted slot")
+        what = f"{fault.what}; and by its defaults no boot loader knows the booted slot"
+        raise ConfigError(what, on=fault.on)
     booted, decision = min(found, key=lambda each: each[1].reboots)
     return booted, replace(decision, why=f"{decision.why}; this is by defaults, because {fault}")
 

@@ -127,7 +127,7 @@ def load(path: Path) -> Settings:
     devices = document.pop("devices", None)
     files = document.pop("files", None)
     if devices is not None and files is not None:
-        raise ConfigError(f"{path}: slots are either devices or files, not both")
+        raise ConfigError("slots are either devices or files, not both", on=str(path))
     name = document.get("backend")
     sections = ["devices", "files"]
     own: object = {}
@@ -142,7 +142,7 @@ def load(path: Path) -> Settings:
     )
     fault = find_fault(settings.general.command_line)
     if fault:
-        raise ConfigError(f"{path}: command_line {fault}")
+        raise ConfigError(f"command_line {fault}", on=str(path))
     return settings
 
 

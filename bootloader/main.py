@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 
 from bootloader import config, log, service
 from bootloader.arguments import Parser
+from bootloader.complaint import complain
 from bootloader.errors import BootloaderError, ConfigError
 
 try:
@@ -24,6 +24,7 @@ except ModuleNotFoundError:  # an image may leave the simulated machine out
 else:
     _COMMANDS = (boot.add_command, firmware_command.add_command)
 
+_PROGRAM = "puad-bootloader"
 _EXIT_CODES = {
     os.EX_OK: "stopped",
     os.EX_USAGE: "wrong use",
@@ -41,16 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:
-        print(f"puad-bootloader: {error}\npuad-bootloader: {_HINT}", file=sys.stderr)
+        complain(_PROGRAM, error, _HINT)
         return os.EX_CONFIG
     except BootloaderError as error:
-        print(f"puad-bootloader: {error}", file=sys.stderr)
+        complain(_PROGRAM, error)
         return os.EX_IOERR
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="puad-bootloader", description="Boot control: slots, boot files and the boot target."
+        prog=_PROGRAM, description="Boot control: slots, boot files and the boot target."
     )
     parser.add_version()
     parser.exit_codes = _EXIT_CODES

@@ -19,6 +19,7 @@ from typing import Final
 
 from bootloader import config
 from bootloader.arguments import Parser
+from bootloader.complaint import complain
 from bootloader.config import Settings
 from bootloader.device_slots import describe_devices
 from bootloader.devices import find_slots
@@ -27,6 +28,7 @@ from bootloader.mounts import read_mounts
 from bootloader.write_protection import is_write_protected, set_write_protection
 
 _PROGRAM: Final = "puad-slots-read-only"
+_HINT: Final = "the file comes with the image: correct it there"
 _FAILED: Final = 1
 _EXIT_CODES: Final = {
     os.EX_OK: "done",
@@ -42,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         protect_slots(config.load(given.config))
     except ConfigError as error:
-        sys.stderr.write(f"{_PROGRAM}: {error}\n")
+        complain(_PROGRAM, error, _HINT)
         return os.EX_CONFIG
     except BootloaderError as error:
-        sys.stderr.write(f"{_PROGRAM}: {error}\n")
+        complain(_PROGRAM, error)
         return _FAILED
     return os.EX_OK
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import traceback
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ _EPILOG: Final = (
     "A SIZE is a whole number with K, M, G or T, like 4G. Run it where the image's own files are, "
     "in a container of the image, or give --config, --definitions and --passwd."
 )
+_BUG: Final = "this is a bug: please report the lines above"
 _EXIT_CODES: Final = {
     os.EX_OK: "done, or nothing was missing",
     os.EX_USAGE: "wrong use",
@@ -57,13 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         disk, made, machine_id = _run(given, report)
     except ConfigError as error:
-        on, _, what = str(error).partition(": ")
-        return report.failed(ProvisionError(what, on=on, code=os.EX_CONFIG))
+        return report.failed(ProvisionError(error.what, on=error.on, code=os.EX_CONFIG))
     except ProvisionError as error:
         return report.failed(error)
     except BootloaderError as error:
         what = f"the boot entry cannot be written: {error}"
         return report.failed(ProvisionError(what, on=given.disk, code=os.EX_IOERR))
+    except Exception as error:  # noqa: BLE001 -- the last border: a bug is told as one, with its trace
+        traceback.print_exc()
+        what, on = f"{type(error).__name__}: {error}", given.disk or "--first-boot"
+        return report.failed(ProvisionError(what, on=on, hint=_BUG, code=os.EX_SOFTWARE))
     report.made(disk, made, machine_id)
     return os.EX_OK
 
@@ -143,7 +148,7 @@ def _size(text: str) -> int:
 
 def _machine_id_word(text: str) -> str:
     if text not in {"random", "firmware"} and not MACHINE_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError("32 lower-case hex digits, `firmware` or `random`")
+        raise argparse.ArgumentTypeError("must be 32 lower-case hex digits, `firmware` or `random`")
     return text
 
 
