@@ -2,7 +2,8 @@
 """The command line of the orchestrator: `init`, `enrol`, `serve`, `refresh`.
 
 Facts go to standard output, as text for people or with `--json` as one object on one line; what
-goes wrong goes to standard error, with an exit status of sysexits.
+goes wrong goes to standard error, and with `--json` to standard output as well, with an exit status
+of sysexits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,10 +22,11 @@ from typing import Any, Final
 from orchestrator_stub import commands
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import ReleaseOptions
+from orchestrator_stub.complaint import SCHEMA, Complaint, bug
 from orchestrator_stub.data_directory import STANDARD, DataDirectory
 from orchestrator_stub.duration import parse_duration
 from orchestrator_stub.enrolment import Candidate
-from orchestrator_stub.errors import EXIT_STATUS, OrchestratorError
+from orchestrator_stub.errors import EXIT_STATUS, Code, OrchestratorError
 from orchestrator_stub.server import Endpoint
 from orchestrator_stub.token_file import open_token_file
 
@@ -53,10 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.command(arguments, DataDirectory(arguments.data_dir)))
     except OrchestratorError as error:
-        print(f"puad-orchestrator: {error.what}", file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
-        return EXIT_STATUS[error.code]
+        return _failed(error, as_json=arguments.json)
+    except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace
+        traceback.print_exc()
+        what, hint = bug(error)
+        return _failed(OrchestratorError(Code.INTERNAL, what, hint=hint), as_json=arguments.json)
+
+
+def _failed(error: OrchestratorError, *, as_json: bool) -> int:
+    complaint = Complaint(error.code.value, str(error), error.hint, EXIT_STATUS[error.code])
+    complaint.tell("puad-orchestrator")
+    if as_json:
+        print(json.dumps(complaint.document()), flush=True)
+    return complaint.exit_code
 
 
 def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
@@ -135,7 +147,8 @@ def _serve(arguments: argparse.Namespace, directory: DataDirectory) -> int:
 
 
 def _tell(arguments: argparse.Namespace, facts: dict[str, Any], *lines: str) -> None:
-    print(json.dumps(facts) if arguments.json else "\n".join(lines), flush=True)
+    text = json.dumps({"schema": SCHEMA, **facts}) if arguments.json else "\n".join(lines)
+    print(text, flush=True)
 
 
 def _release_options(arguments: argparse.Namespace) -> ReleaseOptions:

@@ -272,9 +272,26 @@ def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Sit
     done = program(site, "add", site.folder / "absent.img", *RELEASE)
     assert done.returncode == os.EX_DATAERR
     assert done.stdout == ""
-    assert "cannot be read: No such file" in done.stderr
-    error = json.loads(program(site, "add", site.folder / "absent.img", *RELEASE, "--json").stdout)
-    assert set(error["error"]) == {"code", "what", "on", "hint"}
+    first, *more = done.stderr.splitlines()
+    assert first.startswith("puad-release: ")
+    assert first.endswith(f"cannot be read: No such file or directory ({site.folder}/absent.img)")
+    assert all(line.startswith("hint: ") for line in more)
+    as_json = program(site, "add", site.folder / "absent.img", *RELEASE, "--json")
+    assert as_json.stderr == done.stderr
+    document = json.loads(as_json.stdout)
+    assert document["schema"] == site.run("status")["schema"] == 1
+    assert set(document["error"]) == {"code", "what", "on", "text", "hint", "exit_code"}
+    assert document["error"]["text"] == first.removeprefix("puad-release: ")
+    assert document["error"]["exit_code"] == os.EX_DATAERR
+
+
+def test_bug_is_exit_code_70_with_its_trace(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(commands, "publish", stumble)
+    error = site.run("publish", expect=os.EX_SOFTWARE)["error"]
+    assert (error["code"], error["what"]) == ("internal", "ZeroDivisionError: of all things")
 
 
 def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
