@@ -292,9 +292,7 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.QUARANTINED: Explanation("Release it with `puadctl retry`, then try again."),
     Code.NO_FALLBACK: Explanation("Install a good image instead: `puadctl slots` shows the slots."),
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
-    Code.NOT_ALLOWED: Explanation(
-        "Run the command as root; polkit may let other users run every one but `mark`."
-    ),
+    Code.NOT_ALLOWED: Explanation("Run it as root; polkit may let others run all but `mark`."),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
     Code.FOLDER_UNREADABLE: Explanation("Give the folder that `puad-release export` wrote."),
     Code.INTERNAL: Explanation("This is a bug in puad: please report the journal's traceback."),
