@@ -57,6 +57,11 @@ _FIND_OUT_S: Final = 60
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
 _OWN_UNIT: Final = "puad-boot-failed.service"
 _FAILED: Final = 1
+_EXIT_CODES: Final = {
+    os.EX_OK: "nothing to do, or the reboot was asked for",
+    _FAILED: "it could not be told what to do, and the node stays",
+    os.EX_USAGE: "wrong use",
+}
 # the specification of the ESP wants FAT; a boot partition of GRUB or U-Boot may be ext4, and what
 # was written to it last may still stand in its journal, which a read-only mount reads too
 _FILE_SYSTEMS: Final = ("vfat", "ext4")
@@ -114,7 +119,8 @@ def _look_without(fault: ConfigError) -> tuple[str, Decision]:
             continue
     found = [(booted, decision) for booted, decision, is_known in judged if is_known]
     if not found:
-        raise ConfigError(f"{fault}; and by its defaults no boot loader knows the booted slot")
+        what = f"{fault.what}; and by its defaults no boot loader knows the booted slot"
+        raise ConfigError(what, on=fault.on)
     booted, decision = min(found, key=lambda each: each[1].reboots)
     return booted, replace(decision, why=f"{decision.why}; this is by defaults, because {fault}")
 
@@ -165,13 +171,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="puad-boot-failed", description="Lead a failed boot back to the inactive slot."
     )
     parser.add_version()
-    parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON")
+    parser.exit_codes = _EXIT_CODES
+    text = "a word for the journal, like emergency (default: %(default)s)"
+    parser.add_argument("reason", nargs="?", default="unknown", metavar="REASON", help=text)
     parser.add_argument(
         "--deadline",
         action="store_true",
         help="do nothing when the boot is complete and the slot is good",
     )
-    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    config.add_option(parser)
     return parser
 
 

@@ -23,6 +23,7 @@ or, for the demo and the tests only, `[files]` in place of `[devices]`: slots th
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -126,7 +127,7 @@ def load(path: Path) -> Settings:
     devices = document.pop("devices", None)
     files = document.pop("files", None)
     if devices is not None and files is not None:
-        raise ConfigError(f"{path}: slots are either devices or files, not both")
+        raise ConfigError("slots are either devices or files, not both", on=str(path))
     name = document.get("backend")
     sections = ["devices", "files"]
     own: object = {}
@@ -141,5 +142,16 @@ def load(path: Path) -> Settings:
     )
     fault = find_fault(settings.general.command_line)
     if fault:
-        raise ConfigError(f"{path}: command_line {fault}")
+        raise ConfigError(f"command_line {fault}", on=str(path))
     return settings
+
+
+def add_option(parser: argparse._ActionsContainer) -> None:
+    """Give a program `--config`."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=STANDARD_PATH,
+        metavar="FILE",
+        help="configuration of boot control (default: %(default)s)",
+    )

@@ -74,4 +74,17 @@ class BootloaderError(Exception):
 
 
 class ConfigError(Exception):
-    """The configuration file says something that the service cannot follow; it does not start."""
+    """The configuration file says something that the service cannot follow; it does not start.
+
+    Args:
+        what: What is wrong, as a sentence without a full stop.
+        on: The file, and its section.
+    """
+
+    def __init__(self, what: str, *, on: str) -> None:
+        super().__init__(what, on)
+        self.what = what
+        self.on = on
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.on})"

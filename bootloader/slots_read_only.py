@@ -15,11 +15,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from bootloader import config
 from bootloader.arguments import Parser
+from bootloader.complaint import complain
 from bootloader.config import Settings
 from bootloader.device_slots import describe_devices
 from bootloader.devices import find_slots
@@ -28,7 +28,14 @@ from bootloader.mounts import read_mounts
 from bootloader.write_protection import is_write_protected, set_write_protection
 
 _PROGRAM: Final = "puad-slots-read-only"
+_HINT: Final = "the file comes with the image: correct it there"
 _FAILED: Final = 1
+_EXIT_CODES: Final = {
+    os.EX_OK: "done",
+    _FAILED: "the booted slot can be written, or the slots are not known",
+    os.EX_USAGE: "wrong use",
+    os.EX_CONFIG: "configuration",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         protect_slots(config.load(given.config))
     except ConfigError as error:
-        sys.stderr.write(f"{_PROGRAM}: {error}\n")
+        complain(_PROGRAM, error, _HINT)
         return os.EX_CONFIG
     except BootloaderError as error:
-        sys.stderr.write(f"{_PROGRAM}: {error}\n")
+        complain(_PROGRAM, error)
         return _FAILED
     return os.EX_OK
 
@@ -66,7 +73,8 @@ def protect_slots(settings: Settings) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=_PROGRAM, description="Write-protect the slots.")
     parser.add_version()
-    parser.add_argument("--config", type=Path, default=config.STANDARD_PATH, metavar="FILE")
+    parser.exit_codes = _EXIT_CODES
+    config.add_option(parser)
     return parser
 
 

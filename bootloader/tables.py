@@ -47,12 +47,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             text = file.read(_MAX_BYTES + 1)
         if len(text) > _MAX_BYTES:
-            raise ConfigError(f"{path}: the file is larger than {_MAX_BYTES} bytes")
+            raise ConfigError(f"the file is larger than {_MAX_BYTES} bytes", on=str(path))
         return tomllib.loads(text.decode())
     except OSError as error:
-        raise ConfigError(f"{path}: the file cannot be read: {error.strerror}") from error
+        raise ConfigError(f"the file cannot be read: {error.strerror}", on=str(path)) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: this is not TOML: {error}") from error
+        raise ConfigError(f"this is not TOML: {error}", on=str(path)) from error
 
 
 def read_table(cls: type[_T], table: object, where: str, *, sections: tuple[str, ...] = ()) -> _T:
@@ -68,7 +68,7 @@ def read_table(cls: type[_T], table: object, where: str, *, sections: tuple[str,
         ConfigError: For an unknown or missing key, a wrong type or a value out of range.
     """
     if not isinstance(table, dict):
-        raise ConfigError(f"{where}: this must be a table")
+        raise ConfigError("this must be a table", on=where)
     known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type] # a dataclass
     for key in table:
         if key not in known:
@@ -78,10 +78,10 @@ def read_table(cls: type[_T], table: object, where: str, *, sections: tuple[str,
                 if near
                 else f"; known are {', '.join([*known, *sections])}"
             )
-            raise ConfigError(f"{where}: unknown key {key}{hint}")
+            raise ConfigError(f"unknown key {key}{hint}", on=where)
     for key, item in known.items():
         if item.default is MISSING and key not in table:
-            raise ConfigError(f"{where}: {key} is missing")
+            raise ConfigError(f"{key} is missing", on=where)
     return cls(**{key: _value(known[key], value, where) for key, value in table.items()})
 
 
@@ -89,19 +89,19 @@ def _value(item: Field[Any], value: object, where: str) -> object:
     kind = str(item.type)
     if kind == "int":
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ConfigError(f"{where}: {item.name} must be a whole number")
+            raise ConfigError(f"{item.name} must be a whole number", on=where)
         low, high = item.metadata["low"], item.metadata["high"]
         if not low <= value <= high:
-            raise ConfigError(f"{where}: {item.name} must be {low} to {high}")
+            raise ConfigError(f"{item.name} must be {low} to {high}", on=where)
         return value
     if kind == "bool":
         if not isinstance(value, bool):
-            raise ConfigError(f"{where}: {item.name} must be true or false")
+            raise ConfigError(f"{item.name} must be true or false", on=where)
         return value
     if not isinstance(value, str) or "\0" in value:
-        raise ConfigError(f"{where}: {item.name} must be a string")
+        raise ConfigError(f"{item.name} must be a string", on=where)
     if kind == "Path":
         if not value.startswith("/"):
-            raise ConfigError(f"{where}: {item.name} must be an absolute path")
+            raise ConfigError(f"{item.name} must be an absolute path", on=where)
         return Path(value)
     return value

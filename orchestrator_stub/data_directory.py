@@ -152,22 +152,22 @@ class DataDirectory:
 
     def _checked(self, form: type[Any], document: object, prefix: str) -> dict[str, Any]:
         if not isinstance(document, dict):
-            raise SettingsError(f"{self._config_path}: {prefix.rstrip('.')} is not a table")
+            raise SettingsError(f"{prefix.rstrip('.')} is not a table ({self._config_path})")
         known = {item.name: item.default for item in fields(form)}
         for key, value in document.items():
             if key not in known:
                 close = difflib.get_close_matches(key, known, 1)
                 raise SettingsError(
-                    f"{self._config_path}: there is no key {prefix}{key}",
+                    f"there is no key {prefix}{key} ({self._config_path})",
                     hint=f"Did you mean {prefix}{close[0]}?" if close else "",
                 )
             default = known[key]
             if isinstance(default, str | int) and type(value) is not type(default):
                 wanted = "a text" if isinstance(default, str) else "a whole number"
-                raise SettingsError(f"{self._config_path}: {prefix}{key} is not {wanted}")
+                raise SettingsError(f"{prefix}{key} is not {wanted} ({self._config_path})")
         period_s = document.get("refresh_period_s", 1)
         if period_s < 1:
-            raise SettingsError(f"{self._config_path}: {prefix}refresh_period_s is not positive")
+            raise SettingsError(f"{prefix}refresh_period_s is not positive ({self._config_path})")
         return dict(document)
 
 

@@ -20,6 +20,7 @@ from orchestrator_stub.vocabulary import HostState, InstanceState
 MAX_LIFETIME_S: Final = 10 * 366 * 86_400
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_GUID_HINT: Final = "Read it on the node in /sys/class/dmi/id/product_uuid."
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -46,7 +47,8 @@ class Candidate:
         )
         for value, form, rule in forms:
             if not form.fullmatch(value):
-                raise OrchestratorError(Code.INVALID_ARGUMENT, f"{value!r}: {rule}")
+                hint = _GUID_HINT if form is _GUID else ""
+                raise OrchestratorError(Code.INVALID_ARGUMENT, f"{rule} ({value!r})", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 """The command line of the orchestrator: `init`, `enrol`, `serve`, `refresh`.
 
 Facts go to standard output, as text for people or with `--json` as one object on one line; what
-goes wrong goes to standard error, with an exit status of sysexits.
+goes wrong goes to standard error, and with `--json` to standard output as well, with an exit status
+of sysexits.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import re
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,16 +22,27 @@ from typing import Any, Final
 from orchestrator_stub import commands
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import ReleaseOptions
+from orchestrator_stub.complaint import SCHEMA, Complaint, bug
 from orchestrator_stub.data_directory import STANDARD, DataDirectory
+from orchestrator_stub.duration import parse_duration
 from orchestrator_stub.enrolment import Candidate
-from orchestrator_stub.errors import EXIT_STATUS, OrchestratorError
+from orchestrator_stub.errors import EXIT_STATUS, Code, OrchestratorError
 from orchestrator_stub.server import Endpoint
 from orchestrator_stub.token_file import open_token_file
 
-_LIFETIME: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _LAST_PORT: Final = 65535
+_EXIT_CODES: Final = {
+    os.EX_OK: "done",
+    os.EX_USAGE: "wrong use",
+    os.EX_NOINPUT: "there is no such thing",
+    os.EX_UNAVAILABLE: "the release service cannot be read or trusted, or the address is taken",
+    os.EX_SOFTWARE: "a bug",
+    os.EX_CANTCREAT: "it exists already, nothing was changed",
+    os.EX_TEMPFAIL: "too much at a time, try again later",
+    os.EX_NOPERM: "not allowed",
+    os.EX_CONFIG: "the data directory or its configuration cannot be used",
+}
 _GUID: Final = "the node's GUID: root reads it on the node in /sys/class/dmi/id/product_uuid"
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,10 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.command(arguments, DataDirectory(arguments.data_dir)))
     except OrchestratorError as error:
-        print(f"puad-orchestrator: {error.what}", file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
-        return EXIT_STATUS[error.code]
+        return _failed(error, as_json=arguments.json)
+    except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace
+        traceback.print_exc()
+        what, hint = bug(error)
+        return _failed(OrchestratorError(Code.INTERNAL, what, hint=hint), as_json=arguments.json)
+
+
+def _failed(error: OrchestratorError, *, as_json: bool) -> int:
+    complaint = Complaint(error.code.value, str(error), error.hint, EXIT_STATUS[error.code])
+    complaint.tell("puad-orchestrator")
+    if as_json:
+        print(json.dumps(complaint.document()), flush=True)
+    return complaint.exit_code
 
 
 def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
@@ -125,7 +147,8 @@ def _serve(arguments: argparse.Namespace, directory: DataDirectory) -> int:
 
 
 def _tell(arguments: argparse.Namespace, facts: dict[str, Any], *lines: str) -> None:
-    print(json.dumps(facts) if arguments.json else "\n".join(lines), flush=True)
+    text = json.dumps({"schema": SCHEMA, **facts}) if arguments.json else "\n".join(lines)
+    print(text, flush=True)
 
 
 def _release_options(arguments: argparse.Namespace) -> ReleaseOptions:
@@ -143,30 +166,46 @@ def _parser() -> argparse.ArgumentParser:
         prog="puad-orchestrator",
         description="Orchestrator of edge nodes: hosts, OS resources, policies, schedules.",
     )
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
-    common = Parser(add_help=False)
-    common.add_argument("--data-dir", type=Path, default=STANDARD, help="default: %(default)s")
-    common.add_argument("--json", action="store_true", help="print facts as one JSON object")
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-    verb = verbs.add_parser("init", parents=[common], help="make a data directory with secrets")
-    verb.add_argument("--project", default="default", help="name of its project")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    verb = _verb(verbs, "init", "make a data directory with fresh secrets and one project")
+    text = "name of its project (default: %(default)s)"
+    verb.add_argument("--project", metavar="NAME", default="default", help=text)
     verb.set_defaults(command=_init)
-    _add_enrol(verbs.add_parser("enrol", parents=[common], help="enrol a host, print its token"))
-    _add_serve(verbs.add_parser("serve", parents=[common], help="serve nodes and operators"))
-    verb = verbs.add_parser("refresh", parents=[common], help="look for new OS profiles now")
+    _add_enrol(_verb(verbs, "enrol", "enrol a host, print its node's token"))
+    _add_serve(_verb(verbs, "serve", "serve nodes and operators"))
+    verb = _verb(verbs, "refresh", "look for new OS profiles now")
     _add_release(verb)
     verb.set_defaults(command=_refresh)
     return parser
 
 
-def _add_enrol(verb: argparse.ArgumentParser) -> None:
+def _verb(verbs: argparse._SubParsersAction[Parser], name: str, text: str) -> Parser:
+    """A command, with the options that all of them have."""
+    verb = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    verb.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        default=STANDARD,
+        help="where database, secrets and configuration are (default: %(default)s)",
+    )
+    verb.add_argument("--json", action="store_true", help="print facts as one JSON object")
+    return verb
+
+
+def _add_enrol(verb: Parser) -> None:
     verb.add_argument("name", metavar="NAME", help="the host's name")
-    verb.add_argument("--guid", required=True, help=_GUID)
-    verb.add_argument("--profile", required=True, help="its OS profile, IMAGE_ID in os-release")
-    verb.add_argument("--image-id", default="", help="what it runs, IMAGE_VERSION in os-release")
+    verb.add_argument("--guid", required=True, metavar="UUID", help=_GUID)
+    text = "its OS profile, IMAGE_ID in os-release"
+    verb.add_argument("--profile", required=True, metavar="P", help=text)
+    text = "what it runs, IMAGE_VERSION in os-release (default: what its first poll tells)"
+    verb.add_argument("--image-id", metavar="V", default="", help=text)
     verb.add_argument(
         "--expires",
         type=_lifetime,
+        metavar="TIME",
         default="365d",
         help="how long the token is valid, such as 90d or 12h (default: %(default)s)",
     )
@@ -182,35 +221,35 @@ def _add_enrol(verb: argparse.ArgumentParser) -> None:
     verb.set_defaults(command=_enrol)
 
 
-def _add_serve(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
-    verb.add_argument("--port", type=_port, default=8443, help="0 takes a free one (%(default)s)")
-    verb.add_argument("--tls-cert", type=Path, help="certificate chain, PEM")
-    verb.add_argument("--tls-key", type=Path, help="its key, PEM")
-    verb.add_argument("--tls-min", choices=("1.2", "1.3"), default="1.3", help="lowest version")
+def _add_serve(verb: Parser) -> None:
+    add = verb.add_argument
+    add("--host", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)")
+    text = "port (default: %(default)s); 0 takes a free one"
+    add("--port", type=_port, metavar="PORT", default=8443, help=text)
+    add("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
+    add("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
+    text = "lowest version of TLS, 1.2 or 1.3 (default: %(default)s)"
+    add("--tls-min", choices=("1.2", "1.3"), metavar="VERSION", default="1.3", help=text)
     _add_release(verb)
-    verb.add_argument(
-        "--refresh-period",
-        type=_lifetime,
-        default=0,
-        metavar="TIME",
-        help="how often OS profiles are looked for, such as 12h",
-    )
+    text = "how often OS profiles are looked for, such as 12h (default: as configured)"
+    add("--refresh-period", type=_lifetime, metavar="TIME", default=0, help=text)
     verb.set_defaults(command=_serve)
 
 
-def _add_release(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--release-dir", type=Path, help="folder of the release service's files")
-    verb.add_argument("--release-url", default="", help="the release service's address")
-    verb.add_argument("--release-root", type=Path, help="its root.json")
-    verb.add_argument("--release-ca", default="", help="CA of its certificate, PEM")
+def _add_release(verb: Parser) -> None:
+    add = verb.add_argument
+    add("--release-dir", type=Path, metavar="DIR", help="folder of the release service's files")
+    add("--release-url", metavar="URL", default="", help="the release service's address")
+    text = "its root of trust, 1.root.json"
+    add("--release-root", type=Path, metavar="FILE", help=text)
+    add("--release-ca", metavar="FILE", default="", help="CA of its certificate, PEM")
 
 
 def _lifetime(text: str) -> int:
-    match = _LIFETIME.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90d, 12h, 30m, 60s")
-    return int(match[1]) * _UNITS_S[match[2]]
+    try:
+        return int(parse_duration(text).total_seconds())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _port(text: str) -> int:

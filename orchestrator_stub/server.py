@@ -73,9 +73,7 @@ class Server:
         try:
             self._config.load()
         except OSError as error:  # ssl.SSLError is one
-            raise SettingsError(
-                f"the certificate or its key cannot be used: {error.strerror or error}"
-            ) from error
+            raise _tls_fault(error, endpoint) from error
         if self._config.ssl is not None:
             self._config.ssl.minimum_version = _TLS_VERSIONS[endpoint.tls_min]
         self._socket = _bind(endpoint)
@@ -92,6 +90,22 @@ class Server:
                 uvicorn.Server(self._config).run(sockets=[self._socket])
         finally:
             self._socket.close()
+
+
+def _tls_fault(error: OSError, endpoint: Endpoint) -> SettingsError:
+    """What is wrong, and with which file: the library does not name it."""
+    files = [path for path in (endpoint.tls_cert, endpoint.tls_key) if path is not None]
+    why, on = error.strerror or str(error), ", ".join(map(str, files))
+    for path in files:
+        try:
+            path.open("rb").close()
+        except OSError as unreadable:
+            why, on = unreadable.strerror or why, str(path)
+            break
+    return SettingsError(
+        f"the certificate or its key cannot be used: {why} ({on})",
+        hint="Give PEM files that this user may read with --tls-cert and --tls-key.",
+    )
 
 
 def _bind(endpoint: Endpoint) -> socket.socket:

@@ -22,7 +22,7 @@ PUAD: Final = "puad"
 """The daemon, as the journal names it."""
 
 _MAX_TEXT: Final = 4096
-_FORMAT: Final = "%(asctime)s %(levelname)s %(module)s: %(message)s"
+_FORMAT: Final = "%(asctime)s %(levelname)s {teller}: %(message)s"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _NOTICE: Final = 5  # between INFO and WARNING; `logging` has no word for it
 
@@ -130,7 +130,7 @@ def setup_logging(level: str = "info", teller: str = PUAD) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))  # the rest are fields
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(_utc_formatter())
+        handler.setFormatter(_utc_formatter(teller))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -143,7 +143,7 @@ def under_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"
 
 
-def _utc_formatter() -> logging.Formatter:
-    formatter = logging.Formatter(_FORMAT, _TIME_FORMAT)
+def _utc_formatter(teller: str) -> logging.Formatter:
+    formatter = logging.Formatter(_FORMAT.format(teller=teller), _TIME_FORMAT)
     formatter.converter = time.gmtime
     return formatter

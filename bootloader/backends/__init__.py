@@ -36,5 +36,6 @@ def create(name: str, setup: Setup, section: Section) -> Backend:
     """
     found = known().get(name)
     if found is None:
-        raise ConfigError(f"unknown back end {name}; known are {', '.join(known())}")
+        what = f"unknown back end {name}; known are {', '.join(known())}"
+        raise ConfigError(what, on=section.where)
     return found(setup, read_table(found.options, section.table, section.where))

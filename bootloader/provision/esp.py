@@ -92,7 +92,9 @@ def check_program(backend_name: str, program: Path) -> str:
     if head[:2] != b"MZ" or signature != b"PE\0\0" or machine not in _MACHINES:
         raise ProvisionError("this is no EFI program that is known here", on=program)
     if size > _MAX_PROGRAM_BYTES:
-        raise ProvisionError(f"a boot loader of {size} bytes is none", on=program)
+        raise ProvisionError(
+            f"the boot loader is larger than {_MAX_PROGRAM_BYTES >> 20} MiB", on=program
+        )
     return _MACHINES[machine]
 
 

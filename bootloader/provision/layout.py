@@ -69,9 +69,11 @@ def parse_size(text: str) -> int:
         ValueError: When it is no size, or not a multiple of 4096.
     """
     found = SIZE.fullmatch(text.upper())
-    size = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not size or size % 4096:
-        raise ValueError(f"{text} is no size; a whole number with K, M, G or T is, like 4G")
+    if not found:
+        raise ValueError(f"{text} is not a size: write a whole number with K, M, G or T, like 4G")
+    size = int(found[1]) * _UNITS[found[2]]
+    if size % 4096:
+        raise ValueError(f"{text} is no multiple of 4 KiB")
     return size
 
 

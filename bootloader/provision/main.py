@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import traceback
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,22 +29,23 @@ from bootloader.provision.usage import find_fault
 from bootloader.slot import BootFileKind
 
 _SYSTEMD_BOOT: Final = {"x86_64": "x64", "aarch64": "aa64", "riscv64": "riscv64"}
-_EPILOG: Final = """\
-The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. A SIZE is
-a whole number with K, M, G or T, like 4G. Run it where the image's own files are, in a container of
-the image, or give --config, --definitions and --passwd.
-
-exit codes:
-   0  done, or nothing was missing
-  64  wrong use of the command line
-  69  a program is missing, or systemd-repart is older than 254
-  70  a bug
-  71  a program did not run
-  73  refused; nothing was written
-  74  the disk or a program failed
-  77  it must be run as root
-  78  the configuration cannot be followed
-"""
+_EPILOG: Final = (
+    "The defaults make an ESP of 512 MiB and slots of 4 GiB, and need a disk of 9 GiB or more. "
+    "A SIZE is a whole number with K, M, G or T, like 4G. Run it where the image's own files are, "
+    "in a container of the image, or give --config, --definitions and --passwd."
+)
+_BUG: Final = "this is a bug: please report the lines above"
+_EXIT_CODES: Final = {
+    os.EX_OK: "done, or nothing was missing",
+    os.EX_USAGE: "wrong use",
+    os.EX_UNAVAILABLE: "a program is missing, or systemd-repart is older than 254",
+    os.EX_SOFTWARE: "a bug",
+    os.EX_OSERR: "a program did not run",
+    os.EX_CANTCREAT: "refused, nothing was written",
+    os.EX_IOERR: "the disk or a program failed",
+    os.EX_NOPERM: "it must be run as root",
+    os.EX_CONFIG: "the configuration cannot be followed",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,13 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         disk, made, machine_id = _run(given, report)
     except ConfigError as error:
-        on, _, what = str(error).partition(": ")
-        return report.failed(ProvisionError(what, on=on, code=os.EX_CONFIG))
+        return report.failed(ProvisionError(error.what, on=error.on, code=os.EX_CONFIG))
     except ProvisionError as error:
         return report.failed(error)
     except BootloaderError as error:
         what = f"the boot entry cannot be written: {error}"
         return report.failed(ProvisionError(what, on=given.disk, code=os.EX_IOERR))
+    except Exception as error:  # noqa: BLE001 -- the last border: a bug is told as one, with its trace
+        traceback.print_exc()
+        what, on = f"{type(error).__name__}: {error}", given.disk or "--first-boot"
+        return report.failed(ProvisionError(what, on=on, hint=_BUG, code=os.EX_SOFTWARE))
     report.made(disk, made, machine_id)
     return os.EX_OK
 
@@ -143,7 +148,7 @@ def _size(text: str) -> int:
 
 def _machine_id_word(text: str) -> str:
     if text not in {"random", "firmware"} and not MACHINE_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError("32 lower-case hex digits, `firmware` or `random`")
+        raise argparse.ArgumentTypeError("must be 32 lower-case hex digits, `firmware` or `random`")
     return text
 
 
@@ -152,9 +157,9 @@ def _parser() -> Parser:
         prog="puad-provision",
         description="Make the disk of a node: ESP, two slots, persistent partition.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     parser.add_argument(
         "disk",
@@ -193,8 +198,7 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is laid out and named")
     add = group.add_argument
     shown = "(default: %(default)s)"
-    text = f"configuration of boot control {shown}"
-    add("--config", type=Path, metavar="FILE", default=config.STANDARD_PATH, help=text)
+    config.add_option(group)
     text = f"definitions of the partitions {shown}"
     add("--definitions", type=Path, metavar="DIR", default=STANDARD_FOLDER, help=text)
     text = f"the image's users {shown}"

@@ -45,8 +45,7 @@ class ProvisionError(Exception):
         self.code = code
 
     def __str__(self) -> str:
-        text = f"{self.on}: {self.what}"
-        return f"{text}; {self.hint}" if self.hint else text
+        return f"{self.what} ({self.on})"
 
     def document(self) -> dict[str, Any]:
         """The error for `--json`; `changed` is null when something may have been written."""
@@ -55,7 +54,7 @@ class ProvisionError(Exception):
             "changed": False if untouched else None,
             "error": {
                 "code": word,
-                "text": f"{self.on}: {self.what}",
+                "text": str(self),
                 "hint": self.hint,
                 "exit_code": self.code,
             },

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from bootloader.complaint import complain
 from bootloader.provision.refusal import ProvisionError
 from bootloader.provision.repart import Partition
 
@@ -36,7 +37,7 @@ class Report:
 
     def failed(self, error: ProvisionError) -> int:
         """Print an error; gives the exit code."""
-        _write(sys.stderr, f"puad-provision: {error}")
+        complain("puad-provision", error, error.hint)
         if self.as_json:
             _print_json(error.document())
         return error.code
@@ -57,9 +58,9 @@ class Report:
 
     def _print_table(self, disk: Path, partitions: list[Partition]) -> None:
         if not partitions:
-            _write(sys.stdout, f"{disk}: nothing is missing")
+            _write(sys.stdout, f"nothing is missing on {disk}")
             return
-        _write(sys.stdout, f"{disk}: {'would get' if self.dry_run else 'has got'}")
+        _write(sys.stdout, f"{'would be made' if self.dry_run else 'made'} on {disk}:")
         for partition in partitions:
             mib = partition.size / (1 << 20)
             _write(sys.stdout, f"  {partition.label:<10} {mib:>9.0f} MiB  {partition.part_id}")

@@ -15,8 +15,9 @@ import sys
 import time
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
+from bootloader.arguments import Parser
 from bootloader.simulation.machine import Machine, add_option, load_machine
 from bootloader.simulation.node import REBOOT_CODE, Try
 
@@ -28,6 +29,14 @@ class Outcome(IntEnum):
     REBOOT = 3
     CRASH = 4
     NOTHING_BOOTABLE = 5
+
+
+_EXIT_CODES: Final[dict[int, str]] = {
+    Outcome.POWER_OFF: "power-off",
+    Outcome.REBOOT: "a reboot was asked for",
+    Outcome.CRASH: "pid 1 ended in any other way",
+    Outcome.NOTHING_BOOTABLE: "nothing is bootable",
+}
 
 
 class _Events:
@@ -49,9 +58,11 @@ class _Events:
             self._file.close()
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `boot` to the program's commands."""
-    parser = commands.add_parser("boot", help="play one power-on of the simulated machine")
+    text = "play one power-on of the simulated machine"
+    parser = commands.add_parser("boot", help=text, description=f"{text.capitalize()}.")
+    parser.exit_codes = _EXIT_CODES
     add_option(parser)
     parser.add_argument(
         "--events", type=Path, metavar="FILE", help="append what happens as JSON lines"

@@ -7,21 +7,28 @@ import argparse
 import json
 import os
 
+from bootloader.arguments import Parser
 from bootloader.config import SLOT_NAMES
 from bootloader.firmware import Header
 from bootloader.simulation.machine import Machine, add_option, load_machine
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add `firmware` to the program's commands."""
-    parser = commands.add_parser("firmware", help="the simulated machine's firmware")
-    verbs = parser.add_subparsers(required=True)
-    show = verbs.add_parser("show", help="print each slot's entry as JSON")
+    text = "show or make the simulated machine's firmware"
+    parser = commands.add_parser("firmware", help=text, description=f"{text.capitalize()}.")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    text = "print each slot's entry"
+    show = verbs.add_parser("show", help=text, description="Print each slot's entry as JSON.")
     add_option(show)
     show.set_defaults(run=lambda given: _show(load_machine(given.config)))
-    init = verbs.add_parser("init", help="make a new firmware with one slot that is good")
+    text = "make a new firmware with one slot that is good"
+    init = verbs.add_parser("init", help=text, description=f"{text.capitalize()}.")
     add_option(init)
-    init.add_argument("--slot", choices=SLOT_NAMES, default=SLOT_NAMES[0])
+    text = "the slot that is good, a or b (default: %(default)s)"
+    init.add_argument(
+        "--slot", choices=SLOT_NAMES, default=SLOT_NAMES[0], metavar="SLOT", help=text
+    )
     init.add_argument(
         "--no-counting", action="store_true", help="play a firmware that cannot write its counters"
     )

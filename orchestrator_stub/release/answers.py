@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator_stub.release.report import render_report, size_text
+from orchestrator_stub.release.report import render_report, size_text, warning_lines
 
 Answer = Mapping[str, Any]
 
@@ -25,7 +25,8 @@ def _init(answer: Answer) -> Iterator[str]:
     yield f"  {answer['keys']}"
     for role, plan in answer["roles"].items():
         yield f"  {role}: {plan['threshold']} of {plan['keys']} must sign"
-    yield "Only `rotate` needs the root-*.pem files: take them off this machine."
+    yield "Only `rotate`, and `publish` once a year to renew the root, need the root-*.pem"
+    yield "files: keep them off this machine until `status` warns."
 
 
 def _add(answer: Answer) -> Iterator[str]:
@@ -35,8 +36,9 @@ def _add(answer: Answer) -> Iterator[str]:
         yield f"Nothing to do: {name} has these bytes already."
         return
     sizes = f"{size_text(release['file_size'])} for {size_text(release['image_size'])}"
-    yield f"Staged {name}: {sizes} of image. `puad-release publish` makes it public."
-    yield from (f"WARNING: {warning}" for warning in answer["warnings"])
+    yield f"Staged {name}: {sizes} of image."
+    yield "`puad-release publish` makes it public."
+    yield from _warnings(answer)
 
 
 def _publish(answer: Answer) -> Iterator[str]:
@@ -45,13 +47,13 @@ def _publish(answer: Answer) -> Iterator[str]:
         yield f"  path      {release['path']}"
         yield f"  file hash {release['file_hash']}"
     yield from _signed(answer)
-    yield from (f"WARNING: {warning}" for warning in answer["warnings"])
+    yield from _warnings(answer)
 
 
 def _withdraw(answer: Answer) -> Iterator[str]:
     name = f"{answer['profile']} {answer['version']}"
     if answer["was_published"]:
-        yield f"Withdrew {name}; this is published already, no `publish` is needed."
+        yield f"Withdrew {name} for all nodes; no `publish` is needed."
     if answer["was_staged"]:
         yield f"Removed {name} from the staged releases."
     if answer["deleted"]:
@@ -65,7 +67,7 @@ def _withdraw(answer: Answer) -> Iterator[str]:
 def _rotate(answer: Answer) -> Iterator[str]:
     yield f"The {answer['role']} role has new keys:"
     yield from (f"  {path}" for path in answer["new_keys"])
-    yield "No longer trusted once nodes have asked again; destroy what is left of:"
+    yield "Old keys, no longer trusted once nodes have asked again; destroy these files:"
     yield from (f"  {path}" for path in answer["old_keys"])
     yield f"The newest root is {answer['root_json']}; build it into new images."
 
@@ -75,6 +77,11 @@ def _export(answer: Answer) -> Iterator[str]:
     yield f"Exported {release['profile']} {release['version']} to {answer['folder']}"
     yield f"  can be installed until {answer['expires']}"
     yield "The served metadata were signed anew above it."
+
+
+def _warnings(answer: Answer) -> Iterator[str]:
+    for warning in answer["warnings"]:
+        yield from warning_lines(warning)
 
 
 def _signed(answer: Answer) -> Iterator[str]:

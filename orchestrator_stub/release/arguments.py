@@ -17,6 +17,17 @@ from puad.core.profile import SecurityFeature
 _DEFAULT_LEVEL: Final = 19
 _MAX_THREADS: Final = 64
 _DEFAULT_EXPIRES: Final = "root=365d targets=90d snapshot=7d timestamp=1d"
+INTERRUPTED: Final = 130
+_EXIT_CODES: Final = {
+    os.EX_OK: "done, or nothing to do",
+    os.EX_USAGE: "wrong use",
+    os.EX_DATAERR: "the input, a release or the repository cannot be used",
+    os.EX_SOFTWARE: "a bug",
+    os.EX_IOERR: "the disk refused a read or a write",
+    os.EX_TEMPFAIL: "another publisher is at work",
+    os.EX_NOPERM: "a key is missing, locked, or open to others",
+    INTERRUPTED: "interrupted",
+}
 _REPO: Final = "folder of the repository; its metadata/ and targets/ are what may be served"
 _KEYS: Final = "folder of the private keys, outside the repository"
 
@@ -25,7 +36,9 @@ class _Subcommands:
     """The subcommands, each with the options that all of them have."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        self._subparsers = parser.add_subparsers(
+            dest="command", required=True, metavar="COMMAND", title="commands"
+        )
 
     def add(self, name: str, text: str, *, keys: bool = True) -> argparse.ArgumentParser:
         """A subcommand; `keys` says whether it cannot do without them."""
@@ -52,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Publish signed OS images as static files.",
         allow_abbrev=False,
     )
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     commands = _Subcommands(parser)
     _add_init(commands)
@@ -82,7 +96,9 @@ def _add_add(commands: _Subcommands) -> None:
     add.add_argument("image", type=Path, metavar="IMAGE", help="raw image of the root file system")
     add.add_argument("--profile", required=True, metavar="P", help="IMAGE_ID of its os-release")
     add.add_argument("--version", required=True, metavar="V", help="IMAGE_VERSION of it")
-    add.add_argument("--format", choices=sorted(ENCODERS), default="raw.zst")
+    text = f"format of the published file, {' or '.join(sorted(ENCODERS))} (default: %(default)s)"
+    choices = sorted(ENCODERS)
+    add.add_argument("--format", choices=choices, default="raw.zst", metavar="WORD", help=text)
     add.add_argument(
         "--level",
         type=_number(MIN_LEVEL, MAX_LEVEL),
@@ -97,8 +113,12 @@ def _add_add(commands: _Subcommands) -> None:
         metavar="N",
         help="how many compress at a time (default: one for each processor)",
     )
-    for kind in ("uki", "linux", "initrd"):
-        add.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"boot file: {kind}")
+    for kind, text in (
+        ("uki", "a unified kernel image"),
+        ("linux", "a kernel"),
+        ("initrd", "its initial RAM disk"),
+    ):
+        add.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"boot file: {text}")
     add.add_argument("--min-version", metavar="V", help="version floor that the image brings")
     add.add_argument("--root-partuuid", metavar="UUID", help="partition id its boot files expect")
     add.add_argument(
@@ -112,17 +132,20 @@ def _add_add(commands: _Subcommands) -> None:
 
 
 def _add_profile_options(add: argparse.ArgumentParser) -> None:
-    add.add_argument("--name", default="", help="name of the OS (default: profile and version)")
-    add.add_argument("--description", default="", metavar="TEXT")
-    add.add_argument("--architecture", default="x86_64", metavar="A", help="(default: x86_64)")
+    text = "name of the OS (default: profile and version)"
+    add.add_argument("--name", default="", metavar="NAME", help=text)
+    add.add_argument("--description", default="", metavar="TEXT", help="what it is")
+    text = "its architecture (default: %(default)s)"
+    add.add_argument("--architecture", default="x86_64", metavar="A", help=text)
     add.add_argument(
         "--security-feature",
         choices=[word.value for word in SecurityFeature if word is not SecurityFeature.UNSPECIFIED],
         default=SecurityFeature.NONE.value,
         metavar="WORD",
-        help="SECURITY_FEATURE_… of the OS profile manifest (default: SECURITY_FEATURE_NONE)",
+        help="SECURITY_FEATURE_… of the OS profile manifest (default: %(default)s)",
     )
-    add.add_argument("--app-version", default="1.0.0", metavar="V", help="(default: 1.0.0)")
+    text = "version of the OS profile manifest (default: %(default)s)"
+    add.add_argument("--app-version", default="1.0.0", metavar="V", help=text)
     for option, text in (
         ("--package-manifest", "JSON list of its packages"),
         ("--existing-cves", "JSON list of its known CVEs"),
@@ -133,7 +156,7 @@ def _add_profile_options(add: argparse.ArgumentParser) -> None:
 
 def _add_withdraw(commands: _Subcommands) -> None:
     withdraw = commands.add("withdraw", "withdraw a release and publish that at once")
-    withdraw.add_argument("version", metavar="VERSION")
+    withdraw.add_argument("version", metavar="VERSION", help="version of the release")
     withdraw.add_argument("--profile", metavar="P", help="needed when several have that version")
     withdraw.add_argument("--reason", required=True, metavar="TEXT", help="one line, for operators")
     withdraw.add_argument("--delete", action="store_true", help="delete its files as well")
@@ -141,7 +164,9 @@ def _add_withdraw(commands: _Subcommands) -> None:
 
 def _add_rotate(commands: _Subcommands) -> None:
     rotate = commands.add("rotate", "give a role new keys")
-    rotate.add_argument("role", choices=[role.value for role in Role])
+    roles = [role.value for role in Role]
+    text = f"{', '.join(roles[:-1])} or {roles[-1]}"
+    rotate.add_argument("role", choices=roles, metavar="ROLE", help=text)
     rotate.add_argument(
         "--old-key",
         action="append",
@@ -154,9 +179,11 @@ def _add_rotate(commands: _Subcommands) -> None:
 def _add_export(commands: _Subcommands) -> None:
     export = commands.add("export", "write one release as a repository for offline nodes")
     export.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
-    export.add_argument("--profile", metavar="P")
-    export.add_argument("--version", metavar="V", help="(default: the newest)")
-    export.add_argument("--valid", default="90d", metavar="SPAN", help="(default: 90d)")
+    text = "its OS profile; needed when several are published"
+    export.add_argument("--profile", metavar="P", help=text)
+    export.add_argument("--version", metavar="V", help="its version (default: the newest)")
+    text = "how long it can be installed (default: %(default)s)"
+    export.add_argument("--valid", default="90d", metavar="SPAN", help=text)
 
 
 def _number(least: int, most: int) -> Any:  # noqa: ANN401 - what argparse takes as a type

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`puad-release`: publish signed OS images as static files.
 
-Answers go to stdout, errors and progress to stderr. With `--json` the answer is one JSON object,
-and so is an error. Exit codes are those of sysexits; nothing to do is success with
+Answers go to stdout, errors and progress to stderr. With `--json` the answer is one JSON object on
+stdout, and an error is one as well. Exit codes are those of sysexits; nothing to do is success with
 `"changed": false`.
 """
 
@@ -12,17 +12,19 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from tqdm import tqdm
 
+from orchestrator_stub.complaint import SCHEMA, Complaint, bug
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.adding import Progress, Work
 from orchestrator_stub.release.answers import answer_text
-from orchestrator_stub.release.arguments import make_parser
+from orchestrator_stub.release.arguments import INTERRUPTED, make_parser
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.errors import KeyAccessError, ReleaseError, UsageError
@@ -30,10 +32,12 @@ from orchestrator_stub.release.image import RawImage, open_image
 from orchestrator_stub.release.keys import KeyFolder, read_private
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.publication import Publisher
-from orchestrator_stub.release.roles import Role, parse_duration, plan_roles
+from orchestrator_stub.release.roles import Role, parse_validity, plan_roles
 from orchestrator_stub.release.withdrawal import Request
 from puad.core.manifest import BootFileKind
 from puad.core.profile import OSProfile, SecurityFeature
+
+_PROGRAM: Final = "puad-release"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,12 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         answer = _perform(options)
     except ReleaseError as error:
-        _print_error(error, as_json=options.json)
-        return error.exit_code
+        return _failed(error, as_json=options.json)
     except KeyboardInterrupt:
-        print("puad-release: interrupted", file=sys.stderr)
-        return 130
-    print(json.dumps(answer, indent=1) if options.json else answer_text(options.command, answer))
+        print(f"{_PROGRAM}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace
+        traceback.print_exc()
+        what, hint = bug(error)
+        return _failed(ReleaseError(what, hint=hint), as_json=options.json)
+    if options.json:
+        print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
+    else:
+        print(answer_text(options.command, answer))
     return os.EX_OK
 
 
@@ -84,7 +94,7 @@ def _rotate(options: argparse.Namespace) -> dict[str, Any]:
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
     name = (options.profile, options.version)
-    valid = parse_duration(options.valid)
+    valid = parse_validity(options.valid)
     return commands.export(_publisher(options), options.folder, name, valid)
 
 
@@ -179,11 +189,10 @@ def _bars(options: argparse.Namespace) -> Iterator[Progress]:
         yield begin
 
 
-def _print_error(error: ReleaseError, *, as_json: bool) -> None:
+def _failed(error: ReleaseError, *, as_json: bool) -> int:
+    more = {"what": error.what, "on": error.on}
+    complaint = Complaint(error.code, str(error), error.hint, error.exit_code, more)
+    complaint.tell(_PROGRAM)
     if as_json:
-        fields = {"code": error.code, "what": error.what, "on": error.on, "hint": error.hint}
-        print(json.dumps({"error": fields}, indent=1))
-        return
-    print(f"puad-release: {error}", file=sys.stderr)
-    if error.hint:
-        print(error.hint, file=sys.stderr)
+        print(json.dumps(complaint.document(), indent=1))
+    return error.exit_code

@@ -17,7 +17,7 @@ from orchestrator_stub.release.roles import Role, is_near
 from orchestrator_stub.release.staging import StagedRelease
 from orchestrator_stub.release.state import State
 
-_COLUMNS: Final = 80
+_COLUMNS: Final = 79
 _KEY_DIGITS: Final = 16
 # A publication renews at half of the validity, so at a quarter somebody forgot to publish.
 _WARN_PART: Final = 4
@@ -86,8 +86,19 @@ def moment(time: datetime) -> str:
 
 
 def render_report(report: Mapping[str, Any]) -> str:
-    """The status as text of at most 80 columns."""
+    """The status as text of at most 79 columns."""
     return "\n".join(_lines(report))
+
+
+def warning_lines(warning: str, indent: str = "") -> list[str]:
+    """A warning as lines of text."""
+    return textwrap.wrap(
+        f"WARNING: {warning}",
+        _COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+    )
 
 
 def size_text(size: int) -> str:
@@ -147,7 +158,7 @@ def _role_lines(role: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'':<42}{key['id'][:_KEY_DIGITS]} {place}".rstrip()
     if role["freshness"] != Freshness.GOOD:
         warning = _warning(Role(role["role"]), Freshness(role["freshness"]))
-        yield f"{'':<10} WARNING: {warning}"
+        yield from warning_lines(warning, " " * 11)
 
 
 def _freshness(expires: datetime, validity: timedelta, now: datetime) -> Freshness:

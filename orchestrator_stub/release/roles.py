@@ -7,20 +7,18 @@ must sign: one may be lost, and one may be stolen, without harm to the fleet.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from orchestrator_stub.duration import HOW_TO_WRITE, parse_duration
 from orchestrator_stub.release.errors import UsageError
 
 MAX_KEYS: Final = 16
 MAX_VALIDITY: Final = timedelta(days=3650)
 MIN_VALIDITY: Final = timedelta(seconds=1)
-_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(s|min|h|d)")
 
 
 class Role(StrEnum):
@@ -66,7 +64,7 @@ def plan_roles(
     """
     counts = {role: _number(role, value) for role, value in _pairs(key_counts).items()}
     needed = {role: _number(role, value) for role, value in _pairs(thresholds).items()}
-    valid = {role: parse_duration(value) for role, value in _pairs(validities).items()}
+    valid = {role: parse_validity(value) for role, value in _pairs(validities).items()}
     plans = {}
     for role, default in DEFAULT_PLANS.items():
         threshold = needed.get(role, default.threshold)
@@ -83,19 +81,21 @@ def plan_roles(
     return plans
 
 
-def parse_duration(text: str) -> timedelta:
-    """A duration such as `90d`, `12h`, `30min` or `45s`.
+def parse_validity(text: str) -> timedelta:
+    """How long something holds, written as `orchestrator_stub.duration` says.
 
     Raises:
-        UsageError: When it is none, or longer than ten years.
+        UsageError: When it is no duration, or longer than ten years.
     """
-    match = _DURATION.fullmatch(text)
-    span = timedelta(seconds=int(match[1]) * _UNITS[match[2]]) if match else timedelta()
+    try:
+        span = parse_duration(text)
+    except ValueError:
+        span = timedelta()
     if not MIN_VALIDITY <= span <= MAX_VALIDITY:
         raise UsageError(
             "this is not a duration between a second and ten years",
             on=text,
-            hint="Write a whole number and one of s, min, h, d: for example 90d.",
+            hint=f"Write {HOW_TO_WRITE}.",
         )
     return span
 

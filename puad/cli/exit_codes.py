@@ -71,6 +71,7 @@ EXIT_CODES: Final[dict[Code, ExitCode]] = {
     Code.WRONG_IMAGE_BOOTED: ExitCode.DATA,
     Code.NO_VERDICT: ExitCode.DATA,
     Code.BUSY: ExitCode.TEMPORARY,
+    Code.RUN_ARMED: ExitCode.TEMPORARY,
     Code.CANCELLED: ExitCode.TEMPORARY,
     Code.QUARANTINED: ExitCode.TEMPORARY,
     Code.NO_FALLBACK: ExitCode.UNAVAILABLE,

@@ -9,14 +9,25 @@ from typing import Final
 
 from puad.arguments import Parser
 from puad.cli.command import Command
+from puad.cli.exit_codes import ExitCode
 from puad.config import add_dir_option
 
-_EPILOG: Final = """\
-exit codes: 0 done, or nothing to do; 64 wrong use; 65 the image or its
-signatures; 66 no such folder; 69 puad or boot control does not answer; 70 a
-bug; 71 boot loader or reboot; 73, 74 disk; 75 try again later; 76 the server;
-77 not allowed; 78 configuration; 130 interrupted.
-"""
+_EXIT_CODES: Final[dict[int, str]] = {
+    ExitCode.OK: "done, or nothing to do",
+    ExitCode.USAGE: "wrong use",
+    ExitCode.DATA: "the image or its signatures",
+    ExitCode.NO_INPUT: "no such folder",
+    ExitCode.UNAVAILABLE: "puad or boot control does not answer",
+    ExitCode.SOFTWARE: "a bug",
+    ExitCode.OS: "boot loader or reboot",
+    ExitCode.CANNOT_CREATE: "the store cannot be written",
+    ExitCode.IO: "reading or writing failed",
+    ExitCode.TEMPORARY: "try again later",
+    ExitCode.PROTOCOL: "the server",
+    ExitCode.NOT_ALLOWED: "not allowed",
+    ExitCode.CONFIG: "configuration",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 
 def build_parser(commands: Mapping[str, type[Command]]) -> argparse.ArgumentParser:
@@ -24,10 +35,9 @@ def build_parser(commands: Mapping[str, type[Command]]) -> argparse.ArgumentPars
     parser = Parser(
         prog="puadctl",
         description="Update this node, and see what it does.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     add_dir_option(parser)
     choices = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")

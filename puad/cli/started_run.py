@@ -15,9 +15,9 @@ from puad.cli.outcome import Outcome
 from puad.cli.screen import Screen
 from puad.render import one_line
 
-_LEFT_ALONE: Final = (
-    "the run goes on without puadctl; `puadctl status` shows it, `puadctl cancel` stops it"
-)
+_LEFT_ALONE: Final = "the run goes on without puadctl; `puadctl status` shows it"
+_STOPS_IT: Final = ", `puadctl cancel` stops it"
+_BEFORE_ARMED: Final = frozenset({"DOWNLOADING", "STAGED"})
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,8 @@ def start_run(
         end = follower.follow(run_id)
     document = {"changed": True, "run_id": run_id, "state": end.state}
     if end.interrupted:
-        screen.warn(f"\npuadctl: {_LEFT_ALONE}")
+        way_out = _STOPS_IT if end.state in _BEFORE_ARMED else ""
+        screen.warn(f"\npuadctl: {_LEFT_ALONE}{way_out}")
         return Outcome(document, interrupted=True)
     return Outcome(document, "" if end.problem else f"{end.text}\n", end.problem)
 

@@ -28,6 +28,7 @@ from puad.config.settings import (
     UpdateSettings,
 )
 from puad.config.validate import KINDS, validate
+from puad.core.errors import Code, ConfigError
 
 __all__ = [
     "DEFAULT_ORIGIN",
@@ -43,6 +44,7 @@ __all__ = [
     "Settings",
     "UpdateSettings",
     "add_dir_option",
+    "chosen_dirs",
     "load",
 ]
 
@@ -107,7 +109,7 @@ def load(dirs: Sequence[Path] = STANDARD_DIRS, scopes: Mapping[Path, Scope] = ST
 
 
 def add_dir_option(parser: argparse.ArgumentParser) -> None:
-    """Give a program `--config-dir`; `args.config_dir or STANDARD_DIRS` is what `load` takes."""
+    """Give a program `--config-dir`; `chosen_dirs` says what `load` takes then."""
     parser.add_argument(
         "--config-dir",
         action="append",
@@ -115,3 +117,17 @@ def add_dir_option(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="read the configuration from DIR only; may be repeated, a later one wins",
     )
+
+
+def chosen_dirs(arguments: argparse.Namespace) -> Sequence[Path]:
+    """The folders that `--config-dir` names, else the standard ones, each of which may be absent.
+
+    Raises:
+        ConfigError: `CONFIG_INVALID`, when a named one is absent.
+    """
+    named: list[Path] = arguments.config_dir or []
+    for folder in named:
+        if not folder.is_dir():
+            what = f"there is no folder {folder}"
+            raise ConfigError(Code.CONFIG_INVALID, what, on="--config-dir")
+    return named or STANDARD_DIRS

@@ -83,6 +83,7 @@ class Code(StrEnum):
     NO_VERDICT = "no-verdict"
     # the operator
     BUSY = "busy"
+    RUN_ARMED = "run-armed"
     CANCELLED = "cancelled"
     QUARANTINED = "quarantined"
     NO_FALLBACK = "no-fallback"
@@ -116,7 +117,7 @@ _BOOT = FailureReason.BOOT_CONFIGURATION
 
 EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.CONFIG_INVALID: Explanation(
-        "Correct the named file and restart puad; `puadctl config show` lists every key."
+        "Correct what is named and restart puad; `puadctl config show` lists every key."
     ),
     Code.STATE_UNREADABLE: Explanation(
         "Nothing to do: puad rebuilds its state from the boot loader and the verdict file."
@@ -283,6 +284,9 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
         failure_reason=FailureReason.OS_COMMIT,
     ),
     Code.BUSY: Explanation("Wait for the running update, or stop it with `puadctl cancel`."),
+    Code.RUN_ARMED: Explanation(
+        "It can no longer be stopped: wait for the verdict; `puadctl status` shows it."
+    ),
     Code.CANCELLED: Explanation("Start it again with `puadctl run`, or wait for another image."),
     Code.ROLLED_BACK_BY_OPERATOR: Explanation(
         "Clear the quarantine with `puadctl retry` when the image may be tried again."
@@ -290,7 +294,7 @@ EXPLANATIONS: Final[dict[Code, Explanation]] = {
     Code.QUARANTINED: Explanation("Release it with `puadctl retry`, then try again."),
     Code.NO_FALLBACK: Explanation("Install a good image instead: `puadctl slots` shows the slots."),
     Code.NOTHING_TO_DO: Explanation("Nothing needs to be done."),
-    Code.NOT_ALLOWED: Explanation("Run the command as root, or as a user whom polkit lets do it."),
+    Code.NOT_ALLOWED: Explanation("Run it as root; polkit may let others run all but `mark`."),
     Code.AGENT_ABSENT: Explanation("Start puad.service and see `journalctl -u puad`."),
     Code.FOLDER_UNREADABLE: Explanation("Give the folder that `puad-release export` wrote."),
     Code.INTERNAL: Explanation("This is a bug in puad: please report the journal's traceback."),

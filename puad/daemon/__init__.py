@@ -14,7 +14,7 @@ from gi.repository import GLib
 
 from puad import config
 from puad.arguments import Parser
-from puad.core.errors import Code, ConfigError, OperatorError
+from puad.core.errors import Code, ConfigError, OperatorError, PuadError, StorageError
 from puad.daemon.daemon import Daemon
 from puad.daemon.parts import Parts
 from puad.effects.watch import Watch
@@ -25,6 +25,15 @@ from puad.system_bus import connect, disconnect
 __all__ = ["main"]
 
 _PATIENCE_S: Final = 20.0
+_EXIT_CODES: Final = {
+    os.EX_OK: "stopped",
+    os.EX_USAGE: "wrong use",
+    os.EX_UNAVAILABLE: "no system bus, or the agent's name is taken",
+    os.EX_CANTCREAT: "a folder of its own is missing or cannot be written",
+    os.EX_TEMPFAIL: "a worker did not end in time",
+    os.EX_CONFIG: "configuration",
+}
+_BUS_HINT: Final = "See `systemctl status dbus`."
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -32,30 +41,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon until SIGTERM or SIGINT.
 
     Returns:
-        0 after a clean stop, 78 for a configuration that cannot be followed, 69 without the
-        system bus, 75 when a worker did not end in time (sysexits.h).
+        0 after a clean stop, 78 for a configuration that cannot be followed, 73 without its
+        folders, 69 without the system bus, 75 when a worker did not end in time (sysexits.h).
     """
     arguments = _parser().parse_args(argv)
     setup_logging(arguments.log_level)
     try:
-        return _run(config.load(arguments.config_dir or config.STANDARD_DIRS).settings)
+        return _run(config.load(config.chosen_dirs(arguments)).settings)
     except ConfigError as error:
-        _LOG.critical("%s. %s", error, error.hint)
-        return os.EX_CONFIG
+        return _given_up(error, os.EX_CONFIG)
+    except StorageError as error:  # not 78: the unit is started again, for this may pass
+        return _given_up(error, os.EX_CANTCREAT)
     except OperatorError as error:
-        _LOG.critical("%s. %s", error, error.hint)
-        return os.EX_UNAVAILABLE
+        return _given_up(error, os.EX_UNAVAILABLE)
     except GLib.Error as error:
-        _LOG.critical("The system bus cannot be reached: %s", error.message)
+        _LOG.critical("The system bus cannot be reached: %s\nhint: %s", error.message, _BUS_HINT)
         return os.EX_UNAVAILABLE
+
+
+def _given_up(error: PuadError, exit_code: int) -> int:
+    _LOG.critical("%s\nhint: %s", error, error.hint)
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="puad", description="The update agent of this node.")
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     config.add_dir_option(parser)
     parser.add_argument(
-        "--log-level", default="info", choices=("debug", "info", "warning", "error")
+        "--log-level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        metavar="WORD",
+        help="the least grave lines to log: debug, info, warning or error (default: info)",
     )
     return parser
 
@@ -83,7 +102,7 @@ def _require_folders(settings: config.Settings) -> None:
     for folder in (settings.paths.persist, settings.paths.run):
         if not os.access(folder, os.W_OK | os.X_OK):
             what = "The folder is missing, or this user may not write to it"
-            raise ConfigError(Code.STATE_UNWRITABLE, what, on=str(folder))
+            raise StorageError(Code.STATE_UNWRITABLE, what, on=str(folder))
 
 
 def _post(job: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from puad import journal
 from puad.arguments import Parser
 from puad.boot_id import boot_id
 from puad.bootcontrol import BootControl
-from puad.config import STANDARD_DIRS, Settings, add_dir_option, load
+from puad.config import Settings, add_dir_option, chosen_dirs, load
 from puad.core.errors import BootControlError, ConfigError, PuadError, StorageError
 from puad.core.health import (
     complete,
@@ -42,6 +42,12 @@ from puad.store import Store
 
 GOOD: Final = 0
 BAD: Final = 1
+_EXIT_CODES: Final = {
+    GOOD: "the boot is good",
+    BAD: "it is bad",
+    os.EX_USAGE: "wrong use",
+    os.EX_CONFIG: "no such folder of configuration",
+}
 _TELLER: Final = "puad-health"
 _UMASK: Final = 0o022  # puad, another user, reads the verdict
 
@@ -49,10 +55,15 @@ _log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Assess this boot; 0 when it is good, 1 when it is bad."""
-    folders = _parser().parse_args(argv).config_dir or STANDARD_DIRS
+    """Assess this boot; 0 when it is good, 1 when it is bad, 78 without a named folder."""
+    arguments = _parser().parse_args(argv)
     journal.setup_logging(teller=_TELLER)
     os.umask(_UMASK)
+    try:
+        folders = chosen_dirs(arguments)
+    except ConfigError as error:  # it was called wrongly, which says nothing of the boot
+        _log.critical("%s\nhint: %s", error, error.hint)
+        return os.EX_CONFIG
     try:
         return Health(load(folders).settings).run()
     except ConfigError as error:
@@ -62,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="puad-health", description="Assess this boot: is it good, or bad?")
+    parser.exit_codes = _EXIT_CODES
     parser.add_version()
     add_dir_option(parser)
     return parser

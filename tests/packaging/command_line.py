@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from bootloader import boot_failed, slots_read_only
+from bootloader import main as bootloader_main
 from bootloader.provision.main import _parser as puad_provision
 from orchestrator_stub.main import _parser as puad_orchestrator
 from orchestrator_stub.release.arguments import make_parser
+from puad import daemon
 from puad.cli.command import known
 from puad.cli.parser import build_parser
+from puad.health import process as health_process
 
 _HELP: Final = frozenset({"-h", "--help"})
 
@@ -69,6 +73,23 @@ PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
     "puad-orchestrator": puad_orchestrator,
     "puad-provision": puad_provision,
 }
+
+
+ALL: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
+    **PARSERS,
+    "puad": daemon._parser,
+    "puad-health": health_process._parser,
+    "puad-bootloader": bootloader_main._parser,
+    "puad-boot-failed": boot_failed._parser,
+    "puad-slots-read-only": slots_read_only._parser,
+}
+
+
+def each_parser(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parser of a program and of each of its commands."""
+    yield parser
+    for sub in _subparsers(parser).values():
+        yield from each_parser(sub)
 
 
 def actions(parser: argparse.ArgumentParser, verb: str = "") -> list[argparse.Action]:

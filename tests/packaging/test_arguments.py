@@ -3,49 +3,34 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Callable
-from typing import Final
 
 import pytest
 
 import bootloader
 import puad
-from bootloader import boot_failed, slots_read_only
 from bootloader import main as bootloader_main
-from puad import daemon
-from puad.health import process as health_process
-from tests.packaging.command_line import PARSERS
-
-_ALL: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
-    **PARSERS,
-    "puad": daemon._parser,
-    "puad-health": health_process._parser,
-    "puad-bootloader": bootloader_main._parser,
-    "puad-boot-failed": boot_failed._parser,
-    "puad-slots-read-only": slots_read_only._parser,
-}
+from tests.packaging.command_line import ALL
 
 
 def test_versions_of_what_is_released_together_are_the_same() -> None:
     assert bootloader.__version__ == puad.__version__
 
 
-@pytest.mark.parametrize("name", sorted(_ALL))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_version_names_the_program(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        _ALL[name]().parse_args(["--version"])
+        ALL[name]().parse_args(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"{name} {puad.__version__}\n"
 
 
-@pytest.mark.parametrize("name", sorted(_ALL))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_wrong_use_is_exit_code_64_and_tells_the_usage(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        _ALL[name]().parse_args(["--unheard-of"])
+        ALL[name]().parse_args(["--unheard-of"])
     assert caught.value.code == os.EX_USAGE
     said = capsys.readouterr()
     assert said.out == ""

@@ -125,17 +125,17 @@ def root_logger() -> Iterator[logging.Logger]:
     root.setLevel(level)
 
 
-def test_setup_logging_elsewhere_writes_lines_with_time_and_module(
+def test_setup_logging_elsewhere_writes_lines_with_time_and_program(
     root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journal.setup_logging("warning")
     root_logger.info("not shown")
     root_logger.warning("shown %d", 1)
-    journal.setup_logging("info")  # again, and still one line for each
+    journal.setup_logging("info", "puad-health")  # again, and still one line for each
     root_logger.info("shown %d", 2)
     first, second = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}Z WARNING test_journal: shown 1", first)
-    assert second.endswith("INFO test_journal: shown 2")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}Z WARNING puad: shown 1", first)
+    assert second.endswith("INFO puad-health: shown 2")
 
 
 def test_lifecycle_with_a_journal_that_refuses_is_still_printed(

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from puad.cli.command import Command
 from puad.cli.outcome import Outcome
 from puad.cli.screen import Screen
-from puad.config import DEFAULT_ORIGIN, STANDARD_DIRS, Entry, load
+from puad.config import DEFAULT_ORIGIN, Entry, chosen_dirs, load
 
 
 class Config(Command, name="config", summary="show every key, its value and the file that set it"):
@@ -19,11 +19,11 @@ class Config(Command, name="config", summary="show every key, its value and the 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Take the verb."""
-        parser.add_argument("verb", choices=("show",))
+        parser.add_argument("verb", choices=("show",), metavar="show", help="the word itself")
 
     def perform(self, options: argparse.Namespace, screen: Screen) -> Outcome:
         """Read the configuration as the daemon would."""
-        entries = list(load(options.config_dir or STANDARD_DIRS).entries())
+        entries = list(load(chosen_dirs(options)).entries())
         lines = [_line(entry, screen) for entry in entries]
         return Outcome({"settings": [asdict(entry) for entry in entries]}, "".join(lines))
 

@@ -19,7 +19,8 @@ class Mark(Command, name="mark", summary="mark the booted slot good or bad in th
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Take the verdict."""
-        parser.add_argument("verdict", choices=("good", "bad"))
+        words, text = ("good", "bad"), "what the boot loader is told of the booted slot"
+        parser.add_argument("verdict", choices=words, metavar="good|bad", help=text)
 
     def perform(self, options: argparse.Namespace, screen: Screen) -> Outcome:  # noqa: ARG002 -- of the protocol
         """Tell boot control."""

@@ -38,6 +38,6 @@ def _without_daemon(error: OperatorError, screen: Screen) -> Outcome:
     try:
         view = slots_view(BootControl())
     except BootControlError:
-        return Outcome(problem=error)
+        return Outcome.failed(error)
     text = slots_text(view, width=screen.width, paint=screen.paint)
-    return Outcome(document(view), text, problem=error)
+    return Outcome({"changed": False, **document(view)}, text, problem=error)

@@ -160,7 +160,8 @@ def _refuse_rollback(run: Run) -> OperatorError | None:
 
 def _busy(run: Run) -> OperatorError:
     run_id = run.goal.run_id if run.goal else ""
-    return OperatorError(Code.BUSY, f"An update run is in state {run.state}", on=run_id)
+    code = Code.RUN_ARMED if run.state in _TO_ITS_END else Code.BUSY
+    return OperatorError(code, f"An update run is in state {run.state}", on=run_id)
 
 
 def _nothing(what: str) -> OperatorError:

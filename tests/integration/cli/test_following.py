@@ -318,6 +318,7 @@ def test_interrupt_leaves_the_run_alone(scripted: Start, system_bus: str) -> Non
     assert process.returncode == 130
     assert json.loads(out)["state"] == "DOWNLOADING"
     assert "the run goes on without puadctl" in err
+    assert "`puadctl cancel` stops it" in err
     assert "Traceback" not in err
     assert agent.calls("Cancel") == []
 

@@ -51,6 +51,7 @@ def test_status_without_a_daemon_shows_the_slots(puadctl: Run, scripted: Start) 
     assert "puad does not run" in text.err
     assert "hint: Start puad.service" in text.err
     assert document.document["error"]["code"] == "agent-absent"
+    assert document.document["changed"] is False
     assert [slot["name"] for slot in document.document["slots"]] == ["a", "b"]
 
 
@@ -59,6 +60,14 @@ def test_status_with_nothing_running_says_so(puadctl: Run) -> None:
     assert answer.code == 69
     assert answer.out == ""
     assert "puad does not run (org.puad.Agent1)" in answer.err
+
+
+@pytest.mark.parametrize("words", [["status"], ["slots"], ["check"], ["history"], ["cancel"]])
+def test_failure_in_json_says_that_nothing_changed(puadctl: Run, words: list[str]) -> None:
+    document = puadctl(*words, "--json").document
+    assert document.keys() == {"api_version", "changed", "error"}
+    assert document["changed"] is False
+    assert document["error"].keys() == {"code", "text", "hint", "exit_code"}
 
 
 def test_status_without_a_bus_says_so(puadctl: Run, tmp_path: Path) -> None:
@@ -137,6 +146,13 @@ def test_config_show_names_the_fault(puadctl: Run, tmp_path: Path) -> None:
     answer = puadctl("--config-dir", tmp_path, "config", "show")
     assert answer.code == 78
     assert str(tmp_path) in answer.err
+
+
+def test_config_show_of_a_folder_that_does_not_exist_fails(puadctl: Run, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    answer = puadctl("--config-dir", tmp_path, "--config-dir", absent, "config", "show")
+    assert (answer.code, answer.out) == (78, "")
+    assert answer.err.startswith(f"puadctl: there is no folder {absent} (--config-dir)\nhint: ")
 
 
 def test_reader_that_goes_away_is_no_traceback(system_bus: str, tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def test_health_on_a_good_slot_ends_at_once_and_runs_nothing(node: Node) -> None
     assert node.reboots == []
 
 
+def test_health_with_a_folder_of_configuration_that_is_not_there_judges_nothing(node: Node) -> None:
+    node.slots("good", "indeterminate")
+    (node.folder / "config.d").rename(node.folder / "elsewhere")
+    code, printed = node.run_health()
+    assert code == 78, printed
+    assert f" CRITICAL puad-health: there is no folder {node.folder}/config.d" in printed
+    assert (node.verdict, node.reboots) == (None, [])
+
+
 def test_health_all_required_pass_is_good_and_every_probe_is_told(node: Node) -> None:
     node.slots("good", "indeterminate")
     node.probe("required/10-env", 'echo "$PUAD_SLOT $PUAD_IMAGE_ID"')

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from orchestrator_stub import server
+from orchestrator_stub import commands, server
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.main import main
 from orchestrator_stub.server import Endpoint
@@ -180,7 +180,7 @@ def test_renew_with_other_facts_is_refused_with_what_is_recorded(
     ("arguments", "words"),
     [
         (["edge 1", "--guid", GUID, "--profile", "edge"], "'edge 1'"),
-        (["edge-1", "--guid", "nonsense", "--profile", "edge"], "'nonsense'"),
+        (["edge-1", "--guid", "nonsense", "--profile", "edge"], "hex digits ('nonsense')\nhint: "),
         (["edge-1", "--guid", GUID, "--profile", "../x"], "'../x'"),
         (["edge-1", "--guid", GUID, "--profile", "edge", "--image-id", "a b"], "'a b'"),
         (["edge-1", "--guid", GUID, "--profile", "edge", "--expires", "99999d"], "ten years"),
@@ -195,6 +195,39 @@ def test_enrol_with_wrong_facts_says_which(
 ) -> None:
     assert main(["enrol", *arguments, "--data-dir", str(directory.path)]) != 0
     assert words in capsys.readouterr().err
+
+
+def test_error_in_json_is_a_document_and_a_diagnostic(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--data-dir", str(directory.path), "--json"]) == os.EX_CANTCREAT
+    told = capsys.readouterr()
+    text = f"{directory.path} belongs to an orchestrator already"
+    hint = "Choose another --data-dir; nothing was changed."
+    assert told.err == f"puad-orchestrator: {text}\nhint: {hint}\n"
+    assert told.out.count("\n") == 1
+    assert json.loads(told.out) == {
+        "schema": 1,
+        "error": {
+            "code": "already_exists",
+            "text": text,
+            "hint": hint,
+            "exit_code": os.EX_CANTCREAT,
+        },
+    }
+
+
+def test_bug_is_exit_code_70_with_its_trace(
+    directory: DataDirectory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(commands, "refresh", stumble)
+    assert main(["refresh", "--data-dir", str(directory.path), "--json"]) == os.EX_SOFTWARE
+    told = capsys.readouterr()
+    assert "Traceback" in told.err
+    assert json.loads(told.out)["error"]["code"] == "internal"
 
 
 @pytest.mark.parametrize(
@@ -290,7 +323,9 @@ def test_release_options_that_do_not_fit_are_wrong_usage(
         (["--host", "0.0.0.0"], "only on the loopback address"),
         (["--host", "localhost.example.org"], "only on the loopback address"),
         (["--tls-cert", "x.pem"], "belong together"),
-        (["--tls-cert", "x.pem", "--tls-key", "x.pem"], "the certificate or its key"),
+        (["--tls-cert", "x.pem", "--tls-key", "x.pem"], "No such file or directory (x.pem)"),
+        (["--tls-cert", "/etc/passwd", "--tls-key", "y.pem"], "No such file or directory (y.pem)"),
+        (["--tls-cert", "/etc/passwd", "--tls-key", "/etc/passwd"], "(/etc/passwd, /etc/passwd)"),
         (["--release-dir", "/nowhere"], "/nowhere is no folder"),
     ],
 )

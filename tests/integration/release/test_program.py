@@ -235,16 +235,17 @@ def test_program_says_what_comes_next_at_each_step(bare_site: Site) -> None:
     image = bare_site.image(size=5000)
     made = program(bare_site, "init", *keys).stdout
     assert "1.root.json" in made
+    assert "`publish` once a year" in made
     assert "root: 2 of 3 must sign" in made
     assert "puad-release publish" in program(bare_site, "add", image, *RELEASE).stdout
     assert "Nothing to do" in program(bare_site, "add", image, *RELEASE).stdout
     assert "Published edge 1" in program(bare_site, "publish", *keys).stdout
     assert "Nothing to do" in program(bare_site, "publish", *keys).stdout
-    assert "no longer" in program(bare_site, "rotate", "snapshot", *keys).stdout.lower()
+    assert "destroy these files:" in program(bare_site, "rotate", "snapshot", *keys).stdout
     stick = bare_site.folder / "stick"
     assert f"to {stick}" in program(bare_site, "export", stick, *keys).stdout
     done = program(bare_site, "withdraw", "1", "--reason", "x", *keys)
-    assert "published already, no `publish` is needed" in done.stdout
+    assert "Withdrew edge 1 for all nodes; no `publish` is needed." in done.stdout
     done = program(bare_site, "withdraw", "1", "--reason", "x", "--delete", *keys)
     assert "Deleted its files" in done.stdout
     assert program(bare_site, "publish", "--refresh", *keys).stderr == ""
@@ -271,9 +272,26 @@ def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Sit
     done = program(site, "add", site.folder / "absent.img", *RELEASE)
     assert done.returncode == os.EX_DATAERR
     assert done.stdout == ""
-    assert "cannot be read: No such file" in done.stderr
-    error = json.loads(program(site, "add", site.folder / "absent.img", *RELEASE, "--json").stdout)
-    assert set(error["error"]) == {"code", "what", "on", "hint"}
+    first, *more = done.stderr.splitlines()
+    assert first.startswith("puad-release: ")
+    assert first.endswith(f"cannot be read: No such file or directory ({site.folder}/absent.img)")
+    assert all(line.startswith("hint: ") for line in more)
+    as_json = program(site, "add", site.folder / "absent.img", *RELEASE, "--json")
+    assert as_json.stderr == done.stderr
+    document = json.loads(as_json.stdout)
+    assert document["schema"] == site.run("status")["schema"] == 1
+    assert set(document["error"]) == {"code", "what", "on", "text", "hint", "exit_code"}
+    assert document["error"]["text"] == first.removeprefix("puad-release: ")
+    assert document["error"]["exit_code"] == os.EX_DATAERR
+
+
+def test_bug_is_exit_code_70_with_its_trace(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(commands, "publish", stumble)
+    error = site.run("publish", expect=os.EX_SOFTWARE)["error"]
+    assert (error["code"], error["what"]) == ("internal", "ZeroDivisionError: of all things")
 
 
 def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
@@ -285,7 +303,7 @@ def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
     report["repository"] = "/srv/release"
     report["root_json"] = "/srv/release/metadata/1.root.json"
     text = render_report(report)
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) < 80
     for words in ("timestamp", "2 of 3 must sign", "microvisor-nonrt 3.0.20250717.0732", "edge 2"):
         assert words in text
     assert "WARNING" not in text
@@ -302,9 +320,17 @@ def test_status_warns_of_what_expires_soon_or_has(bare_site: Site) -> None:
         "snapshot": "near",
         "timestamp": "expired",
     }
+    report["repository"] = report["root_json"] = ""
     text = render_report(report)
+    assert max(map(len, text.splitlines())) < 80
     assert "WARNING: snapshot expires soon" in text
     assert "WARNING: timestamp has expired" in text
+
+
+def test_add_warns_in_lines_that_fit_of_a_release_without_boot_files(site: Site) -> None:
+    text = answer_text("add", site.add("2026.11.23"))
+    assert "WARNING: the release has no boot file" in text
+    assert max(map(len, text.splitlines())) < 80
 
 
 def test_status_names_keys_that_are_not_here(site: Site) -> None:

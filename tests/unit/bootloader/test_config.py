@@ -58,7 +58,7 @@ def test_create_with_a_wrong_section_says_what_is_wrong(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         create("simulated", Setup(SLOT_NAMES, tmp_path), Section(table, "file [simulated]"))
-    assert str(caught.value).startswith("file [simulated]: ")
+    assert str(caught.value).endswith(" (file [simulated])")
     assert said in str(caught.value)
 
 

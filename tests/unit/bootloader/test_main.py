@@ -24,16 +24,18 @@ def test_wrong_configuration_is_told_with_a_hint(
     config = tmp_path / "bootloader.toml"
     config.write_text('backend = "systemd-boot"\ncommand_lin = "ro"\n')
     assert main(["--config", str(config)]) == 78
-    said = capsys.readouterr().err
-    assert f"{config}: unknown key command_lin; did you mean command_line?" in said
-    assert "correct it there" in said
+    first, second = capsys.readouterr().err.splitlines()
+    what = "unknown key command_lin; did you mean command_line?"
+    assert first == f"puad-bootloader: {what} ({config})"
+    assert second.startswith("hint: ")
+    assert "correct it there" in second
 
 
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ('esp = "efi"', "[systemd-boot]: esp must be an absolute path"),
-        ("clear_pinned = 1", "[systemd-boot]: clear_pinned must be true or false"),
+        ('esp = "efi"', "esp must be an absolute path ({config} [systemd-boot])"),
+        ("clear_pinned = 1", "clear_pinned must be true or false ({config} [systemd-boot])"),
         ("clear_pined = true", "did you mean clear_pinned?"),
     ],
 )
@@ -44,7 +46,7 @@ def test_wrong_section_of_the_back_end_is_told(
     config = tmp_path / "bootloader.toml"
     config.write_text(f'backend = "systemd-boot"\n{folders}[systemd-boot]\n{section}\n')
     assert main(["--config", str(config)]) == 78
-    assert said in capsys.readouterr().err
+    assert said.format(config=config) in capsys.readouterr().err
 
 
 def test_program_of_a_real_node_needs_no_simulation(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from orchestrator_stub.release.roles import (
     DEFAULT_PLANS,
     Role,
     is_near,
-    parse_duration,
+    parse_validity,
     plan_roles,
 )
 
@@ -88,16 +88,16 @@ def test_plan_roles_words_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     ("text", "seconds"), [("45s", 45), ("30min", 1800), ("12h", 43200), ("3650d", 315_360_000)]
 )
-def test_parse_duration_units(text: str, seconds: int) -> None:
-    assert parse_duration(text).total_seconds() == seconds
+def test_parse_validity_units(text: str, seconds: int) -> None:
+    assert parse_validity(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "90", "d", "90 d", "0d", "-1d", "1.5d", "3651d", "999999999d", "1w", "९d"]
 )
-def test_parse_duration_other_texts_are_refused(text: str) -> None:
+def test_parse_validity_other_texts_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_duration(text)
+        parse_validity(text)
 
 
 def test_is_near_only_below_the_part() -> None:

@@ -40,9 +40,15 @@ def test_size_given_with_a_unit_is_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "0", "-4G", "4.5G", "4GB", "four", "1000", "4 G"])
-def test_size_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no size"):
+@pytest.mark.parametrize("text", ["", "0", "-4G", "4.5G", "4GB", "four", "4 G"])
+def test_size_that_is_none_is_refused_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a size: write .* like 4G"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["1000", "1K", "4097"])
+def test_size_that_no_partition_can_have_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{text} is no multiple of 4 KiB$"):
         parse_size(text)
 
 

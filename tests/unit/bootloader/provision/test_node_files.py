@@ -22,7 +22,7 @@ def test_node_file_of_a_strange_size_is_refused(tmp_path: Path, size: int) -> No
 
 
 def test_node_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProvisionError, match=f"{tmp_path}/ca: it cannot be read"):
+    with pytest.raises(ProvisionError, match=rf"it cannot be read: .* \({tmp_path}/ca\)"):
         check_node_files(NodeFiles(ca=tmp_path / "ca"))
 
 
@@ -52,8 +52,9 @@ def test_token_that_is_not_one_word_is_refused_with_how_it_should_be(
 ) -> None:
     path = tmp_path / "token"
     path.write_text(text)
-    with pytest.raises(ProvisionError, match=r"one token.*give the token alone"):
+    with pytest.raises(ProvisionError, match="one token") as caught:
         check_node_files(NodeFiles(token=path))
+    assert "give the token alone" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_authority_without_a_certificate_is_refused(tmp_path: Path, text: str) -
     ("text", "why"),
     [
         ("[server\n", "this is not TOML"),
-        ("[update]\ntries = 3\n", r"may not have \[update\]; it may have \[server\], \[release\]"),
+        ("[update]\ntries = 3\n", r"may not have \[update\]"),
         ('url = "https://x"\n', "may not have the key url"),
         ('server = "x"\n', "may not have the key server"),
     ],
@@ -88,6 +89,14 @@ def test_configuration_that_a_node_may_not_have_is_refused(
     path.write_text(text)
     with pytest.raises(ProvisionError, match=why):
         check_node_files(NodeFiles(config=path))
+
+
+def test_configuration_that_a_node_may_not_have_is_refused_with_what_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("[update]\ntries = 3\n")
+    with pytest.raises(ProvisionError) as caught:
+        check_node_files(NodeFiles(config=path))
+    assert "it may have [server], [release]" in caught.value.hint
 
 
 def test_sections_of_a_node_are_those_that_the_agent_takes() -> None:

@@ -56,7 +56,8 @@ def test_file_of_another_size_is_wrong_usage_and_keeps_its_size(
     given.blank()
     assert given.run("--size", "64M") == os.EX_USAGE
     error = capsys.readouterr().err
-    assert "it has 16777216 bytes already, and --size says 67108864; leave --size away" in error
+    assert "it has 16777216 bytes already, and --size says 67108864 (" in error
+    assert "hint: leave --size away" in error
     assert given.disk.stat().st_size == 16 << 20
 
 
@@ -98,7 +99,7 @@ def test_device_that_is_mounted_is_refused_even_to_wipe(
         command: list[str | Path] = ["/usr/bin/findmnt", "-no", "SOURCE", mounted]
         given.disk = Path(subprocess.check_output(command, text=True).strip())
         assert given.run("--wipe") == os.EX_CANTCREAT
-        assert f"{given.disk}: it is in use; unmount" in capsys.readouterr().err
+        assert f"it is in use ({given.disk})\nhint: unmount" in capsys.readouterr().err
     finally:
         subprocess.run(["/usr/bin/umount", mounted], check=True)
 
@@ -107,14 +108,18 @@ def test_disk_that_is_not_there_is_refused_with_how_to_make_a_file(
     given: Given, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert given.run() == os.EX_CANTCREAT
-    assert "No such file or directory; give --size to make a file" in capsys.readouterr().err
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith(f"No such file or directory ({given.disk})")
+    assert second == "hint: give --size to make a file"
 
 
 def test_image_larger_than_a_slot_is_refused_before_a_file_is_made(
     given: Given, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert given.run("--size", "64M", "--slot-size", "4K") == os.EX_CANTCREAT
-    assert "does not fit in a slot of 4096; give a larger --slot-size" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "does not fit in a slot of 4096 (" in error
+    assert "hint: give a larger --slot-size" in error
     assert not given.disk.exists()
 
 
@@ -123,7 +128,8 @@ def test_input_that_is_not_there_is_named_and_no_file_is_made(
 ) -> None:
     (given.folder / "linux").unlink()
     assert given.run("--size", "64M") == os.EX_CANTCREAT
-    assert f"{given.folder}/linux: it cannot be read" in capsys.readouterr().err
+    told = f"it cannot be read: No such file or directory ({given.folder}/linux)"
+    assert told in capsys.readouterr().err
     assert not given.disk.exists()
 
 
@@ -143,7 +149,8 @@ def test_command_line_that_the_kernel_would_cut_is_refused_before_a_file_is_made
     assert given.run("--size", "64M", "--dry-run") == os.EX_OK
     assert given.run("--size", "64M", "--factory") == os.EX_CONFIG
     error = capsys.readouterr().err
-    assert "bootloader.toml: the kernel command line has 2101 characters" in error
+    assert "the kernel command line has 2101 characters" in error
+    assert "(bootloader.toml)" in error
     assert "shorten its command_line" in error
     assert not given.disk.exists()
 
@@ -161,15 +168,15 @@ def test_back_end_whose_loader_is_not_known_is_refused(
         assert f"make one with grub-mkimage, see {DOCUMENT}," in error
     else:
         assert code == os.EX_CANTCREAT
-        assert f"back end u-boot; it knows grub, systemd-boot; see {DOCUMENT}" in error
+        assert f"hint: it knows grub, systemd-boot; see {DOCUMENT}" in error
     assert not given.disk.exists()
 
 
 @pytest.mark.parametrize(
     ("sizes", "why"),
     [
-        ({"rootfs_a": 4096}, "root: an image of 5120 bytes does not fit in a slot of 4096; give a"),
-        ({"rootfs_b": 2 * MIB}, "slot a would get 4194304 bytes and slot b 2097152; give --slot"),
+        ({"rootfs_a": 4096}, "an image of 5120 bytes does not fit in a slot of 4096"),
+        ({"rootfs_b": 2 * MIB}, "slot a would get 4194304 bytes and slot b 2097152"),
     ],
 )
 def test_slots_that_do_not_do_are_refused_after_planning(
@@ -177,7 +184,9 @@ def test_slots_that_do_not_do_are_refused_after_planning(
 ) -> None:
     given.plan(**sizes)
     assert given.run("--size", "64M") == os.EX_CANTCREAT
-    assert why in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert why in error
+    assert "hint: give " in error
     assert not given.disk.exists()
 
 
@@ -186,7 +195,8 @@ def test_image_that_was_cut_is_refused_before_a_file_is_made(
 ) -> None:
     given.write("root", b"image" * 1000)
     assert given.run("--size", "64M") == os.EX_CANTCREAT
-    assert "root: its 5000 bytes are no multiple of 512; give the" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"its 5000 bytes are no multiple of 512 ({given.folder}/root)\nhint: give the" in error
     assert not given.disk.exists()
 
 
@@ -245,7 +255,8 @@ def test_disk_that_only_root_may_write_is_refused(
     given.blank()
     monkeypatch.setattr(os, "open", refuse)
     assert given.run("--factory") == os.EX_NOPERM
-    assert "cannot be written: Permission denied; run puad-pro" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"cannot be written: Permission denied ({given.disk})\nhint: run puad-pro" in error
 
 
 def test_error_as_json_says_what_and_whether_anything_was_written(
@@ -258,7 +269,7 @@ def test_error_as_json_says_what_and_whether_anything_was_written(
         "changed": False,
         "error": {
             "code": "refused",
-            "text": f"{given.disk}: it cannot be used: No such file or directory",
+            "text": f"it cannot be used: No such file or directory ({given.disk})",
             "hint": "give --size to make a file",
             "exit_code": os.EX_CANTCREAT,
         },
@@ -266,11 +277,26 @@ def test_error_as_json_says_what_and_whether_anything_was_written(
     assert given.run("--json", "--size", "64M") == os.EX_IOERR
     document = json.loads(capsys.readouterr().out)
     assert document["changed"] is None
-    assert document["error"]["text"] == f"{given.disk}: systemd-repart failed: written"
+    assert document["error"]["text"] == f"systemd-repart failed: written ({given.disk})"
     (given.folder / "config").unlink()
     assert given.run("--json") == os.EX_CONFIG
     document = json.loads(capsys.readouterr().out)
     assert document["error"]["code"] == "config-invalid"
+
+
+def test_bug_is_exit_code_70_with_its_trace(
+    given: Given, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr("bootloader.provision.blank_disk.provision", stumble)
+    assert given.run("--json") == os.EX_SOFTWARE
+    said = capsys.readouterr()
+    assert "Traceback" in said.err
+    assert f"ZeroDivisionError: of all things ({given.disk})\nhint: this is a bug" in said.err
+    assert json.loads(said.out)["error"]["code"] == "internal"
+    assert json.loads(said.out)["changed"] is None
 
 
 def test_first_boot_with_nothing_missing_changes_nothing(

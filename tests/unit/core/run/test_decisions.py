@@ -349,8 +349,9 @@ def test_begun_download_makes_the_old_content_no_fallback(world: World) -> None:
 
 
 REFUSALS = [
-    (State.ARMED, RunAsked, {}, Code.BUSY),
-    (State.ASSESSING, CancelAsked, {}, Code.BUSY),
+    (State.ARMED, RunAsked, {}, Code.RUN_ARMED),
+    (State.ARMED, CancelAsked, {}, Code.RUN_ARMED),
+    (State.ASSESSING, CancelAsked, {}, Code.RUN_ARMED),
     (State.DOWNLOADING, InstallAsked, {}, Code.BUSY),
     (State.STAGED, RollbackAsked, {}, Code.BUSY),
     (State.DOWNLOADING, RunAsked, {}, None),
@@ -376,6 +377,14 @@ def test_refusal(world: World, state: State, event: type, changes: Any, code: Co
     refused = refusal(world.run(state, **changes), event(*arguments))
 
     assert (refused.code if refused else None) is code
+
+
+@pytest.mark.parametrize("state", [State.ARMED, State.ASSESSING])
+def test_refusal_of_an_armed_run_does_not_say_cancel(world: World, state: State) -> None:
+    refused = refusal(world.run(state), CancelAsked(world.moment()))
+
+    assert refused is not None
+    assert "cancel" not in refused.hint
 
 
 def test_refusal_of_a_quarantined_image_says_retry(world: World) -> None:

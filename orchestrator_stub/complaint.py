@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Complaints: what went wrong and what to do next, for people and as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+SCHEMA: Final = 1
+"""Of everything that the programs print with `--json`: keys are added, never renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error, as a program ends with it.
+
+    Attributes:
+        code: The word for it.
+        text: What happened (on what).
+        hint: What to do next; empty when the text says it.
+        exit_code: What the shell is told.
+        more: What only this program's document says.
+    """
+
+    code: str
+    text: str
+    hint: str
+    exit_code: int
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def tell(self, program: str) -> None:
+        """Say it on standard error."""
+        lines = [f"{program}: {self.text}", f"hint: {self.hint}" if self.hint else ""]
+        sys.stderr.write("".join(f"{line}\n" for line in lines if line))
+        sys.stderr.flush()
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document."""
+        error = {"code": self.code, **self.more, "text": self.text, "hint": self.hint}
+        return {"schema": SCHEMA, "error": {**error, "exit_code": self.exit_code}}
+
+
+def bug(error: Exception) -> tuple[str, str]:
+    """What is said of an exception that nobody expected, and the hint."""
+    hint = "This is a bug: please report the lines above."
+    return f"{type(error).__name__}: {error}", hint
