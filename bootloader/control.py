@@ -8,7 +8,8 @@ Rules, checked here and nowhere else:
    the fallback.
 3. A slot is opened for writing only when nothing of it can boot (`NotDisarmed`), and armed only
    while it is sealed (`NotSealed`). Disarm, OpenInactive and Stage break a seal; a seal does not
-   outlive this process.
+   outlive this process. "Nothing of it can boot" is asked strictly: what cannot be read is no such
+   word, and a slot that this process has armed is never taken for one, whatever is read of it.
 4. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
 """
 
@@ -134,8 +135,9 @@ class BootControl:
     def open_inactive(self, slot: str) -> int:
         """A descriptor for writing a disarmed slot; nobody else holds one."""
         access = self._require_changeable(slot)
-        if has_files(self.backend.boot_folder(slot)) or self.backend.status(slot).has_entry:
-            what = "the slot could boot: disarm it before it is written"
+        self._require_no_entry(slot)
+        if has_files(self.backend.boot_folder(slot)):
+            what = "the slot has boot files: disarm it before it is written"
             raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
         self._seals.drop(slot)
         return access.claim_for_writing(slot).hand_out()
@@ -190,8 +192,8 @@ class BootControl:
         has_own = manifest.root_partuuid is not None and BootFileKind.UKI in manifest.boot_files
         machine_id = partial(read_machine_id, self._general.machine_id)
         line = "" if has_own else render(self._general.command_line, access, slot, machine_id)
+        self._armed = slot  # before it is: an arm that fails may have written the entry
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
-        self._armed = slot
         _log.info("slot %s is armed, tries: %d", slot, tries)
 
     def mark_good(self, slot: str) -> None:
@@ -257,7 +259,7 @@ class BootControl:
         return access
 
     def _require_no_entry(self, slot: str) -> None:
-        if self.backend.status(slot).has_entry:
+        if slot == self._armed or self.backend.strictly().status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
 
     def _require_unpinned(self, slot: str) -> None:

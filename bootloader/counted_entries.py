@@ -14,7 +14,8 @@ Rules:
 2. A good slot depends on its entry only, never on the counters.
 3. When the counters cannot be read, a good slot is booted; without a good one, any whose entry and
    boot files are there, not counted.
-4. What cannot be read is an unknown slot, never an exception; what cannot be written is.
+4. What cannot be read is an unknown slot, never an exception; what cannot be written is. Asked
+   strictly, an entry that cannot be read is one as well; by rule 2 the counters need not be.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ from typing import ClassVar, Final
 
 from bootloader import grubenv, slot_entry
 from bootloader.backend import Entry, Setup
-from bootloader.boot_partition import read_begin, remove_boot_files, require_writable
+from bootloader.boot_partition import (
+    read_begin,
+    remove_boot_files,
+    require_writable,
+    size_of,
+)
 from bootloader.kernel_command_line import slot_word
 from bootloader.slot import Assessment, BootStatus
 from bootloader.slot_entry import SlotEntry
@@ -147,7 +153,7 @@ class CountedEntries(ABC):
         for slot in self.setup.slots:
             entry, tries = self.entry(slot), counters.get(slot)
             folder = self.boot_folder(slot)
-            if entry is None or not all(_has_bytes(folder / kind) for kind in entry.kinds):
+            if entry is None or not all(self._has_bytes(folder / kind) for kind in entry.kinds):
                 continue
             ranks[slot] = 2 if entry.is_good or (tries and tries.left) else 1
             keys[slot] = (slot != pin, -ranks[slot], self.turn(slot, entry, variables), slot)
@@ -155,7 +161,11 @@ class CountedEntries(ABC):
 
     def entry(self, slot: str) -> SlotEntry | None:
         """A slot's entry; None when there is none, or none that it could boot by."""
-        return slot_entry.decode(read_begin(self._path(slot)))
+        data = read_begin(self._path(slot), strictly=self.setup.is_strict)
+        return slot_entry.decode(data)
+
+    def _has_bytes(self, path: Path) -> bool:
+        return bool(size_of(path, strictly=self.setup.is_strict))
 
     def _counters_in(self, variables: Mapping[str, str]) -> dict[str, Counters]:
         found = {}
@@ -186,10 +196,3 @@ class CountedEntries(ABC):
         byte = slot_entry.GOOD_BYTES[is_good]
         if data[offset : offset + 1] != byte:
             self.setup.files.write_at(self._path(slot), offset, byte)
-
-
-def _has_bytes(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bootloader.durable import Files
-from bootloader.slot import Assessment, Slot, SlotState
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.slot import Assessment, BootStatus, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 from tests.unit.bootloader.conftest import Desk
 from tests.unit.bootloader.machines import Cut, CutFiles, FirmwareMachine, PowerCut
@@ -96,6 +97,36 @@ def test_open_inactive_needs_a_disarmed_slot(desk: Desk) -> None:
 def test_open_inactive_needs_the_boot_files_gone(desk: Desk) -> None:
     desk.prepare()
     assert desk.refusal(desk.control.open_inactive, "b") == "NotDisarmed"
+
+
+def test_slot_that_this_service_has_armed_is_no_disarmed_one_whatever_can_be_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.install()
+    before = desk.machine.state_of("b")
+    read = {"a": BootStatus(has_entry=True, assessment=Assessment.GOOD), "b": BootStatus()}
+    with monkeypatch.context() as lost:
+        lost.setattr(type(desk.control.backend), "status", lambda _, slot: read[slot])
+        assert desk.refusal(desk.stage, b"another kernel") == "NotDisarmed"
+        assert desk.refusal(desk.control.open_inactive, "b") == "NotDisarmed"
+    assert desk.machine.state_of("b") == before
+    desk.control.disarm("b")
+    desk.write()
+
+
+def test_arm_that_fails_halfway_leaves_no_slot_to_stage_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BootloaderError(ErrorName.STORAGE_FAILED, "the disk is gone")
+
+    desk.prepare()
+    desk.control.seal("b", desk.chain())
+    monkeypatch.setattr(desk.control.backend, "arm", fail)
+    assert desk.refusal(desk.control.arm, "b", 3) == "StorageFailed"
+    assert desk.refusal(desk.stage, b"another kernel") == "NotDisarmed"
+    desk.control.disarm("b")
+    desk.stage()
 
 
 def test_open_inactive_twice_is_busy(desk: Desk) -> None:

@@ -12,7 +12,11 @@ from bootloader import claim
 from bootloader.slot import Assessment
 from tests.unit.bootloader import loader_model
 from tests.unit.bootloader.conftest import LINUX, Desk
-from tests.unit.bootloader.machines import SystemdBootMachine, break_below
+from tests.unit.bootloader.machines import (
+    SystemdBootMachine,
+    break_below,
+    leave_no_descriptors,
+)
 from tests.unit.bootloader.signing import Publisher, boot_file
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -103,6 +107,21 @@ def test_esp_that_fails_leaves_a_service_that_says_so(
     assert node.control.booted == "a"
     for method in (node.control.disarm, node.control.open_inactive):
         assert node.refusal(method, "b") == "StorageFailed"
+
+
+def test_entry_that_cannot_be_read_lets_nobody_replace_the_boot_files(
+    node: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.install()
+    node.control._armed = ""  # another process has armed it
+    before = node.machine.state_of("b")
+    with monkeypatch.context() as lost:
+        leave_no_descriptors(lost)
+        # as it is while descriptors come and go: the booted slot could still be read
+        lost.setattr(node.control, "_require_changeable", lambda _: node.access)
+        assert node.refusal(node.control.open_inactive, "b") == "StorageFailed"
+        assert node.refusal(node.control.stage, "b", "linux", 0, 1, "0" * 64) == "StorageFailed"
+    assert node.machine.state_of("b") == before
 
 
 def test_pinned_default_refuses_the_arm_and_changes_nothing(node: Desk) -> None:
