@@ -59,6 +59,25 @@ def test_incoming_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_incoming_follows_no_link_that_somebody_planted(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "file"
+    victim.write_bytes(b"kept")
+    (tmp_path / ".file.new").symlink_to(victim)
+    Files().replace(path, b"new")
+    assert victim.read_bytes() == b"kept"
+    assert (path.read_bytes(), path.is_symlink()) == (b"new", False)
+
+
+def test_write_at_follows_no_link_that_somebody_planted(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "file"
+    victim.write_bytes(b"kept")
+    path.symlink_to(victim)
+    with pytest.raises(BootloaderError) as caught:
+        Files().write_at(path, 0, b"new")
+    assert caught.value.name is ErrorName.STORAGE_FAILED
+    assert victim.read_bytes() == b"kept"
+
+
 def test_fresh_that_fails_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
 
