@@ -20,9 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bootloader.durable import Files, storage_errors
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.manifest import Manifest
+from bootloader.manifest import SHA256, WORD, Manifest
+from bootloader.regular_file import read_regular
 from bootloader.seen_root import SeenRoot
 from bootloader.version import compare_versions
 
@@ -128,12 +129,9 @@ class NoteBook:
 
     def _read(self) -> tuple[Notes, Mapping[str, Any]]:
         """The notes, and the document that they stand in."""
-        with storage_errors(self._path):
-            try:
-                with self._path.open("rb") as file:
-                    data = file.read(_MAX_BYTES)
-            except FileNotFoundError:
-                return Notes(), {}
+        data = read_regular(self._path, _MAX_BYTES)
+        if data is None:
+            return Notes(), {}
         try:
             document = json.loads(data)
             return _parse(document), document
@@ -145,18 +143,39 @@ class NoteBook:
 def _parse(document: Mapping[str, Any]) -> Notes:
     if not isinstance(document.get("schema", SCHEMA), int):
         raise TypeError("the schema is no number")
-    floor, root = document["version_floor"], document.get("root")
+    root = document.get("root")
     return Notes(
-        version_floor=None if floor is None else str(floor),
+        version_floor=_optional_word(document["version_floor"]),
         time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
-        root=None if root is None else SeenRoot(int(root["version"]), str(root["sha256"])),
-        sealed={
-            str(slot): SealNote(
-                str(note["image_id"]), note["min_version"], str(note.get("profile", ""))
-            )
-            for slot, note in document["sealed"].items()
-        },
+        root=None if root is None else _seen_root(root),
+        sealed={slot: _seal_note(note) for slot, note in document["sealed"].items()},
     )
+
+
+def _seen_root(root: Mapping[str, Any]) -> SeenRoot:
+    if not SHA256.fullmatch(root["sha256"]):
+        raise ValueError("the root's hash is none")
+    return SeenRoot(int(root["version"]), root["sha256"])
+
+
+def _seal_note(note: Mapping[str, Any]) -> SealNote:
+    profile = note.get("profile", "")
+    return SealNote(
+        _word(note["image_id"]),
+        _optional_word(note["min_version"]),
+        _word(profile) if profile else "",
+    )
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 -- anything may stand in the document
+    """A word as the signed manifest has them: it is shown on the bus, which takes no other text."""
+    if not WORD.fullmatch(value):
+        raise ValueError("this is no word of a manifest")
+    return str(value)
+
+
+def _optional_word(value: Any) -> str | None:  # noqa: ANN401 -- as above
+    return None if value is None else _word(value)
 
 
 def _merged(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
