@@ -29,6 +29,7 @@ from bootloader.chain import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES, Chain
 from bootloader.control import BootControl
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.one_line import one_line
 from bootloader.properties import INTERFACE, read_properties, read_property
 from bootloader.way_back import decide
 
@@ -36,6 +37,7 @@ OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _XML: Final = Path(__file__).with_name("org.puad.Bootloader1.xml")
 _MAX_ARGUMENT_BYTES: Final = MAX_CHAIN_BYTES + MAX_TARGETS_BYTES + (64 << 10)
+_MOST_SAID: Final = 1000
 _LONG: Final = frozenset({"OpenInactive", "Stage", "Seal"})
 
 _log = logging.getLogger(__name__)
@@ -234,8 +236,10 @@ def _answer(invocation: Gio.DBusMethodInvocation, perform: Callable[[], Reply]) 
 
 
 def _refuse(invocation: Gio.DBusMethodInvocation, error: BootloaderError) -> None:
-    _log.info("%s refused: %s: %s", invocation.get_method_name(), error.name, error)
-    invocation.return_dbus_error(error.bus_name, str(error))
+    # the caller's own words may stand in it: neither lines of the journal nor what is no text
+    said = one_line(str(error), _MOST_SAID)
+    _log.info("%s refused: %s: %s", invocation.get_method_name(), error.name, said)
+    invocation.return_dbus_error(error.bus_name, said)
 
 
 def _unpacked(arguments: GLib.Variant) -> list[Any]:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 from gi.repository import GLib
 
 from bootloader.authorisation import Callers
-from bootloader.bus_object import BusObject
+from bootloader.bus_object import BusObject, _refuse
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.properties import INTERFACE
 from tests.unit.bootloader.conftest import Desk
@@ -20,6 +21,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.said = ""
 
     def register_object(self, *_: Any) -> None: ...
 
@@ -32,8 +34,9 @@ class Ear:
     def return_value_with_unix_fd_list(self, *_: Any) -> None:
         self.heard.append("answer")
 
-    def return_dbus_error(self, name: str, _text: str) -> None:
+    def return_dbus_error(self, name: str, text: str) -> None:
         self.heard.append(name.rpartition(".")[2])
+        self.said = text
 
 
 @pytest.fixture
@@ -54,6 +57,18 @@ def test_long_call_is_answered_before_the_changes_are_told(
     desk.control.seal("b", desk.chain())
     published._worked(ear, (None, None), None)
     assert ear.heard == ["answer", "answer", "PropertiesChanged"]
+
+
+def test_refusal_with_the_words_of_the_caller_is_one_line(
+    ear: Ear, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    what = "there is no such slot"
+    _refuse(ear, BootloaderError(ErrorName.UNKNOWN_SLOT, what, on="b)\nslot b is \ud800armed"))
+    assert caplog.messages == [
+        "Seal refused: UnknownSlot: there is no such slot (b) slot b is armed)"
+    ]
+    assert ear.said == "there is no such slot (b) slot b is armed)"
 
 
 def test_property_is_read_without_the_others(
