@@ -140,6 +140,13 @@ class Backend(ABC):
         """The slots that come for ever by what is pinned, whatever becomes of their tries."""
         return frozenset({self.pinned()} - {""})
 
+    def is_uncounted(self, slot: str) -> bool:  # noqa: ARG002 -- most never boot uncounted
+        """Whether the booted slot, which is not good, was not counted when it was tried.
+
+        Such a slot would come again for ever, whatever its tries say.
+        """
+        return False
+
     def check(self) -> None:
         """Whether the boot loader's state can be changed at all.
 

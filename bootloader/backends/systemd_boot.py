@@ -118,6 +118,13 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
                 return frozenset(held)
         return frozenset()
 
+    def is_uncounted(self, slot: str) -> bool:
+        """See `Backend`; what systemd-boot cannot count, or cannot rename, it boots anyway."""
+        best = best_of([entry for entry in self._seen() if entry.name.slot == slot])
+        if best is None or best.name.is_good:
+            return False
+        return not best.name.readable or bool(best.name.tries_left and not best.name.tries_done)
+
     def clear_pinned(self) -> None:
         """See `Backend`."""
         if self._clear_pinned:
