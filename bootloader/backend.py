@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -135,6 +137,11 @@ class Backend(ABC):
         twin = copy.copy(self)
         twin.setup = replace(self.setup, is_strict=True)
         return twin
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """A moment in which what is costly to read is read once, for whoever asks everything."""
+        yield
 
     def pinned_slots(self) -> frozenset[str]:
         """The slots that come for ever by what is pinned, whatever becomes of their tries."""

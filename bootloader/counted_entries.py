@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -58,6 +59,7 @@ class CountedEntries(ABC):
     setup: Setup
     boot: Path
     kernel_command_line: Path
+    _looked_at: Mapping[str, str] | None = None
 
     @abstractmethod
     def variables(self) -> Mapping[str, str]:
@@ -71,17 +73,26 @@ class CountedEntries(ABC):
     def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
         """Change one slot's counters; with `first` it is also the one that is tried first."""
 
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """See `Backend`."""
+        self._looked_at = self.variables()
+        try:
+            yield
+        finally:
+            self._looked_at = None
+
     def turn(self, slot: str, entry: SlotEntry, variables: Mapping[str, str]) -> int:  # noqa: ARG002 -- for who keeps an order elsewhere
         """The slot with the lowest number goes first among equals."""
         return -entry.order
 
     def pinned(self) -> str:
         """See `Backend`."""
-        return self._pinned_by(self.variables())
+        return self._pinned_by(self._variables())
 
     def counters(self) -> dict[str, Counters]:
         """The counters of the slots, as far as they can be read."""
-        return self._counters_in(self.variables())
+        return self._counters_in(self._variables())
 
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""
@@ -147,7 +158,7 @@ class CountedEntries(ABC):
 
     def ranks(self) -> dict[str, int]:
         """The slots that can boot, first the one that is tried first; 1 is a last resort."""
-        variables = self.variables()
+        variables = self._variables()
         counters, pin = self._counters_in(variables), self._pinned_by(variables)
         ranks, keys = {}, {}
         for slot in self.setup.slots:
@@ -163,6 +174,10 @@ class CountedEntries(ABC):
         """A slot's entry; None when there is none, or none that it could boot by."""
         data = read_begin(self._path(slot), strictly=self.setup.is_strict)
         return slot_entry.decode(data)
+
+    def _variables(self) -> Mapping[str, str]:
+        looked_at = self._looked_at  # once: another thread may end the look meanwhile
+        return self.variables() if looked_at is None else looked_at
 
     def _has_bytes(self, path: Path) -> bool:
         return bool(size_of(path, strictly=self.setup.is_strict))

@@ -29,6 +29,7 @@ from tests.integration.bootloader.conftest import (
     error_name,
     private_bus,
     serving,
+    wait_until,
 )
 from tests.unit.bootloader.signing import TARGET, boot_file
 
@@ -79,7 +80,7 @@ def test_refusals_while_the_booted_slot_is_not_good(node: Node, client: Client) 
     (node.folder / "run/boot-complete").touch()
     assert client.refusal("MarkBad", "(s)", "a") == "NoFallback"
     load_machine(node.folder / "machine.toml").boot_loader().mark_bad("a")
-    assert client.slot("a")["assessment"] == "bad"
+    wait_until(lambda: client.slot("a")["assessment"] == "bad", "the mark is seen")
     assert client.refusal("Disarm", "(s)", "b") == "ActiveNotGood"
     assert client.refusal("OpenInactive", "(s)", "b") == "ActiveNotGood"
     client.call("MarkGood", "(s)", "a")
