@@ -34,7 +34,6 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.last_known import LastKnown
 from bootloader.one_line import one_line
 from bootloader.properties import INTERFACE
-from bootloader.way_back import decide
 
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
@@ -71,7 +70,7 @@ class BusObject:
             "MarkGood": control.mark_good,
         }
         self._by_caller: Mapping[str, Callable[..., None]] = {
-            "MarkBad": lambda slot, _: control.mark_bad(slot),
+            "MarkBad": control.mark_bad,
             "RequestReboot": self._request_reboot,
         }
         self._opening: Mapping[str, Callable[..., int]] = {
@@ -197,19 +196,8 @@ class BusObject:
             raise RuntimeError(f"{method} is in the XML but has no branch here")
         return None, None
 
-    def _require_failed_boot(self) -> None:
-        statuses = {slot.name: slot.status for slot in self._control.slots()}
-        if not statuses:
-            return  # the call itself says why they are unknown
-        decision = decide(self._control.booted, statuses, self._control.backend.pinned_slots())
-        if not decision.reboots:
-            what = f"the health user may reboot a failed boot only: {decision.why}"
-            raise BootloaderError(ErrorName.NOT_ALLOWED, what)
-
     def _request_reboot(self, reason: str, caller: Caller) -> None:
-        if caller is Caller.HEALTH:
-            self._require_failed_boot()
-        self._control.request_reboot(reason)
+        self._control.request_reboot(reason, caller)
         if self._overdue:
             GLib.source_remove(self._overdue)
         self._overdue = GLib.timeout_add_seconds(self._reboot_limit_s, self._reboot_overdue)

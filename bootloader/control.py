@@ -10,7 +10,9 @@ Rules, checked here and nowhere else:
    while it is sealed (`NotSealed`). Disarm, OpenInactive and Stage break a seal; a seal does not
    outlive this process. "Nothing of it can boot" is asked strictly: what cannot be read is no such
    word, and a slot that this process has armed is never taken for one, whatever is read of it.
-4. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
+4. Who is not root gets a reboot only when it leads somewhere else, and never gives a good slot up
+   for an image below the version floor.
+5. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from bootloader import sealing
 from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
 from bootloader.boot_partition import has_files
+from bootloader.caller import Caller
 from bootloader.chain import Chain
 from bootloader.command_line_template import render
 from bootloader.config import General
@@ -33,12 +36,14 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.machine import Machine
 from bootloader.machine_id import read_machine_id
 from bootloader.manifest import PARTUUID
-from bootloader.notes import NoteBook, SealNote
+from bootloader.notes import NoteBook
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
+from bootloader.reboot_permission import require_reason
 from bootloader.sealing import Node
 from bootloader.seals import Seals
-from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
+from bootloader.slot import Assessment, BootFileKind, Slot
+from bootloader.slot_rows import describe_slots
 from bootloader.staging import check_incoming, stage
 
 MAX_TRIES: Final = 9
@@ -102,24 +107,8 @@ class BootControl:
         """Every slot as it stands now; none while they are unknown."""
         if self._access is None:
             return ()
-        try:
-            sealed = self._notebook.read().sealed
-        except BootloaderError:  # they only explain the slots; what relies on them says so itself
-            sealed = {}
-        # what was promised goes before what runs, so that the health process can compare
-        images: dict[str, OsRelease | SealNote] = {self.booted: self._running, **sealed}
-        unknown = OsRelease()
-        return tuple(
-            Slot(
-                name=name,
-                state=SlotState.BOOTED if name == self.booted else SlotState.INACTIVE,
-                status=self.backend.status(name),
-                size_bytes=self._access.size(name),
-                image_id=images.get(name, unknown).image_id,
-                profile=images.get(name, unknown).profile,
-                sealed=self._seals.manifest(name) is not None,
-            )
-            for name in self._access.names
+        return describe_slots(
+            self._access, self.backend, self._notebook, self._seals, self._running
         )
 
     def disarm(self, slot: str) -> None:
@@ -209,16 +198,21 @@ class BootControl:
             _log.info("slot %s is marked good", slot)
         self._keep_floor(slot)
 
-    def mark_bad(self, slot: str) -> None:
+    def mark_bad(self, slot: str, caller: Caller = Caller.AGENT) -> None:
         """Give the booted slot up; the fallback comes next."""
-        self._require_fallback(self._require_markable(slot))
-        if self.backend.status(slot).assessment is Assessment.GOOD:
+        fallback = self._find_fallback(self._require_markable(slot))
+        if self.backend.strictly().status(slot).assessment is Assessment.GOOD:
+            if caller is not Caller.ROOT:
+                self._require_above_floor(slot, fallback)
             self._keep_floor(slot)  # an image that was good counts, also once it is given up
         self.backend.mark_bad(slot)
 
-    def request_reboot(self, reason: str) -> None:
+    def request_reboot(self, reason: str, caller: Caller = Caller.AGENT) -> None:
         """Ask for a reboot; `reboot_overdue` follows when it does not come."""
-        self._require_access()
+        access = self._require_access()
+        require_reason(caller, access, self.backend)
+        if caller is Caller.HEALTH and self.backend.is_uncounted(access.booted):
+            self.backend.mark_bad(access.booted)  # or the failed boot would come again for ever
         line = one_line(reason)
         _log.info("reboot requested: %s", line)
         self._machine.request_reboot(line)
@@ -281,13 +275,23 @@ class BootControl:
             raise BootloaderError(ErrorName.BOOT_NOT_COMPLETE, what, on=slot)
         return access
 
-    def _require_fallback(self, access: SlotAccess) -> None:
+    def _find_fallback(self, access: SlotAccess) -> str:
         # after a mark the other slot is the primary one: a second mark finds it there
         for name in {self.backend.primary(), self.backend.fallback()} - {"", access.booted}:
             if self.backend.status(name).assessment is Assessment.GOOD:
-                return
+                return name
         what = "no other slot is good: the node would be left without one"
         raise BootloaderError(ErrorName.NO_FALLBACK, what, on=access.booted)
+
+    def _require_above_floor(self, slot: str, fallback: str) -> None:
+        notes = self._notebook.read().with_good(slot, self._running.image_id)
+        if notes.is_below_floor(fallback):
+            image = notes.image_of(fallback) or "an image that is not known"
+            what = (
+                f"slot {fallback} has {image}, and the version floor is {notes.version_floor}: "
+                f"only root may go back below it"
+            )
+            raise BootloaderError(ErrorName.FALLBACK_BELOW_FLOOR, what, on=fallback)
 
     def _keep_floor(self, slot: str) -> None:
         self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))

@@ -66,12 +66,15 @@ class Notes:
         time_floor: The latest time that signed metadata have proved, UTC.
         root: The highest root metadata that a seal has accepted; None for none.
         sealed: The last image sealed on each slot.
+        ran: The image that a slot ran when the other one was sealed: nothing else tells it of a
+            slot that was never sealed here.
     """
 
     version_floor: str | None = None
     time_floor: datetime = _LONG_AGO
     root: SeenRoot | None = None
     sealed: Mapping[str, SealNote] = field(default_factory=dict)
+    ran: Mapping[str, str] = field(default_factory=dict)
 
     def with_root(self, root: SeenRoot) -> Notes:
         """These notes after metadata were verified down from this root."""
@@ -86,7 +89,8 @@ class Notes:
     def without_seal(self, slot: str) -> Notes:
         """These notes after a disarm."""
         sealed = {name: note for name, note in self.sealed.items() if name != slot}
-        return replace(self, sealed=sealed)
+        ran = {name: image_id for name, image_id in self.ran.items() if name != slot}
+        return replace(self, sealed=sealed, ran=ran)
 
     def with_good(self, slot: str, image_id: str) -> Notes:
         """These notes after the booted slot was marked good.
@@ -99,6 +103,24 @@ class Notes:
         if self.version_floor and compare_versions(note.min_version, self.version_floor) <= 0:
             return self
         return replace(self, version_floor=note.min_version)
+
+    def with_run(self, slot: str, image_id: str) -> Notes:
+        """These notes while the booted slot, which is good, runs that image."""
+        if not WORD.fullmatch(image_id):
+            return self
+        return replace(self, ran={**self.ran, slot: image_id})
+
+    def is_below_floor(self, slot: str) -> bool:
+        """Whether a slot's image lies below the version floor, as far as can be told."""
+        if not self.version_floor:
+            return False
+        image_id = self.image_of(slot)
+        return not image_id or compare_versions(image_id, self.version_floor) < 0
+
+    def image_of(self, slot: str) -> str:
+        """The image on a slot; empty when it is not known."""
+        note = self.sealed.get(slot)
+        return note.image_id if note else self.ran.get(slot, "")
 
 
 class NoteBook:
@@ -149,6 +171,7 @@ def _parse(document: Mapping[str, Any]) -> Notes:
         time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
         root=None if root is None else _seen_root(root),
         sealed={slot: _seal_note(note) for slot, note in document["sealed"].items()},
+        ran={slot: _word(image_id) for slot, image_id in document.get("ran", {}).items()},
     )
 
 
@@ -189,4 +212,5 @@ def _dump(notes: Notes) -> dict[str, Any]:
         "time_floor": notes.time_floor.strftime(_TIME),
         "root": None if notes.root is None else asdict(notes.root),
         "sealed": {slot: asdict(note) for slot, note in notes.sealed.items()},
+        "ran": dict(notes.ran),
     }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,15 @@ def test_caller_is_asked_for_without_waiting(desk: Desk, uid: int | None, heard:
     published = BusObject(desk.control, bus, Callers("no-such-user", "nor-this"), 1)
     bus.begin(published, "Disarm", GLib.Variant("(s)", ("b",)))
     assert bus.heard[0] == heard
+
+
+def test_caller_goes_along_where_it_decides(desk: Desk) -> None:
+    agent = next(user for user in pwd.getpwall() if user.pw_uid)
+    why = GLib.Variant("(s)", ("why",))
+    for uid, heard in ((agent.pw_uid, "RebootNotNeeded"), (0, "answer")):
+        bus = Bus(uid)
+        published = BusObject(desk.control, bus, Callers(agent.pw_name, "nor-this"), 60)
+        bus.begin(published, "RequestReboot", why)
+        assert bus.heard == [heard]
+        if published._overdue:
+            GLib.source_remove(published._overdue)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootloader import claim
+from bootloader.caller import Caller
 from bootloader.slot import Assessment
 from tests.unit.bootloader import loader_model
 from tests.unit.bootloader.conftest import LINUX, Desk
@@ -139,6 +140,20 @@ def test_boot_loader_that_started_another_slot_is_a_disagreement(node: Desk) -> 
     node.start_service()
     assert node.refusal(node.control.disarm, "b") == "Disagreement"
     assert node.control.booted == ""
+
+
+def test_failed_boot_that_was_not_counted_is_given_up_before_the_health_user_reboots(
+    node: Desk,
+) -> None:
+    node.install()
+    assert node.reboot() == "b"
+    entries = esp(node) / "loader/entries"
+    node.control.request_reboot("it is counted", Caller.HEALTH)
+    assert statuses(node) == [Assessment.GOOD, Assessment.INDETERMINATE]
+    (entries / "puad-b+2-1.conf").rename(entries / "puad-b+3.conf")  # as firmware left it
+    node.control.request_reboot("the verdict is bad", Caller.HEALTH)
+    assert statuses(node) == [Assessment.GOOD, Assessment.BAD]
+    assert node.reboot() == "a"
 
 
 def test_counters_at_zero_on_both_slots_leave_everything_as_it_is(node: Desk) -> None:

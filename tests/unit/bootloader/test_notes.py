@@ -21,6 +21,7 @@ NEWER: dict[str, Any] = {
     "time_floor": "2026-01-01T00:00:00Z",
     "root": {"version": 3, "sha256": "0" * 64},
     "sealed": {},
+    "ran": {"a": "13.0"},
     "further_floor": {"a": [1, 2]},
 }
 
@@ -37,7 +38,7 @@ def stored(folder: Path) -> Any:
 def test_older_service_keeps_what_a_newer_one_wrote(notebook: NoteBook, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(json.dumps(NEWER))
     notes = notebook.read()
-    notebook.write(Notes("13.1", notes.time_floor, notes.root))
+    notebook.write(Notes("13.1", notes.time_floor, notes.root, ran=notes.ran))
     assert stored(tmp_path) == {**NEWER, "version_floor": "13.1"}
 
 
@@ -111,6 +112,12 @@ def test_notes_that_are_no_short_regular_file_cannot_be_read(
         ErrorName.STORAGE_FAILED,
         str(tmp_path / FILE_NAME),
     )
+
+
+def test_notes_of_an_older_service_do_not_say_what_ran(notebook: NoteBook, tmp_path: Path) -> None:
+    older = {name: value for name, value in NEWER.items() if name != "ran"}
+    (tmp_path / FILE_NAME).write_text(json.dumps(older))
+    assert notebook.read().ran == {}
 
 
 def test_schema_that_is_no_number_cannot_be_read(notebook: NoteBook, tmp_path: Path) -> None:
