@@ -125,6 +125,22 @@ def test_entry_that_cannot_be_read_lets_nobody_replace_the_boot_files(
     assert node.machine.state_of("b") == before
 
 
+def test_entry_that_cannot_be_read_is_no_reason_to_reboot_or_to_go_back(
+    node: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(node.control._machine, "request_reboot", asked.append)
+    monkeypatch.setattr(node.control, "_find_fallback", lambda _: "b")
+    node.machine.complete_boot()
+    with monkeypatch.context() as lost:
+        leave_no_descriptors(lost)
+        for caller in (Caller.AGENT, Caller.HEALTH):
+            assert node.refusal(node.control.request_reboot, "why", caller) == "StorageFailed"
+        assert node.refusal(node.control.mark_bad, "a") == "StorageFailed"
+    assert asked == []
+    assert statuses(node)[0] is Assessment.GOOD
+
+
 def test_pinned_default_refuses_the_arm_and_changes_nothing(node: Desk) -> None:
     node.machine.pin("a")
     node.prepare()
