@@ -7,16 +7,21 @@ policy file refuses others before they get here, but a policy can be missing or 
 
 from __future__ import annotations
 
+import logging
 import pwd
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from gi.repository import Gio, GLib
 
+from bootloader.caller import Caller
 from bootloader.errors import BootloaderError, ErrorName
 
 _LIMIT_MS: Final = 5_000
 _HEALTH_METHODS: Final = frozenset({"RequestReboot"})
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +41,54 @@ class Callers:
         return (self.user, self.health_user) if method in _HEALTH_METHODS else (self.user,)
 
 
-def require_allowed(bus: Gio.DBusConnection, sender: str, callers: Callers, method: str) -> bool:
-    """Let root and those who may call this method pass.
+def ask_for_uid(bus: Gio.DBusConnection, sender: str, then: Callable[[int | None], None]) -> None:
+    """Ask the bus which user a caller is, without waiting for the answer.
 
     Args:
         bus: The connection that the call came over.
         sender: The caller's unique name on it.
+        then: Is called with the answer; with None when the bus does not say.
+    """
+
+    def answered(_bus: Gio.DBusConnection, result: Gio.AsyncResult) -> None:
+        try:
+            uid = int(bus.call_finish(result).unpack()[0])
+        except GLib.Error as error:
+            _log.warning("the bus does not tell who %s is: %s", sender, error.message)
+            then(None)
+        else:
+            then(uid)
+
+    asked = GLib.Variant("(s)", (sender,))
+    daemon = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+    flags = Gio.DBusCallFlags.NONE
+    question = (*daemon, "GetConnectionUnixUser", asked, None, flags, _LIMIT_MS, None)
+    bus.call(*question, answered)
+
+
+def caller_of(uid: int | None, callers: Callers, method: str) -> Caller:
+    """Who a user is to this service; who may call this method passes.
+
+    Args:
+        uid: The user, as the bus knows it; None when it does not.
         callers: Who may call what.
         method: What is called.
-
-    Returns:
-        Whether it is the health user, who may call it only in a boot that has failed.
 
     Raises:
         BootloaderError: `NotAllowed`.
     """
-    uid = _uid_of(bus, sender)
+    if uid is None:
+        what = "the bus does not tell who the caller is"
+        raise BootloaderError(ErrorName.NOT_ALLOWED, what)
     users = callers.of(method)
-    if uid != 0 and uid not in {_uid_of_user(user) for user in users}:
+    if uid == 0:
+        return Caller.ROOT
+    if uid == _uid_of_user(callers.user):
+        return Caller.AGENT
+    if uid not in {_uid_of_user(user) for user in users}:
         what = f"only root and user {' or '.join(users)} may call {method}, not uid {uid}"
         raise BootloaderError(ErrorName.NOT_ALLOWED, what)
-    return uid not in {0, _uid_of_user(callers.user)}
+    return Caller.HEALTH
 
 
 def _uid_of_user(user: str) -> int:
@@ -64,17 +96,3 @@ def _uid_of_user(user: str) -> int:
         return pwd.getpwnam(user).pw_uid
     except KeyError:
         return 0
-
-
-def _uid_of(bus: Gio.DBusConnection, sender: str) -> int:
-    asked = GLib.Variant("(s)", (sender,))
-    daemon = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
-    flags = Gio.DBusCallFlags.NONE
-    try:
-        answer = bus.call_sync(
-            *daemon, "GetConnectionUnixUser", asked, None, flags, _LIMIT_MS, None
-        )
-    except GLib.Error as error:
-        what = "the bus does not tell who the caller is"
-        raise BootloaderError(ErrorName.NOT_ALLOWED, what) from error
-    return int(answer.unpack()[0])

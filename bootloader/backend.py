@@ -13,14 +13,19 @@ Rules for each back end, held by tests/unit/bootloader/test_backend_contract.py 
 3. No method touches the entry or the boot files of another slot than the named one, so that a
    power cut between any two writes leaves the fallback bootable.
 4. State that cannot be read leads to a defined choice, never to an exception at power-on.
+5. Asked `strictly`, an entry that cannot be read is an error. Who lets something be done because
+   there is no entry asks in this way: without descriptors left, nothing can be read.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from bootloader.durable import Files
 from bootloader.slot import BootFileKind, BootStatus
@@ -34,11 +39,13 @@ class Setup:
         slots: Names of the slots.
         run: Folder of files that only this boot needs.
         files: The seam for durable writes.
+        is_strict: Whether an entry that cannot be read is an error, and not an unknown slot.
     """
 
     slots: tuple[str, ...]
     run: Path
     files: Files = field(default_factory=Files)
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +129,30 @@ class Backend(ABC):
     def mark_bad(self, slot: str) -> None:
         """Take the booted slot's tries away; it stays as the last resort."""
 
+    def strictly(self) -> Self:
+        """The same boot loader, for questions whose answer lets something be done.
+
+        `status`, `primary` and `fallback` raise `StorageFailed` there when an entry cannot be read.
+        """
+        twin = copy.copy(self)
+        twin.setup = replace(self.setup, is_strict=True)
+        return twin
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """A moment in which what is costly to read is read once, for whoever asks everything."""
+        yield
+
     def pinned_slots(self) -> frozenset[str]:
         """The slots that come for ever by what is pinned, whatever becomes of their tries."""
         return frozenset({self.pinned()} - {""})
+
+    def is_uncounted(self, slot: str) -> bool:  # noqa: ARG002 -- most never boot uncounted
+        """Whether the booted slot, which is not good, was not counted when it was tried.
+
+        Such a slot would come again for ever, whatever its tries say.
+        """
+        return False
 
     def check(self) -> None:
         """Whether the boot loader's state can be changed at all.

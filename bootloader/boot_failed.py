@@ -9,6 +9,8 @@ itself when nobody has, and gives every step a limit. Rules:
    pinned to the booted one, which would come again for ever. How many tries are left does not
    matter: on the last one the counter says 0 already.
 2. On a good slot, with none to go to, or when that cannot be told, the node stays and says why.
+   A slot whose try was not counted would come again for ever: it is given up before the reboot, and
+   the node stays when that cannot be written.
 3. Without a configuration that can be followed, the boot loader is the one that has an entry of
    the booted slot, by its defaults: a bad file of a new image must not hold the node on it.
 4. What happened is told to the kernel's log first and then to the journal, which is made to write
@@ -30,7 +32,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -67,13 +69,31 @@ _EXIT_CODES: Final = {
 _FILE_SYSTEMS: Final = ("vfat", "ext4")
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a boot loader says.
+
+    Attributes:
+        boot_loader: The boot loader.
+        booted: The booted slot.
+        decision: What is to be done.
+        is_known: Whether the boot loader has an entry of that slot.
+    """
+
+    boot_loader: Backend
+    booted: str
+    decision: Decision
+    is_known: bool
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code, if it returns."""
     given = _parser().parse_args(argv)
     reason = "deadline" if given.deadline else one_line(given.reason)
     try:
         with time_limit(_FIND_OUT_S):  # a disk that does not answer must not hold us for ever
-            booted, decision = _look(given.config)
+            found = _look(given.config)
+            booted, decision = found.booted, _decide_uncounted(found)
     except (BootloaderError, ConfigError, OSError) as error:
         last_words.tell("?", reason, f"the node stays as it is: {error}")
         return _FAILED
@@ -95,17 +115,29 @@ def _is_boot_complete() -> bool:
     return command.try_within(_ASK_SYSTEMD_S, _SYSTEMCTL, *question) == 0
 
 
-def _look(path: Path) -> tuple[str, Decision]:
+def _decide_uncounted(found: _Found) -> Decision:
+    """What is to be done, once a slot that was not counted has been given up."""
+    if not found.decision.reboots or not found.boot_loader.is_uncounted(found.booted):
+        return found.decision
+    try:
+        found.boot_loader.mark_bad(found.booted)
+    except BootloaderError as error:
+        why = f"slot {found.booted} was not counted, and would come again for ever: {error}"
+        return Decision(reboots=False, why=why)
+    return replace(found.decision, why=f"{found.decision.why}; it was not counted, and is given up")
+
+
+def _look(path: Path) -> _Found:
     """The booted slot, and what is to be done."""
     try:
         settings = config.load(path)
         boot_loader = _create(settings)
     except ConfigError as error:
         return _look_without(error)
-    return _judge(settings, boot_loader)[:2]
+    return _judge(settings, boot_loader)
 
 
-def _look_without(fault: ConfigError) -> tuple[str, Decision]:
+def _look_without(fault: ConfigError) -> _Found:
     """The same without a configuration: by every boot loader that knows the booted slot.
 
     Two of them may read the same partition; then the node reboots only if they agree on it.
@@ -117,12 +149,13 @@ def _look_without(fault: ConfigError) -> tuple[str, Decision]:
             judged.append(_judge(settings, _create(settings)))
         except (BootloaderError, ConfigError, OSError):  # then it is not the one that booted us
             continue
-    found = [(booted, decision) for booted, decision, is_known in judged if is_known]
-    if not found:
+    known = [found for found in judged if found.is_known]
+    if not known:
         what = f"{fault.what}; and by its defaults no boot loader knows the booted slot"
         raise ConfigError(what, on=fault.on)
-    booted, decision = min(found, key=lambda each: each[1].reboots)
-    return booted, replace(decision, why=f"{decision.why}; this is by defaults, because {fault}")
+    found = min(known, key=lambda each: each.decision.reboots)
+    why = f"{found.decision.why}; this is by defaults, because {fault}"
+    return replace(found, decision=replace(found.decision, why=why))
 
 
 def _create(settings: Settings) -> Backend:
@@ -131,12 +164,11 @@ def _create(settings: Settings) -> Backend:
     return backends.create(general.backend, setup, settings.backend)
 
 
-def _judge(settings: Settings, boot_loader: Backend) -> tuple[str, Decision, bool]:
-    """The booted slot, what is to be done, and whether the boot loader has an entry of it."""
+def _judge(settings: Settings, boot_loader: Backend) -> _Found:
     booted = _find_booted(settings, boot_loader.partition())
     statuses = {slot: boot_loader.status(slot) for slot in SLOT_NAMES}
     decision = decide(booted, statuses, boot_loader.pinned_slots())
-    return booted, decision, statuses[booted].has_entry
+    return _Found(boot_loader, booted, decision, statuses[booted].has_entry)
 
 
 def _find_booted(settings: Settings, place: Path | None) -> str:

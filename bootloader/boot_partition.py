@@ -52,7 +52,7 @@ def has_files(folder: Path) -> bool:
     Raises:
         BootloaderError: `StorageFailed`.
     """
-    return bool(_listed(folder))
+    return bool(list_folder(folder))
 
 
 def remove_boot_files(folder: Path, files: Files) -> None:
@@ -61,19 +61,64 @@ def remove_boot_files(folder: Path, files: Files) -> None:
     Raises:
         BootloaderError: `StorageFailed`.
     """
-    for path in _listed(folder):
+    for path in list_folder(folder):
         files.remove(path)
 
 
-def read_begin(path: Path) -> bytes:
-    """The begin of a file, which is all that a small one has; empty when it cannot be read."""
+def read_begin(path: Path, most: int = _MAX_BYTES, *, strictly: bool = False) -> bytes:
+    """The begin of a file, which is all that a small one has; empty when there is none.
+
+    Args:
+        path: The file.
+        most: How much of it.
+        strictly: Whether one that cannot be read is an error; else it reads as empty.
+
+    Raises:
+        BootloaderError: `StorageFailed`, only when asked strictly.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_BYTES)
-    except OSError:
+        with storage_errors(path):
+            try:
+                with path.open("rb") as file:
+                    return file.read(most)
+            except FileNotFoundError:
+                return b""
+    except BootloaderError:
+        if strictly:
+            raise
         return b""
 
 
-def _listed(folder: Path) -> list[Path]:
+def size_of(path: Path, *, strictly: bool = False) -> int | None:
+    """The bytes that a file has; None when it is not there or cannot be looked at.
+
+    Args:
+        path: The file.
+        strictly: Whether not being able to look is an error.
+
+    Raises:
+        BootloaderError: `StorageFailed`, only when asked strictly.
+    """
+    try:
+        with storage_errors(path):
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                return None
+    except BootloaderError:
+        if strictly:
+            raise
+        return None
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What is in a folder; nothing when there is none, and in no other case.
+
+    Raises:
+        BootloaderError: `StorageFailed`.
+    """
     with storage_errors(folder):
-        return sorted(folder.iterdir()) if folder.is_dir() else []
+        try:
+            return sorted(folder.iterdir())
+        except FileNotFoundError:
+            return []

@@ -8,8 +8,11 @@ Rules, checked here and nowhere else:
    the fallback.
 3. A slot is opened for writing only when nothing of it can boot (`NotDisarmed`), and armed only
    while it is sealed (`NotSealed`). Disarm, OpenInactive and Stage break a seal; a seal does not
-   outlive this process.
-4. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
+   outlive this process. "Nothing of it can boot" is asked strictly: what cannot be read is no such
+   word, and a slot that this process has armed is never taken for one, whatever is read of it.
+4. Who is not root gets a reboot only when it leads somewhere else, and never gives a good slot up
+   for an image below the version floor.
+5. When slots and boot loader do not agree on what is booted, every method says so and does nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from bootloader import sealing
 from bootloader.access import SlotAccess
 from bootloader.backend import Backend, Entry
 from bootloader.boot_partition import has_files
+from bootloader.caller import Caller
 from bootloader.chain import Chain
 from bootloader.command_line_template import render
 from bootloader.config import General
@@ -32,12 +36,14 @@ from bootloader.errors import BootloaderError, ErrorName
 from bootloader.machine import Machine
 from bootloader.machine_id import read_machine_id
 from bootloader.manifest import PARTUUID
-from bootloader.notes import NoteBook, SealNote
+from bootloader.notes import NoteBook
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
+from bootloader.reboot_permission import require_reason
 from bootloader.sealing import Node
 from bootloader.seals import Seals
-from bootloader.slot import Assessment, BootFileKind, Slot, SlotState
+from bootloader.slot import Assessment, BootFileKind, Slot
+from bootloader.slot_rows import describe_slots
 from bootloader.staging import check_incoming, stage
 
 MAX_TRIES: Final = 9
@@ -101,24 +107,8 @@ class BootControl:
         """Every slot as it stands now; none while they are unknown."""
         if self._access is None:
             return ()
-        try:
-            sealed = self._notebook.read().sealed
-        except BootloaderError:  # they only explain the slots; what relies on them says so itself
-            sealed = {}
-        # what was promised goes before what runs, so that the health process can compare
-        images: dict[str, OsRelease | SealNote] = {self.booted: self._running, **sealed}
-        unknown = OsRelease()
-        return tuple(
-            Slot(
-                name=name,
-                state=SlotState.BOOTED if name == self.booted else SlotState.INACTIVE,
-                status=self.backend.status(name),
-                size_bytes=self._access.size(name),
-                image_id=images.get(name, unknown).image_id,
-                profile=images.get(name, unknown).profile,
-                sealed=self._seals.manifest(name) is not None,
-            )
-            for name in self._access.names
+        return describe_slots(
+            self._access, self.backend, self._notebook, self._seals, self._running
         )
 
     def disarm(self, slot: str) -> None:
@@ -134,8 +124,9 @@ class BootControl:
     def open_inactive(self, slot: str) -> int:
         """A descriptor for writing a disarmed slot; nobody else holds one."""
         access = self._require_changeable(slot)
-        if has_files(self.backend.boot_folder(slot)) or self.backend.status(slot).has_entry:
-            what = "the slot could boot: disarm it before it is written"
+        self._require_no_entry(slot)
+        if has_files(self.backend.boot_folder(slot)):
+            what = "the slot has boot files: disarm it before it is written"
             raise BootloaderError(ErrorName.NOT_DISARMED, what, on=slot)
         self._seals.drop(slot)
         return access.claim_for_writing(slot).hand_out()
@@ -190,8 +181,8 @@ class BootControl:
         has_own = manifest.root_partuuid is not None and BootFileKind.UKI in manifest.boot_files
         machine_id = partial(read_machine_id, self._general.machine_id)
         line = "" if has_own else render(self._general.command_line, access, slot, machine_id)
+        self._armed = slot  # before it is: an arm that fails may have written the entry
         self.backend.arm(slot, tries, Entry(frozenset(manifest.boot_files), line))
-        self._armed = slot
         _log.info("slot %s is armed, tries: %d", slot, tries)
 
     def mark_good(self, slot: str) -> None:
@@ -207,16 +198,21 @@ class BootControl:
             _log.info("slot %s is marked good", slot)
         self._keep_floor(slot)
 
-    def mark_bad(self, slot: str) -> None:
+    def mark_bad(self, slot: str, caller: Caller = Caller.AGENT) -> None:
         """Give the booted slot up; the fallback comes next."""
-        self._require_fallback(self._require_markable(slot))
-        if self.backend.status(slot).assessment is Assessment.GOOD:
+        fallback = self._find_fallback(self._require_markable(slot))
+        if self.backend.strictly().status(slot).assessment is Assessment.GOOD:
+            if caller is not Caller.ROOT:
+                self._require_above_floor(slot, fallback)
             self._keep_floor(slot)  # an image that was good counts, also once it is given up
         self.backend.mark_bad(slot)
 
-    def request_reboot(self, reason: str) -> None:
+    def request_reboot(self, reason: str, caller: Caller = Caller.AGENT) -> None:
         """Ask for a reboot; `reboot_overdue` follows when it does not come."""
-        self._require_access()
+        access = self._require_access()
+        require_reason(caller, access, self.backend)
+        if caller is Caller.HEALTH and self.backend.is_uncounted(access.booted):
+            self.backend.mark_bad(access.booted)  # or the failed boot would come again for ever
         line = one_line(reason)
         _log.info("reboot requested: %s", line)
         self._machine.request_reboot(line)
@@ -257,7 +253,7 @@ class BootControl:
         return access
 
     def _require_no_entry(self, slot: str) -> None:
-        if self.backend.status(slot).has_entry:
+        if slot == self._armed or self.backend.strictly().status(slot).has_entry:
             raise BootloaderError(ErrorName.NOT_DISARMED, "disarm the slot first", on=slot)
 
     def _require_unpinned(self, slot: str) -> None:
@@ -279,13 +275,23 @@ class BootControl:
             raise BootloaderError(ErrorName.BOOT_NOT_COMPLETE, what, on=slot)
         return access
 
-    def _require_fallback(self, access: SlotAccess) -> None:
+    def _find_fallback(self, access: SlotAccess) -> str:
         # after a mark the other slot is the primary one: a second mark finds it there
         for name in {self.backend.primary(), self.backend.fallback()} - {"", access.booted}:
             if self.backend.status(name).assessment is Assessment.GOOD:
-                return
+                return name
         what = "no other slot is good: the node would be left without one"
         raise BootloaderError(ErrorName.NO_FALLBACK, what, on=access.booted)
+
+    def _require_above_floor(self, slot: str, fallback: str) -> None:
+        notes = self._notebook.read().with_good(slot, self._running.image_id)
+        if notes.is_below_floor(fallback):
+            image = notes.image_of(fallback) or "an image that is not known"
+            what = (
+                f"slot {fallback} has {image}, and the version floor is {notes.version_floor}: "
+                f"only root may go back below it"
+            )
+            raise BootloaderError(ErrorName.FALLBACK_BELOW_FLOOR, what, on=fallback)
 
     def _keep_floor(self, slot: str) -> None:
         self._notebook.write(self._notebook.read().with_good(slot, self._running.image_id))

@@ -14,21 +14,28 @@ Rules:
 2. A good slot depends on its entry only, never on the counters.
 3. When the counters cannot be read, a good slot is booted; without a good one, any whose entry and
    boot files are there, not counted.
-4. What cannot be read is an unknown slot, never an exception; what cannot be written is.
+4. What cannot be read is an unknown slot, never an exception; what cannot be written is. Asked
+   strictly, an entry that cannot be read is one as well; by rule 2 the counters need not be.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 from bootloader import grubenv, slot_entry
 from bootloader.backend import Entry, Setup
-from bootloader.boot_partition import read_begin, remove_boot_files, require_writable
+from bootloader.boot_partition import (
+    read_begin,
+    remove_boot_files,
+    require_writable,
+    size_of,
+)
 from bootloader.kernel_command_line import slot_word
 from bootloader.slot import Assessment, BootStatus
 from bootloader.slot_entry import SlotEntry
@@ -52,6 +59,7 @@ class CountedEntries(ABC):
     setup: Setup
     boot: Path
     kernel_command_line: Path
+    _looked_at: Mapping[str, str] | None = None
 
     @abstractmethod
     def variables(self) -> Mapping[str, str]:
@@ -65,17 +73,26 @@ class CountedEntries(ABC):
     def write_counters(self, slot: str, counters: Counters, *, first: bool = False) -> None:
         """Change one slot's counters; with `first` it is also the one that is tried first."""
 
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """See `Backend`."""
+        self._looked_at = self.variables()
+        try:
+            yield
+        finally:
+            self._looked_at = None
+
     def turn(self, slot: str, entry: SlotEntry, variables: Mapping[str, str]) -> int:  # noqa: ARG002 -- for who keeps an order elsewhere
         """The slot with the lowest number goes first among equals."""
         return -entry.order
 
     def pinned(self) -> str:
         """See `Backend`."""
-        return self._pinned_by(self.variables())
+        return self._pinned_by(self._variables())
 
     def counters(self) -> dict[str, Counters]:
         """The counters of the slots, as far as they can be read."""
-        return self._counters_in(self.variables())
+        return self._counters_in(self._variables())
 
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""
@@ -141,13 +158,13 @@ class CountedEntries(ABC):
 
     def ranks(self) -> dict[str, int]:
         """The slots that can boot, first the one that is tried first; 1 is a last resort."""
-        variables = self.variables()
+        variables = self._variables()
         counters, pin = self._counters_in(variables), self._pinned_by(variables)
         ranks, keys = {}, {}
         for slot in self.setup.slots:
             entry, tries = self.entry(slot), counters.get(slot)
             folder = self.boot_folder(slot)
-            if entry is None or not all(_has_bytes(folder / kind) for kind in entry.kinds):
+            if entry is None or not all(self._has_bytes(folder / kind) for kind in entry.kinds):
                 continue
             ranks[slot] = 2 if entry.is_good or (tries and tries.left) else 1
             keys[slot] = (slot != pin, -ranks[slot], self.turn(slot, entry, variables), slot)
@@ -155,7 +172,15 @@ class CountedEntries(ABC):
 
     def entry(self, slot: str) -> SlotEntry | None:
         """A slot's entry; None when there is none, or none that it could boot by."""
-        return slot_entry.decode(read_begin(self._path(slot)))
+        data = read_begin(self._path(slot), strictly=self.setup.is_strict)
+        return slot_entry.decode(data)
+
+    def _variables(self) -> Mapping[str, str]:
+        looked_at = self._looked_at  # once: another thread may end the look meanwhile
+        return self.variables() if looked_at is None else looked_at
+
+    def _has_bytes(self, path: Path) -> bool:
+        return bool(size_of(path, strictly=self.setup.is_strict))
 
     def _counters_in(self, variables: Mapping[str, str]) -> dict[str, Counters]:
         found = {}
@@ -186,10 +211,3 @@ class CountedEntries(ABC):
         byte = slot_entry.GOOD_BYTES[is_good]
         if data[offset : offset + 1] != byte:
             self.setup.files.write_at(self._path(slot), offset, byte)
-
-
-def _has_bytes(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

@@ -19,7 +19,7 @@ from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.mounts import read_mounts
 from bootloader.partition_table import set_partition_id
-from bootloader.write_protection import set_write_protection
+from bootloader.write_protection import is_write_protected, set_write_protection
 from bootloader.zeroing import zero_tail
 
 _SECTOR_BYTES: Final = 512
@@ -72,8 +72,14 @@ class DeviceSlots(SlotAccess):
         """See `SlotAccess`."""
         device = self._found.slots[slot]
         _require_unmounted(device)
+        before = is_write_protected(device.node)
         set_write_protection(device.node, protect=False)
-        return claim_device(device.node, writable=True)
+        try:
+            return claim_device(device.node, writable=True)
+        except BaseException:
+            # as it was: who holds a descriptor of an earlier call may still be writing
+            set_write_protection(device.node, protect=before)
+            raise
 
     def claim_for_seal(self, slot: str, used: int) -> Claim:
         """See `SlotAccess`."""
@@ -82,8 +88,10 @@ class DeviceSlots(SlotAccess):
         try:
             zero_tail(writing.fd, used, self.size(slot), node)
         finally:
-            writing.release()
-            set_write_protection(node, protect=True)
+            try:
+                writing.release()
+            finally:
+                set_write_protection(node, protect=True)
         return claim_device(node, writable=False)
 
     def root_id(self, slot: str) -> str:
@@ -165,8 +173,10 @@ def _describe(device: pyudev.Device) -> BlockDevice:
 
 
 def _require_unmounted(device: BlockDevice) -> None:
+    # by the number only: the source is a text that who mounts with FUSE may choose. What has
+    # another number there, as btrfs does, is held by its file system all the same: no claim
     for mount in read_mounts():
-        if device.number == mount.device or str(device.node) == mount.source:
+        if device.number == mount.device:
             what = f"the slot is mounted at {mount.point}: unmount it first"
             raise BootloaderError(ErrorName.BUSY, what, on=str(device.node))
 

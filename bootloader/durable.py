@@ -30,7 +30,9 @@ class Files:
     def write_at(self, path: Path, offset: int, data: bytes) -> None:
         """Write in place, as firmware does; the bytes may be torn by a power cut."""
         with storage_errors(path):
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # a link that stands here was made by somebody else, and could lead anywhere
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(path, flags, 0o600)
             try:
                 done = 0
                 while done < len(data):
@@ -50,8 +52,9 @@ class Files:
         partial = path.with_name(f".{path.name}.new")
         with storage_errors(path):
             self.make_folder(path.parent)
+            partial.unlink(missing_ok=True)  # left by a power cut, or a link that somebody planted
             try:
-                with partial.open("wb") as file:
+                with partial.open("xb") as file:  # O_EXCL: it follows no link either
                     yield file
                     file.flush()
                     os.fsync(file.fileno())

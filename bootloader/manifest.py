@@ -21,7 +21,7 @@ SHA256: Final = re.compile(r"[0-9a-f]{64}")
 PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CUSTOM_KEY: Final = "puad"
 _MAX_IMAGE_BYTES: Final = 1 << 40
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
     if not isinstance(document, dict) or document.get("schema") != 1:
         raise _broken("it has no puad part of schema 1")
     return Manifest(
-        profile=_text(document, "profile", _WORD),
-        version=_text(document, "version", _WORD),
+        profile=_text(document, "profile", WORD),
+        version=_text(document, "version", WORD),
         image_size=_size(document, "image_size", _MAX_IMAGE_BYTES),
         image_hash=_text(document, "image_sha256", SHA256),
         built_at=_time(document, "built_at"),
-        min_version=_optional(document, "min_version", _WORD),
+        min_version=_optional(document, "min_version", WORD),
         root_partuuid=_optional(document, "root_partuuid", PARTUUID),
         boot_files=_boot_files(document.get("boot_files", [])),
     )

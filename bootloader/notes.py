@@ -20,9 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bootloader.durable import Files, storage_errors
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.manifest import Manifest
+from bootloader.manifest import SHA256, WORD, Manifest
+from bootloader.regular_file import read_regular
 from bootloader.seen_root import SeenRoot
 from bootloader.version import compare_versions
 
@@ -65,12 +66,15 @@ class Notes:
         time_floor: The latest time that signed metadata have proved, UTC.
         root: The highest root metadata that a seal has accepted; None for none.
         sealed: The last image sealed on each slot.
+        ran: The image that a slot ran when the other one was sealed: nothing else tells it of a
+            slot that was never sealed here.
     """
 
     version_floor: str | None = None
     time_floor: datetime = _LONG_AGO
     root: SeenRoot | None = None
     sealed: Mapping[str, SealNote] = field(default_factory=dict)
+    ran: Mapping[str, str] = field(default_factory=dict)
 
     def with_root(self, root: SeenRoot) -> Notes:
         """These notes after metadata were verified down from this root."""
@@ -85,7 +89,8 @@ class Notes:
     def without_seal(self, slot: str) -> Notes:
         """These notes after a disarm."""
         sealed = {name: note for name, note in self.sealed.items() if name != slot}
-        return replace(self, sealed=sealed)
+        ran = {name: image_id for name, image_id in self.ran.items() if name != slot}
+        return replace(self, sealed=sealed, ran=ran)
 
     def with_good(self, slot: str, image_id: str) -> Notes:
         """These notes after the booted slot was marked good.
@@ -98,6 +103,24 @@ class Notes:
         if self.version_floor and compare_versions(note.min_version, self.version_floor) <= 0:
             return self
         return replace(self, version_floor=note.min_version)
+
+    def with_run(self, slot: str, image_id: str) -> Notes:
+        """These notes while the booted slot, which is good, runs that image."""
+        if not WORD.fullmatch(image_id):
+            return self
+        return replace(self, ran={**self.ran, slot: image_id})
+
+    def is_below_floor(self, slot: str) -> bool:
+        """Whether a slot's image lies below the version floor, as far as can be told."""
+        if not self.version_floor:
+            return False
+        image_id = self.image_of(slot)
+        return not image_id or compare_versions(image_id, self.version_floor) < 0
+
+    def image_of(self, slot: str) -> str:
+        """The image on a slot; empty when it is not known."""
+        note = self.sealed.get(slot)
+        return note.image_id if note else self.ran.get(slot, "")
 
 
 class NoteBook:
@@ -128,12 +151,9 @@ class NoteBook:
 
     def _read(self) -> tuple[Notes, Mapping[str, Any]]:
         """The notes, and the document that they stand in."""
-        with storage_errors(self._path):
-            try:
-                with self._path.open("rb") as file:
-                    data = file.read(_MAX_BYTES)
-            except FileNotFoundError:
-                return Notes(), {}
+        data = read_regular(self._path, _MAX_BYTES)
+        if data is None:
+            return Notes(), {}
         try:
             document = json.loads(data)
             return _parse(document), document
@@ -145,18 +165,40 @@ class NoteBook:
 def _parse(document: Mapping[str, Any]) -> Notes:
     if not isinstance(document.get("schema", SCHEMA), int):
         raise TypeError("the schema is no number")
-    floor, root = document["version_floor"], document.get("root")
+    root = document.get("root")
     return Notes(
-        version_floor=None if floor is None else str(floor),
+        version_floor=_optional_word(document["version_floor"]),
         time_floor=datetime.strptime(document["time_floor"], _TIME).replace(tzinfo=UTC),
-        root=None if root is None else SeenRoot(int(root["version"]), str(root["sha256"])),
-        sealed={
-            str(slot): SealNote(
-                str(note["image_id"]), note["min_version"], str(note.get("profile", ""))
-            )
-            for slot, note in document["sealed"].items()
-        },
+        root=None if root is None else _seen_root(root),
+        sealed={slot: _seal_note(note) for slot, note in document["sealed"].items()},
+        ran={slot: _word(image_id) for slot, image_id in document.get("ran", {}).items()},
     )
+
+
+def _seen_root(root: Mapping[str, Any]) -> SeenRoot:
+    if not SHA256.fullmatch(root["sha256"]):
+        raise ValueError("the root's hash is none")
+    return SeenRoot(int(root["version"]), root["sha256"])
+
+
+def _seal_note(note: Mapping[str, Any]) -> SealNote:
+    profile = note.get("profile", "")
+    return SealNote(
+        _word(note["image_id"]),
+        _optional_word(note["min_version"]),
+        _word(profile) if profile else "",
+    )
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 -- anything may stand in the document
+    """A word as the signed manifest has them: it is shown on the bus, which takes no other text."""
+    if not WORD.fullmatch(value):
+        raise ValueError("this is no word of a manifest")
+    return str(value)
+
+
+def _optional_word(value: Any) -> str | None:  # noqa: ANN401 -- as above
+    return None if value is None else _word(value)
 
 
 def _merged(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
@@ -170,4 +212,5 @@ def _dump(notes: Notes) -> dict[str, Any]:
         "time_floor": notes.time_floor.strftime(_TIME),
         "root": None if notes.root is None else asdict(notes.root),
         "sealed": {slot: asdict(note) for slot, note in notes.sealed.items()},
+        "ran": dict(notes.ran),
     }

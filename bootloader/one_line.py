@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Final
 
 MAX_LINE: Final = 200
-_LOOKED_AT: Final = 4 * MAX_LINE
+_LOOKED_AT: Final = 4
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, most: int = MAX_LINE) -> str:
     """The text, printable, on one line and cut; never a refusal, for a reason stops no reboot."""
-    begin = text[:_LOOKED_AT]
+    begin = text[: _LOOKED_AT * most]
     printable = "".join(char if char.isprintable() else " " for char in begin)
     line = " ".join(printable.split())
-    if len(line) > MAX_LINE or len(text) > len(begin):
-        line = f"{line[: MAX_LINE - 1]}…"
+    if len(line) > most or len(text) > len(begin):
+        line = f"{line[: most - 1]}…"
     return line or "no reason given"

@@ -9,32 +9,19 @@ from typing import Any, Final
 from gi.repository import GLib
 
 from bootloader.control import BootControl
-from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Slot
 
 INTERFACE: Final = "org.puad.Bootloader1"
 INTERFACE_VERSION: Final = 1
 
 
-def read_properties(control: BootControl) -> dict[str, GLib.Variant]:
-    """Every property, by its name.
+def read_property(control: BootControl, name: str) -> GLib.Variant:
+    """One of `PROPERTIES`; nothing is read for the others.
 
     Raises:
         BootloaderError: When slots or boot loader cannot be read.
     """
-    return {name: read(control) for name, read in _READERS.items()}
-
-
-def read_property(control: BootControl, name: str) -> GLib.Variant:
-    """One property; nothing is read for the others.
-
-    Raises:
-        BootloaderError: When slots or boot loader cannot be read, or there is no such property.
-    """
-    read = _READERS.get(name)
-    if read is None:
-        raise BootloaderError(ErrorName.INVALID_ARGUMENT, "there is no such property", on=name[:64])
-    return read(control)
+    return _READERS[name](control)
 
 
 def _row(slot: Slot) -> dict[str, GLib.Variant]:
@@ -63,3 +50,5 @@ _READERS: Final[Mapping[str, Callable[[BootControl], GLib.Variant]]] = {
     "HostUuid": lambda control: GLib.Variant("s", control.host_uuid()),
     "Slots": lambda control: GLib.Variant("aa{sv}", [_row(slot) for slot in control.slots()]),
 }
+
+PROPERTIES: Final = tuple(_READERS)

@@ -70,7 +70,8 @@ def seal(slot: str, chain: Chain, node: Node, access: SlotAccess, folder: Path) 
         BootloaderError: Naming the first rule that it breaks, see docs/boot-control.md.
     """
     # the booted slot is good, so its floor holds, also when MarkGood could not write it
-    notes = node.notebook.read().with_good(access.booted, node.running.image_id)
+    booted, image_id = access.booted, node.running.image_id
+    notes = node.notebook.read().with_good(booted, image_id).with_run(booted, image_id)
     verified = _verify_signatures(chain, node.trust_root, notes.root)
     notes = notes.with_root(verified.seen_root)
     node.notebook.write(notes)

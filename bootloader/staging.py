@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bootloader.boot_partition import list_folder
 from bootloader.durable import Files, storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import MAX_BOOT_FILE_BYTES, SHA256, BootFile
@@ -94,8 +95,7 @@ def verify_staged(folder: Path, expected: Mapping[BootFileKind, BootFile]) -> No
     Raises:
         BootloaderError: `BootFileMismatch` or `StorageFailed`.
     """
-    with storage_errors(folder):
-        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in list_folder(folder)}
     if names != set(expected):
         what = (
             f"the slot has the boot files {', '.join(sorted(names)) or 'none'}, "

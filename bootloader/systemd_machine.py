@@ -14,6 +14,7 @@ from gi.repository import Gio, GLib
 
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.machine import Machine
+from bootloader.spare_descriptors import has_spare_descriptors
 
 _LIMIT_MS: Final = 10_000
 _LOGIND: Final = ("org.freedesktop.login1", "/org/freedesktop/login1")
@@ -62,6 +63,8 @@ class SystemdMachine(Machine):
 def _call(
     name: str, path: str, interface: str, method: str, arguments: GLib.Variant
 ) -> GLib.Variant:
+    if not has_spare_descriptors():
+        raise GLib.Error("too many files are open")
     bus = Gio.bus_get_sync(Gio.BusType.SYSTEM, None)
     flags = Gio.DBusCallFlags.NONE
     return bus.call_sync(name, path, interface, method, arguments, None, flags, _LIMIT_MS, None)

@@ -11,14 +11,14 @@ Rules:
 2. An entry counts only when its text names something to boot. Of several entries of one slot the
    best one speaks for it: good, then tries left. The others are left until the slot is disarmed:
    they may share their blocks with the best one, and removing them would free these.
-3. What cannot be read is an unknown slot, never an exception; what cannot be written is.
+3. What cannot be read is an unknown slot, never an exception; what cannot be written is. Asked
+   strictly, what cannot be read is one as well.
 4. Files of other names, and other people's entries, are left alone.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -26,14 +26,15 @@ from typing import Final
 
 from bootloader import boot_entry, kernel_command_line, loader_variables
 from bootloader.backend import Backend, Entry, Setup
-from bootloader.boot_entry import EntryName, EntryText, format_text, parse_name, parse_text
+from bootloader.boot_entry import EntryName, format_text, parse_name
 from bootloader.boot_partition import (
     read_begin,
     remove_boot_files,
     require_writable,
+    size_of,
     staged_kinds,
 )
-from bootloader.durable import storage_errors
+from bootloader.entry_files import MAX_TEXT_BYTES, EntryFile, EntryFiles, best_of
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_pins import LoaderPins
 from bootloader.loader_variables import LoaderVariables
@@ -62,16 +63,6 @@ class SystemdBootOptions:
     kernel_command_line: Path = kernel_command_line.STANDARD_PATH
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """An entry file of one of our slots."""
-
-    path: Path
-    name: EntryName
-    raw: bytes
-    text: EntryText
-
-
 class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
     """systemd-boot on the ESP."""
 
@@ -79,6 +70,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         super().__init__(setup, options)
         self._esp = options.esp
         self._folder = options.esp / boot_entry.FOLDER
+        self._entries = EntryFiles(self._folder, setup.slots)
         self._clear_pinned = options.clear_pinned
         self._kernel_command_line = options.kernel_command_line
         self._variables = LoaderVariables(options.efivars)
@@ -87,7 +79,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
     def status(self, slot: str) -> BootStatus:
         """See `Backend`."""
         entries = [entry for entry in self._seen() if entry.name.slot == slot]
-        best = _best(entries)
+        best = best_of(entries)
         if best is None or not best.name.readable:
             return BootStatus(has_entry=bool(entries))
         if best.name.is_good:
@@ -126,6 +118,13 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
                 return frozenset(held)
         return frozenset()
 
+    def is_uncounted(self, slot: str) -> bool:
+        """See `Backend`; what systemd-boot cannot count, or cannot rename, it boots anyway."""
+        best = best_of([entry for entry in self._seen() if entry.name.slot == slot])
+        if best is None or best.name.is_good:
+            return False
+        return not best.name.readable or bool(best.name.tries_left and not best.name.tries_done)
+
     def clear_pinned(self) -> None:
         """See `Backend`."""
         if self._clear_pinned:
@@ -151,14 +150,17 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
     def arm(self, slot: str, tries: int, entry: Entry) -> None:
         """See `Backend`."""
         generation = self._next_generation()
-        self._remove_entries(slot)
         text = format_text(slot, entry.kinds, entry.command_line, generation)
+        if len(text) > MAX_TEXT_BYTES:
+            what = f"the entry would have more than {MAX_TEXT_BYTES} bytes"
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, what, on=slot)
+        self._remove_entries(slot)
         self._write(self._folder / str(EntryName(slot, tries)), text)
 
     def mark_good(self, slot: str) -> None:
         """See `Backend`; systemd-bless-boot may have been here before."""
         listed = self._of(slot)
-        best = _best(listed)
+        best = best_of(listed)
         if best is None:
             self._write_anew(slot)
         elif not best.name.is_good:
@@ -184,7 +186,7 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
     def _pins_found(self) -> Iterator[tuple[str, str]]:
         return self._pins.find(read_begin(self._esp / _LOADER_CONF), self._names())
 
-    def _bless(self, best: _Listed, listed: list[_Listed]) -> None:
+    def _bless(self, best: EntryFile, listed: list[EntryFile]) -> None:
         """Write the entry without a counter, and remove the one with it."""
         files, target = self.setup.files, self._folder / str(EntryName(best.name.slot))
         if target in {entry.path for entry in listed}:  # torn, or it would have been the best one
@@ -220,64 +222,42 @@ class SystemdBoot(Backend, name="systemd-boot", options=SystemdBootOptions):
         self._write(target, text)
 
     def _remove_entries(self, slot: str) -> None:
-        for path in self._paths():
+        for path in self._entries.paths():
             name = parse_name(path.name)
             if name and name.slot == slot:
                 self.setup.files.remove(path)
 
     def _next_generation(self) -> int:
-        return max((entry.text.generation for entry in self._listed()), default=0) + 1
+        return max((entry.text.generation for entry in self._entries.listed()), default=0) + 1
 
-    def _order(self) -> list[_Listed]:
+    def _order(self) -> list[EntryFile]:
         """The entries that systemd-boot would show, the one that it boots first in front."""
         shown = [
             entry
             for entry in self._seen()
             if entry.text.loader
-            and _is_there(self.boot_folder(entry.name.slot) / entry.text.loader)
+            and self._is_there(self.boot_folder(entry.name.slot) / entry.text.loader)
         ]
         return sorted(shown, key=lambda entry: (entry.name.tries_left == 0, -entry.text.generation))
 
-    def _of(self, slot: str) -> list[_Listed]:
-        return [entry for entry in self._listed() if entry.name.slot == slot]
+    def _of(self, slot: str) -> list[EntryFile]:
+        return [entry for entry in self._entries.listed() if entry.name.slot == slot]
 
-    def _seen(self) -> list[_Listed]:
-        """The entries; none when they cannot be listed, for what only shows them."""
+    def _seen(self) -> list[EntryFile]:
+        """The entries; none when they cannot be listed, unless that is asked strictly."""
         try:
-            return self._listed()
+            return self._entries.listed(strictly=self.setup.is_strict)
         except BootloaderError as error:
+            if self.setup.is_strict:
+                raise
             _log.warning("the boot entries cannot be listed: %s", error)
             return []
 
-    def _listed(self) -> list[_Listed]:
-        found = []
-        for path in self._paths():
-            name = parse_name(path.name)
-            if name and name.slot in self.setup.slots:
-                raw = read_begin(path)
-                found.append(_Listed(path, name, raw, parse_text(raw)))
-        return found
+    def _is_there(self, path: Path) -> bool:
+        return size_of(path, strictly=self.setup.is_strict) is not None
 
     def _names(self) -> list[str]:
         try:
-            return [path.name for path in self._paths()]
+            return [path.name for path in self._entries.paths()]
         except BootloaderError:  # as in `_seen`
             return []
-
-    def _paths(self) -> list[Path]:
-        with storage_errors(self._folder):
-            return sorted(self._folder.iterdir())
-
-
-def _best(entries: list[_Listed]) -> _Listed | None:
-    """The entry that speaks for its slot; None when none of them names anything to boot."""
-    whole = [entry for entry in entries if entry.text.loader]
-    return max(
-        whole,
-        key=lambda entry: (entry.name.is_good, entry.name.tries_left or 0, entry.name.readable),
-        default=None,
-    )
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 -- unlike that of Path it raises nothing, as rule 3 wants

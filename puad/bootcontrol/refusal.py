@@ -39,9 +39,11 @@ CODES: Final = {
     "RootIdMismatch": Code.ARM_REFUSED,
     "NotBooted": Code.BOOT_CONTROL_REFUSED,
     "NoFallback": Code.NO_FALLBACK,
+    "FallbackBelowFloor": Code.BELOW_FLOOR,
     "BootNotComplete": Code.BOOT_CONTROL_REFUSED,
     "Disagreement": Code.BOOT_CONTROL_REFUSED,
     "StorageFailed": Code.SLOT_WRITE_FAILED,  # a disk that fails does not mend itself
+    "RebootNotNeeded": Code.BOOT_CONTROL_REFUSED,  # what was armed is not any more
     "RebootFailed": Code.REBOOT_FAILED,
     "NotSupported": Code.BOOT_CONTROL_REFUSED,
     "Internal": Code.INTERNAL,

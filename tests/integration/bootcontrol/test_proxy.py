@@ -298,7 +298,9 @@ def test_a_service_that_dies_during_a_call_is_a_timeout(
         ("MarkGood", "BootNotComplete", Code.BOOT_CONTROL_REFUSED),
         ("MarkGood", "NotBooted", Code.BOOT_CONTROL_REFUSED),
         ("RequestReboot", "RebootFailed", Code.REBOOT_FAILED),
+        ("RequestReboot", "RebootNotNeeded", Code.BOOT_CONTROL_REFUSED),
         ("RequestReboot", "NotSupported", Code.BOOT_CONTROL_REFUSED),
+        ("MarkBad", "FallbackBelowFloor", Code.BELOW_FLOOR),
     ],
 )
 def test_each_refusal_keeps_its_word(
@@ -315,6 +317,7 @@ def test_each_refusal_keeps_its_word(
         "Arm": lambda: control.arm("b", 3),
         "SetRootId": lambda: control.set_root_id("b", "0f"),
         "MarkGood": lambda: control.mark_good("a"),
+        "MarkBad": lambda: control.mark_bad("a"),
         "RequestReboot": lambda: control.request_reboot("why"),
     }
     with pytest.raises(BootControlError) as caught:

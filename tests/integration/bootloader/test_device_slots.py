@@ -8,15 +8,17 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from bootloader import claim, device_slots
 from bootloader.config import DeviceSettings
 from bootloader.device_slots import DeviceSlots, describe_devices, find_device_slots
 from bootloader.devices import BlockDevice, Found
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
+from bootloader.mounts import Mount
 
 BLKROGET = 0x125E
 ONE, TWO, THREE = (f"{n * 8}-2222-3333-4444-555555555555" for n in "123")
@@ -116,6 +118,34 @@ def test_mounted_slot_is_busy_and_says_where(
         assert is_protected(devices[2].node)
     finally:
         subprocess.run(["/usr/bin/umount", folder], check=True)
+    slots.claim_for_writing("b").release()
+
+
+def test_claim_that_fails_leaves_the_write_protection_as_it_was(
+    slots: DeviceSlots, devices: list[BlockDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "WAIT_S", 0.1)
+    holder = os.open(devices[2].node, os.O_RDONLY | os.O_EXCL)
+    for call in (slots.claim_for_writing, lambda slot: slots.claim_for_seal(slot, 9)):
+        with pytest.raises(BootloaderError) as caught:
+            call("b")
+        assert caught.value.name is ErrorName.BUSY
+        assert is_protected(devices[2].node)
+    os.close(holder)
+    fd = slots.claim_for_writing("b").hand_out()
+    with pytest.raises(BootloaderError):
+        slots.claim_for_writing("b")
+    assert os.pwrite(fd, b"still writing", 0) == 13
+    os.fsync(fd)
+    os.close(fd)
+
+
+def test_mount_that_only_names_the_slot_as_its_source_holds_nothing(
+    slots: DeviceSlots, devices: list[BlockDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = str(devices[2].node)
+    fuse = Mount(PurePosixPath("/home/u/m"), "0:99", "fuse.x", node, ())
+    monkeypatch.setattr(device_slots, "read_mounts", lambda: [fuse])
     slots.claim_for_writing("b").release()
 
 

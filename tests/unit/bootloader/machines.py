@@ -114,6 +114,29 @@ def break_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return whole(path, *arguments, **more)
 
     monkeypatch.setattr(os, "stat", stat)
+    list_ = os.listdir
+
+    def listdir(path: Any) -> list[str]:
+        stat(path)
+        return list_(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+
+
+def leave_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens a file or a folder for reading gets EMFILE."""
+    whole = os.open
+
+    def refuse(path: Any, *_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    def open_(path: Any, flags: int, *arguments: Any, **more: Any) -> int:
+        return whole(path, flags, *arguments, **more) if flags & os.O_WRONLY else refuse(path)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "open", open_)
 
 
 class LoaderMachine(ABC):

@@ -24,6 +24,7 @@ from tests.unit.bootloader.machines import (
     LoaderMachine,
     PowerCut,
     break_below,
+    leave_no_descriptors,
 )
 
 ENTRY = Entry(frozenset({BootFileKind.LINUX}), "slot=b")
@@ -192,6 +193,24 @@ def test_partition_that_fails_is_told_as_storage_that_failed(
     for call in (machine.backend().check, lambda: machine.backend().disarm("b")):
         with pytest.raises(BootloaderError, match="Input/output error") as caught:
             call()
+        assert caught.value.name is ErrorName.STORAGE_FAILED
+
+
+@pytest.mark.parametrize("machine", sorted(set(backends.known()) - {"simulated"}), indirect=True)
+def test_entry_that_cannot_be_read_is_an_error_to_who_asks_strictly(
+    machine: LoaderMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(machine)
+    backend = machine.backend()
+    before = [backend.status(slot) for slot in SLOTS]
+    strict = backend.strictly()
+    assert [strict.status(slot) for slot in SLOTS] == before
+    assert (strict.primary(), strict.fallback()) == (backend.primary(), backend.fallback())
+    leave_no_descriptors(monkeypatch)
+    assert backend.status("a").assessment is Assessment.INDETERMINATE
+    for ask in (lambda: strict.status("b"), strict.primary, strict.fallback):
+        with pytest.raises(BootloaderError, match="Too many open files") as caught:
+            ask()
         assert caught.value.name is ErrorName.STORAGE_FAILED
 
 

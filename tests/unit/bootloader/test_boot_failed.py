@@ -19,6 +19,7 @@ from bootloader.backend import Entry
 from bootloader.backends.grub import Grub, GrubOptions
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
 from bootloader.devices import BlockDevice
+from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.slot import Assessment, BootFileKind, BootStatus
 from bootloader.way_back import decide
@@ -72,6 +73,7 @@ class Node:
         backend = self.machine.backend()
         backend.setup.files.replace(backend.boot_folder("b") / "linux", b"kernel b")
         backend.arm("b", 3, Entry(frozenset({BootFileKind.LINUX}), "slot=b"))
+        self.machine.power_on()
         self.kernel_log = folder / "kmsg"
         self.kernel_log.touch()
         self.calls = folder / "calls"
@@ -129,6 +131,34 @@ def test_failed_boot_of_a_new_slot_says_so_and_reboots(node: Node) -> None:
     assert f"{what}: slot b is not good and slot a is" in node.said()
     assert node.said().startswith("<3>puad-boot-failed: ")
     assert node.calls.read_text().splitlines() == ["--flush", "--sync"]
+
+
+@pytest.mark.parametrize("name", ["puad-b+3.conf", "puad-b+x.conf"])
+def test_slot_that_was_not_counted_is_given_up_before_the_reboot(node: Node, name: str) -> None:
+    (node.machine.entries / "puad-b+2-1.conf").rename(node.machine.entries / name)
+    assert node.run("emergency") == 0
+    assert node.reboots == 1
+    assert "it was not counted, and is given up" in node.said()
+    assert node.machine.backend().status("b").assessment is Assessment.BAD
+    assert node.machine.power_on() == "a"
+
+
+def test_slot_that_was_not_counted_and_cannot_be_given_up_stays(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BootloaderError(ErrorName.STORAGE_FAILED, "storage failed: Read-only file system")
+
+    (node.machine.entries / "puad-b+2-1.conf").rename(node.machine.entries / "puad-b+3.conf")
+    monkeypatch.setattr(Files, "rename", fail)
+    assert node.run("emergency") == 0
+    assert node.reboots == 0
+    assert "stays as it is: slot b was not counted, and would come again" in node.said()
+
+
+def test_slot_that_was_counted_keeps_its_tries(node: Node) -> None:
+    assert node.run("emergency") == 0
+    assert node.machine.backend().status("b").tries_left == 2
 
 
 def test_failed_boot_of_a_good_slot_stays_and_says_why(node: Node) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bootloader.caller import Caller
 from bootloader.durable import Files
-from bootloader.slot import Assessment, Slot, SlotState
+from bootloader.errors import BootloaderError, ErrorName
+from bootloader.slot import Assessment, BootStatus, Slot, SlotState
 from bootloader.staging import check_incoming, stage
 from tests.unit.bootloader.conftest import Desk
 from tests.unit.bootloader.machines import Cut, CutFiles, FirmwareMachine, PowerCut
@@ -96,6 +98,36 @@ def test_open_inactive_needs_a_disarmed_slot(desk: Desk) -> None:
 def test_open_inactive_needs_the_boot_files_gone(desk: Desk) -> None:
     desk.prepare()
     assert desk.refusal(desk.control.open_inactive, "b") == "NotDisarmed"
+
+
+def test_slot_that_this_service_has_armed_is_no_disarmed_one_whatever_can_be_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.install()
+    before = desk.machine.state_of("b")
+    read = {"a": BootStatus(has_entry=True, assessment=Assessment.GOOD), "b": BootStatus()}
+    with monkeypatch.context() as lost:
+        lost.setattr(type(desk.control.backend), "status", lambda _, slot: read[slot])
+        assert desk.refusal(desk.stage, b"another kernel") == "NotDisarmed"
+        assert desk.refusal(desk.control.open_inactive, "b") == "NotDisarmed"
+    assert desk.machine.state_of("b") == before
+    desk.control.disarm("b")
+    desk.write()
+
+
+def test_arm_that_fails_halfway_leaves_no_slot_to_stage_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BootloaderError(ErrorName.STORAGE_FAILED, "the disk is gone")
+
+    desk.prepare()
+    desk.control.seal("b", desk.chain())
+    monkeypatch.setattr(desk.control.backend, "arm", fail)
+    assert desk.refusal(desk.control.arm, "b", 3) == "StorageFailed"
+    assert desk.refusal(desk.stage, b"another kernel") == "NotDisarmed"
+    desk.control.disarm("b")
+    desk.stage()
 
 
 def test_open_inactive_twice_is_busy(desk: Desk) -> None:
@@ -224,8 +256,44 @@ def test_missing_os_release_stops_everything(desk: Desk) -> None:
     assert desk.refusal(desk.control.disarm, "b") == "StorageFailed"
 
 
+def test_agent_gets_no_reboot_that_leads_here_again(desk: Desk) -> None:
+    reboot = desk.control.request_reboot
+    assert desk.refusal(reboot, "why") == "RebootNotNeeded"
+    assert desk.refusal(reboot, "why", Caller.HEALTH) == "NotAllowed"
+    desk.prepare()
+    desk.control.seal("b", desk.chain())
+    assert desk.refusal(reboot, "why") == "RebootNotNeeded"
+    assert not (desk.machine.run / "reboot").exists()
+    desk.control.arm("b", 3)
+    reboot("update")
+    assert (desk.machine.run / "reboot").read_text() == "update\n"
+
+
+def test_agent_gets_a_reboot_of_a_slot_that_is_not_good(desk: Desk) -> None:
+    desk.install()
+    desk.reboot()
+    desk.control.request_reboot("it is not good yet")
+    desk.machine.complete_boot()
+    desk.control.mark_good("b")
+    assert desk.refusal(desk.control.request_reboot, "why") == "RebootNotNeeded"
+    desk.control.mark_bad("b")
+    desk.control.request_reboot("rollback")
+
+
+def test_boot_loader_that_cannot_be_read_is_no_reason_to_reboot(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BootloaderError(ErrorName.STORAGE_FAILED, "too many open files")
+
+    monkeypatch.setattr(type(desk.control.backend), "status", fail)
+    for caller in (Caller.AGENT, Caller.HEALTH):
+        assert desk.refusal(desk.control.request_reboot, "why", caller) == "StorageFailed"
+    desk.control.request_reboot("a person wants it", Caller.ROOT)
+
+
 def test_request_reboot_leaves_the_reason(desk: Desk) -> None:
-    desk.control.request_reboot("update to 13.1")
+    desk.control.request_reboot("update to 13.1", Caller.ROOT)
     assert (desk.machine.run / "reboot").read_text() == "update to 13.1\n"
 
 
@@ -245,7 +313,7 @@ def test_request_reboot_leaves_the_reason(desk: Desk) -> None:
 def test_request_reboot_is_never_refused_over_its_reason(
     desk: Desk, reason: str, left: str
 ) -> None:
-    desk.control.request_reboot(reason)
+    desk.control.request_reboot(reason, Caller.ROOT)
     assert (desk.machine.run / "reboot").read_text() == f"{left}\n"
 
 

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from bootloader import claim
+from bootloader.caller import Caller
 from bootloader.slot import Assessment
 from tests.unit.bootloader import loader_model
 from tests.unit.bootloader.conftest import LINUX, Desk
-from tests.unit.bootloader.machines import SystemdBootMachine, break_below
+from tests.unit.bootloader.machines import (
+    SystemdBootMachine,
+    break_below,
+    leave_no_descriptors,
+)
 from tests.unit.bootloader.signing import Publisher, boot_file
 from tests.unit.bootloader.slots import PlainSlots
 
@@ -105,6 +110,37 @@ def test_esp_that_fails_leaves_a_service_that_says_so(
         assert node.refusal(method, "b") == "StorageFailed"
 
 
+def test_entry_that_cannot_be_read_lets_nobody_replace_the_boot_files(
+    node: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.install()
+    node.control._armed = ""  # another process has armed it
+    before = node.machine.state_of("b")
+    with monkeypatch.context() as lost:
+        leave_no_descriptors(lost)
+        # as it is while descriptors come and go: the booted slot could still be read
+        lost.setattr(node.control, "_require_changeable", lambda _: node.access)
+        assert node.refusal(node.control.open_inactive, "b") == "StorageFailed"
+        assert node.refusal(node.control.stage, "b", "linux", 0, 1, "0" * 64) == "StorageFailed"
+    assert node.machine.state_of("b") == before
+
+
+def test_entry_that_cannot_be_read_is_no_reason_to_reboot_or_to_go_back(
+    node: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(node.control._machine, "request_reboot", asked.append)
+    monkeypatch.setattr(node.control, "_find_fallback", lambda _: "b")
+    node.machine.complete_boot()
+    with monkeypatch.context() as lost:
+        leave_no_descriptors(lost)
+        for caller in (Caller.AGENT, Caller.HEALTH):
+            assert node.refusal(node.control.request_reboot, "why", caller) == "StorageFailed"
+        assert node.refusal(node.control.mark_bad, "a") == "StorageFailed"
+    assert asked == []
+    assert statuses(node)[0] is Assessment.GOOD
+
+
 def test_pinned_default_refuses_the_arm_and_changes_nothing(node: Desk) -> None:
     node.machine.pin("a")
     node.prepare()
@@ -120,6 +156,20 @@ def test_boot_loader_that_started_another_slot_is_a_disagreement(node: Desk) -> 
     node.start_service()
     assert node.refusal(node.control.disarm, "b") == "Disagreement"
     assert node.control.booted == ""
+
+
+def test_failed_boot_that_was_not_counted_is_given_up_before_the_health_user_reboots(
+    node: Desk,
+) -> None:
+    node.install()
+    assert node.reboot() == "b"
+    entries = esp(node) / "loader/entries"
+    node.control.request_reboot("it is counted", Caller.HEALTH)
+    assert statuses(node) == [Assessment.GOOD, Assessment.INDETERMINATE]
+    (entries / "puad-b+2-1.conf").rename(entries / "puad-b+3.conf")  # as firmware left it
+    node.control.request_reboot("the verdict is bad", Caller.HEALTH)
+    assert statuses(node) == [Assessment.GOOD, Assessment.BAD]
+    assert node.reboot() == "a"
 
 
 def test_counters_at_zero_on_both_slots_leave_everything_as_it_is(node: Desk) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from bootloader.caller import Caller
 from bootloader.durable import Files
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.notes import FILE_NAME
@@ -117,12 +119,47 @@ def test_floor_holds_when_mark_good_could_not_write_it(good_without_floor: Desk)
     assert desk.control._notebook.read().version_floor == "13.1"
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_agent_cannot_lead_a_good_node_below_its_floor(desk: Desk, known: bool) -> None:
+    desk.install(min_version="13.0.5")
+    assert desk.control._notebook.read().ran == {"a": "13.0"}
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.control.mark_good("b")
+    if not known:
+        desk.control._notebook.write(replace(desk.control._notebook.read(), ran={}))
+    with pytest.raises(BootloaderError) as caught:
+        desk.control.mark_bad("b")
+    assert caught.value.name is ErrorName.FALLBACK_BELOW_FLOOR
+    assert ("slot a has 13.0, and the version floor is 13.0.5" in str(caught.value)) is known
+    assert slot(desk, "b").status.assessment is Assessment.GOOD
+    desk.control.mark_bad("b", Caller.ROOT)
+    assert desk.reboot("13.0") == "a"
+
+
+def test_agent_may_go_back_to_an_image_at_the_floor_or_from_a_slot_that_is_not_good(
+    desk: Desk,
+) -> None:
+    desk.install(min_version="13.0")
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.control.mark_good("b")
+    desk.control.mark_bad("b")
+    assert desk.reboot("13.0") == "a"
+    desk.install(min_version="13.1")
+    desk.reboot()
+    desk.machine.complete_boot()
+    desk.control.mark_bad("b")  # it was never good here, so no floor has come with it
+    assert desk.reboot("13.0") == "a"
+
+
 def test_mark_bad_loses_no_floor(good_without_floor: Desk) -> None:
     desk = good_without_floor
-    assert desk.refusal(desk.control.mark_bad, "b") == "NoSpace"
+    assert desk.refusal(desk.control.mark_bad, "b") == "FallbackBelowFloor"
+    assert desk.refusal(desk.control.mark_bad, "b", Caller.ROOT) == "NoSpace"
     assert slot(desk, "b").status.assessment is Assessment.GOOD
     desk.start_service()
-    desk.control.mark_bad("b")
+    desk.control.mark_bad("b", Caller.ROOT)
     assert desk.reboot("13.0") == "a"
     desk.control.disarm("b")
     assert desk.control._notebook.read().version_floor == "13.1"

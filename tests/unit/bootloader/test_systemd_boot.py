@@ -15,6 +15,7 @@ import pytest
 from bootloader.backend import Entry
 from bootloader.backends.systemd_boot import SystemdBoot, SystemdBootOptions
 from bootloader.durable import Files
+from bootloader.entry_files import MAX_ENTRIES, MAX_TEXT_BYTES
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.loader_variables import LoaderVariables
 from bootloader.slot import Assessment, BootFileKind
@@ -183,6 +184,33 @@ def test_foreign_entries_are_left_alone_and_come_later(machine: SystemdBootMachi
     assert names(machine) == ["debian.conf", "old.conf", "puad-a.conf", "puad-c.conf", "sub.conf"]
     assert (folder / "debian.conf").read_bytes() == FOREIGN
     assert machine.backend().booted() == "a"
+
+
+def test_great_many_entries_of_a_slot_tell_nothing(
+    machine: SystemdBootMachine, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = (machine.entries / "puad-a.conf").read_bytes()
+    for done in range(1, MAX_ENTRIES):
+        (machine.entries / f"puad-a+9-{done}.conf").write_bytes(text)
+    assert machine.backend().status("a").assessment is Assessment.GOOD
+    (machine.entries / "puad-b+1.conf").write_bytes(text)
+    assert machine.backend().status("a").assessment is Assessment.INDETERMINATE
+    assert "there are 65 entries of the slots" in caplog.text
+    with pytest.raises(BootloaderError, match="65 entries"):
+        machine.backend().strictly().status("b")
+
+
+def test_entry_is_read_up_to_its_bound_and_none_that_is_longer_is_written(
+    machine: SystemdBootMachine,
+) -> None:
+    (machine.entries / "puad-b+1.conf").write_bytes(bytes(100_000))
+    assert {len(entry.raw) for entry in machine.backend()._seen()} < {*range(MAX_TEXT_BYTES + 1)}
+    (machine.entries / "puad-b+1.conf").unlink()
+    before = names(machine)
+    with pytest.raises(BootloaderError, match="more than 8192 bytes") as caught:
+        machine.backend().arm("b", 3, Entry(frozenset({BootFileKind.LINUX}), "x" * 8192))
+    assert caught.value.name is ErrorName.INVALID_ARGUMENT
+    assert names(machine) == before
 
 
 def test_booted_by_a_foreign_entry_is_not_known(machine: SystemdBootMachine) -> None:
