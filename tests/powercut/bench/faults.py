@@ -69,8 +69,10 @@ def _fallback_deleted_first() -> Iterator[None]:
         other = "a" if slot == "b" else "b"
         (listed,) = self._of(other)
         text = listed.path.read_bytes()
+        generation = self._next_generation()  # else the two entries would have the same
         self.setup.files.remove(listed.path)
-        real(self, slot, tries, entry)
+        with patch.object(SystemdBoot, "_next_generation", lambda _self: generation):
+            real(self, slot, tries, entry)
         self.setup.files.replace(listed.path, text)
 
     with patch.object(SystemdBoot, "arm", arm):
