@@ -66,6 +66,11 @@ class Qmp:
         """How many events of that name came so far."""
         return sum(seen["event"] == event for seen in self.events)
 
+    def last_s(self, event: str) -> float:
+        """When the last event of that name came, Unix time of the host."""
+        moment = next(seen["timestamp"] for seen in reversed(self.events) if seen["event"] == event)
+        return float(moment["seconds"] + moment["microseconds"] / 1e6)
+
     def _read(self) -> None:
         try:
             for line in self._file:
