@@ -28,6 +28,7 @@ demo-stop: setup ## stop the server that `make demo KEEP=1` left up
 
 .PHONY: test
 test: export PUAD_SETUP_BROWSER := 1
+test: export PUAD_SETUP_DATABASE := 1
 test: export PUAD_SETUP_PACKAGING := 1
 test: export PUAD_SETUP_LOADERS := 1
 test: lint types imports pytest coverage ## everything that can be checked without a VM
@@ -48,7 +49,7 @@ imports: setup ## who may import whom
 
 .PHONY: setup-tests
 setup-tests:
-	@PUAD_SETUP_BROWSER=1 PUAD_SETUP_PACKAGING=1 PUAD_SETUP_LOADERS=1 .ci/setup
+	@PUAD_SETUP_BROWSER=1 PUAD_SETUP_DATABASE=1 PUAD_SETUP_PACKAGING=1 PUAD_SETUP_LOADERS=1 .ci/setup
 
 .PHONY: pytest
 pytest: setup-tests ## unit, integration and browser tests, in two processes

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/puad-setup.conf")
 BUILDING = {"debhelper", "dh-python", "dpkg-dev", "git", "make", "python3", "rpm"}
 
 
@@ -54,6 +55,19 @@ def test_setup_for_the_tests_of_packages_brings_what_builds_them(clone: Path) ->
     code, brought = setup(clone, PUAD_SETUP_PACKAGING="1")
     assert code != 0
     assert {"lintian", "rpmlint", "python3-gi"} | BUILDING <= brought
+
+
+def test_setup_for_the_tests_of_the_server_brings_a_database_that_nobody_starts(
+    clone: Path,
+) -> None:
+    apt = clone / "tools/apt-get"
+    apt.write_text(apt.read_text() + f'cat "{NO_CLUSTER}" >>{clone / "seen"} || :\n')
+    _, brought = setup(clone, PUAD_SETUP_DATABASE="1")
+    assert "postgresql" in brought
+    assert "create_main_cluster = false" in (clone / "seen").read_text()
+    assert not NO_CLUSTER.exists()
+    _, brought = setup(clone)
+    assert "postgresql" not in brought
 
 
 @pytest.mark.parametrize("target", ["deb", "rpm"])
