@@ -4,7 +4,9 @@
     orchestrator.toml   what the operator may set; every key is optional
     orchestrator.db     the database, unless `database_url` names another one
     secret.key          signs node tokens, 0600
-    api.token           what an operator's client presents, 0600
+    api.token           opens every project, 0600
+    metrics.token       opens /metrics to other machines, 0600; somebody has to make it
+    tls/                its CA and its server's certificate (`orchestrator_stub.tls.certificates`)
     tuf/                cache of the release service's metadata
 
 The configuration::
@@ -16,20 +18,25 @@ The configuration::
     ca_file = ""                              # CA of its certificate; empty: the system's
     refresh_period_s = 43200                  # how often OS profiles are looked for
     revision = "~1.2.3"                       # take only profiles of app version 1.2.x, x >= 3
+    [tls]
+    names = ["orchestrator.example.org"]      # what the server's certificate vouches for
 """
 
 from __future__ import annotations
 
-import difflib
+import json
 import os
 import secrets
 import stat
 import tomllib
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from orchestrator_stub import settings
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
+from orchestrator_stub.settings import Settings
 
 STANDARD: Final = Path("/var/lib/puad-orchestrator")
 USER: Final = "puad-orchestrator"
@@ -38,7 +45,7 @@ _MAX_CONFIG_BYTES: Final = 64 << 10
 _MIN_SECRET_CHARS: Final = 32
 _TEMPLATE: Final = """\
 # Configuration of the puad orchestrator; every key is optional.
-# database_url = "sqlite:////var/lib/puad-orchestrator/orchestrator.db"
+{mark}database_url = {url}
 
 [release]
 # url = "https://releases.example.org/"
@@ -46,26 +53,10 @@ _TEMPLATE: Final = """\
 # ca_file = ""
 # refresh_period_s = 43200
 # revision = ""
+
+[tls]
+names = {names}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseSettings:
-    """Where the release service is, what vouches for it, and how often it is asked."""
-
-    url: str = ""
-    root: str = ""
-    ca_file: str = ""
-    refresh_period_s: int = 12 * 3600
-    revision: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The configuration file, merged with the defaults."""
-
-    database_url: str = ""
-    release: ReleaseSettings = field(default_factory=ReleaseSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +65,12 @@ class DataDirectory:
 
     path: Path
 
-    def create(self) -> None:
+    def create(self, names: Sequence[str] = (), database_url: str = "") -> None:
         """Make the directory with fresh secrets.
+
+        Args:
+            names: What the server's certificate is to vouch for.
+            database_url: The database, when it is not to lie in here.
 
         Raises:
             OrchestratorError: `ALREADY_EXISTS`, when an orchestrator lives there already.
@@ -88,13 +83,18 @@ class DataDirectory:
                     hint="Choose another --data-dir; nothing was changed.",
                 )
             self.path.mkdir(parents=True, exist_ok=True, mode=0o750)
-            _write_new(self._config_path, _TEMPLATE, 0o640)
+            config = _TEMPLATE.format(  # TOML writes texts and lists as JSON does
+                mark="" if database_url else "# ",
+                url=json.dumps(database_url or self._standard_url),
+                names=json.dumps(list(names)),
+            )
+            _write_new(self._config_path, config, 0o640)
             _write_new(self._token_path, secrets.token_urlsafe(32) + "\n", 0o600)
             # last, because it marks the directory as complete
             _write_new(self._secret_path, secrets.token_hex(32) + "\n", 0o600)
         except OSError as error:
             raise SettingsError(
-                f"{self.path} cannot be made: {error.strerror}", hint=_hint(error)
+                f"{self.path} cannot be made: {error.strerror}", hint=hint_for(error)
             ) from error
 
     def secret_key(self) -> str:
@@ -102,8 +102,13 @@ class DataDirectory:
         return _read_secret(self._secret_path)
 
     def api_token(self) -> str:
-        """The token that an operator's client presents."""
+        """The token that opens every project."""
         return _read_secret(self._token_path)
+
+    def metrics_token(self) -> str:
+        """What a reader of the metrics presents; empty when only the loopback address may."""
+        path = self.path / "metrics.token"
+        return _read_secret(path) if path.exists() else ""
 
     def settings(self) -> Settings:
         """The configuration.
@@ -120,19 +125,23 @@ class DataDirectory:
             document = {}
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"{self._config_path} cannot be read: {_reason(error)}", hint=_hint(error)
+                f"{self._config_path} cannot be read: {_reason(error)}", hint=hint_for(error)
             ) from error
-        values = self._checked(Settings, document, "")
-        values["release"] = ReleaseSettings(
-            **self._checked(ReleaseSettings, document.get("release", {}), "release.")
-        )
-        values["database_url"] = values.get("database_url") or self._standard_url
-        return Settings(**values)
+        try:
+            found = settings.parse(document)
+        except SettingsError as error:
+            raise SettingsError(f"{error.what} ({self._config_path})", hint=error.hint) from error
+        return replace(found, database_url=found.database_url or self._standard_url)
 
     @property
     def tuf_cache(self) -> Path:
         """Where the release service's metadata are kept."""
         return self.path / "tuf"
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where the CA and the server's certificate are."""
+        return self.path / "tls"
 
     @property
     def _config_path(self) -> Path:
@@ -150,26 +159,6 @@ class DataDirectory:
     def _standard_url(self) -> str:
         return f"sqlite:///{self.path.absolute() / 'orchestrator.db'}"
 
-    def _checked(self, form: type[Any], document: object, prefix: str) -> dict[str, Any]:
-        if not isinstance(document, dict):
-            raise SettingsError(f"{prefix.rstrip('.')} is not a table ({self._config_path})")
-        known = {item.name: item.default for item in fields(form)}
-        for key, value in document.items():
-            if key not in known:
-                close = difflib.get_close_matches(key, known, 1)
-                raise SettingsError(
-                    f"there is no key {prefix}{key} ({self._config_path})",
-                    hint=f"Did you mean {prefix}{close[0]}?" if close else "",
-                )
-            default = known[key]
-            if isinstance(default, str | int) and type(value) is not type(default):
-                wanted = "a text" if isinstance(default, str) else "a whole number"
-                raise SettingsError(f"{prefix}{key} is not {wanted} ({self._config_path})")
-        period_s = document.get("refresh_period_s", 1)
-        if period_s < 1:
-            raise SettingsError(f"{prefix}refresh_period_s is not positive ({self._config_path})")
-        return dict(document)
-
 
 def _write_new(path: Path, text: str, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
@@ -180,15 +169,15 @@ def _write_new(path: Path, text: str, mode: int) -> None:
         os.fsync(descriptor)
 
 
+def hint_for(error: Exception) -> str:
+    """What to do for somebody to whom the directory does not belong."""
+    return f"Run it as the user {USER}." if isinstance(error, PermissionError) else ""
+
+
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, OSError):
         return error.strerror or ""
     return "it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
-
-
-def _hint(error: Exception) -> str:
-    """What to do for somebody to whom the directory does not belong."""
-    return f"Run it as the user {USER}." if isinstance(error, PermissionError) else ""
 
 
 def _read_secret(path: Path) -> str:
@@ -197,7 +186,7 @@ def _read_secret(path: Path) -> str:
             mode = os.fstat(file.fileno()).st_mode
             secret = file.read(4096).strip()
     except (OSError, ValueError) as error:
-        hint = _hint(error) or "Make the data directory with `init`."
+        hint = hint_for(error) or "Make the data directory with `init`."
         raise SettingsError(f"{path} cannot be read: {_reason(error)}", hint=hint) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"others than its owner may use {path}", hint=f"Run: chmod 0600 {path}")

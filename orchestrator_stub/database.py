@@ -1,56 +1,139 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The orchestrator's database: SQLite in WAL mode by default, another one by its URL.
+"""The orchestrator's database: SQLite in WAL mode by default, PostgreSQL by its URL.
 
 Two kinds of transaction. *Reading* sees one consistent state and never waits for a writer.
 *Writing* takes SQLite's only write lock at its start: a transaction that turned from reading to
-writing half-way would fail when another writer was quicker, and waiting could not help it.
+writing half-way would fail when another writer was quicker, and waiting could not help it. On
+PostgreSQL writers lock the rows that they change; records with a version notice that another was
+quicker, and the caller is told to look again (`Code.ABORTED`).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Final
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
 
+from orchestrator_stub import migrations
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
-from orchestrator_stub.tables import Base
 
 BUSY_TIMEOUT_S: Final = 30
 CONNECTIONS: Final = 40
 """As many as there are worker threads to use them."""
 
+_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {"connect_args": {"timeout": BUSY_TIMEOUT_S}},
+    "postgresql": {"max_overflow": 0, "pool_pre_ping": True},
+}
+TRIES: Final = 12
+"""How often a change is made again when another writer was quicker."""
+
 _BEGIN: Final = "puad_begin"
+_QUEUE: Final = 0x70756165  # the advisory lock of those who have lost a race
+# serialization_failure, deadlock_detected
+_LOST_RACES: Final = frozenset({"40001", "40P01"})
+_CODES: Final = (Code.ABORTED, Code.ALREADY_EXISTS, Code.UNAVAILABLE)
+_Result = TypeVar("_Result")
 
 
 class Database:
-    """The store of every record."""
+    """The store of every record.
+
+    Attributes:
+        sessions: Makes its sessions; who wants to know what happens in them listens there.
+    """
 
     def __init__(self, url: str) -> None:
-        self._reader = _engine(url)
-        self._writer = self._reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        engine = _engine(url)
+        self.sessions = sessionmaker()
+        self._reader: Engine = engine
+        self._writer: Engine = engine
+        if engine.dialect.name == "sqlite":
+            self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        else:
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._engine = engine
+        self._errors = Counter(dict.fromkeys(_CODES, 0))
+        self._counting = threading.Lock()
 
-    def create_tables(self) -> None:
-        """Make the tables that are not there yet."""
-        with _translated():
-            Base.metadata.create_all(self._writer)
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return str(self._engine.dialect.name)
+
+    def upgrade(self) -> None:
+        """Make the tables, or bring those of an older version up to date.
+
+        Raises:
+            SettingsError: When a newer version has made them.
+        """
+        with self._translated():
+            migrations.upgrade(self._engine)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Give the database's errors the orchestrator's words, and count them."""
+        try:
+            yield
+        except (DatabaseError, PoolTimeoutError, StaleDataError) as error:
+            told = _translation(error)
+            with self._counting:
+                self._errors[told.code] += 1
+            raise told from error
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """A session whose changes are thrown away."""
-        with _translated(), Session(self._reader, autoflush=False) as session:
+        with (
+            self._translated(),
+            self.sessions(bind=self._reader, autoflush=False) as session,
+        ):
             yield session
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that is committed at the end, or rolled back when an error leaves it."""
-        with _translated(), Session(self._writer) as session, session.begin():
+        with (
+            self._translated(),
+            self.sessions(bind=self._writer) as session,
+            session.begin(),
+        ):
             yield session
+
+    def write(self, change: Callable[[Session], _Result]) -> _Result:
+        """Make a change, and make it again when another writer was quicker.
+
+        Args:
+            change: It may be called more than once, each time on what the records then say.
+
+        Raises:
+            OrchestratorError: `ABORTED`, when others were quicker every time.
+        """
+        for tries in range(TRIES):
+            try:
+                with self.writing() as session:
+                    self._wait_in_line(session, tries)
+                    return change(session)
+            except OrchestratorError as error:
+                if error.code is not Code.ABORTED or tries == TRIES - 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _wait_in_line(self, session: Session, tries: int) -> None:
+        """Let those who have lost a race try one at a time: together they would lose again."""
+        if tries and self.dialect == "postgresql":
+            session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _QUEUE})
 
     def check(self) -> None:
         """Ask the database for an answer.
@@ -61,42 +144,65 @@ class Database:
         with self.reading() as session:
             session.execute(text("SELECT count(*) FROM project"))
 
+    def is_current(self) -> bool:
+        """Whether it answers with the tables of this version.
+
+        Raises:
+            OrchestratorError: `UNAVAILABLE`, when it does not answer.
+        """
+        with self.reading() as session:
+            return migrations.is_current(session.connection())
+
+    def errors(self) -> dict[Code, int]:
+        """How often it has refused something or not answered since the start, by code."""
+        return dict(self._errors)
+
     def close(self) -> None:
         """Close every connection."""
-        self._reader.dispose()
+        self._engine.dispose()
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        raise OrchestratorError(
-            Code.ALREADY_EXISTS, f"the records do not allow it: {error.orig}"
-        ) from error
-    except (DatabaseError, PoolTimeoutError) as error:
-        raise OrchestratorError(
-            Code.UNAVAILABLE,
-            f"the database does not answer: {getattr(error, 'orig', error)}",
-            hint="Check its disk and its URL; `init` makes it.",
-        ) from error
+def _translation(error: Exception) -> OrchestratorError:
+    """A database's error in the orchestrator's words."""
+    if isinstance(error, StaleDataError):
+        return _lost_race()
+    cause = getattr(error, "orig", error)
+    if isinstance(error, IntegrityError):
+        return OrchestratorError(Code.ALREADY_EXISTS, f"the records do not allow it: {cause}")
+    if isinstance(error, OperationalError) and _state(cause) in _LOST_RACES:
+        return _lost_race()
+    return OrchestratorError(
+        Code.UNAVAILABLE,
+        f"the database does not answer: {cause}",
+        hint="Check its disk and its URL; `init` makes it.",
+    )
+
+
+def _lost_race() -> OrchestratorError:
+    return OrchestratorError(
+        Code.ABORTED,
+        "somebody else has changed it meanwhile",
+        hint="Look at it again, and repeat what is still wanted.",
+    )
+
+
+def _state(cause: object) -> str:
+    return str(getattr(cause, "sqlstate", "") or "")
 
 
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_size=CONNECTIONS, pool_pre_ping=True)
-        engine = create_engine(
-            parsed, pool_size=CONNECTIONS, connect_args={"timeout": BUSY_TIMEOUT_S}
-        )
-    except (ArgumentError, ImportError) as error:
+        arguments = _ARGUMENTS[parsed.get_backend_name()]
+        engine = create_engine(parsed, pool_size=CONNECTIONS, **arguments)
+    except (ArgumentError, ImportError, KeyError) as error:
         raise SettingsError(
             f"database_url cannot be used: {error}",
             hint="Write it as sqlite:////path/to/file or postgresql+psycopg://host/name.",
         ) from error
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

@@ -21,6 +21,7 @@ class Code(StrEnum):
     PERMISSION_DENIED = "permission_denied"
     NOT_FOUND = "not_found"
     ALREADY_EXISTS = "already_exists"
+    ABORTED = "aborted"
     FAILED_PRECONDITION = "failed_precondition"
     RESOURCE_EXHAUSTED = "resource_exhausted"
     UNIMPLEMENTED = "unimplemented"
@@ -34,6 +35,7 @@ HTTP_STATUS: Final[dict[Code, int]] = {
     Code.PERMISSION_DENIED: 403,
     Code.NOT_FOUND: 404,
     Code.ALREADY_EXISTS: 409,
+    Code.ABORTED: 409,
     Code.FAILED_PRECONDITION: 400,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.UNIMPLEMENTED: 501,
@@ -47,6 +49,7 @@ EXIT_STATUS: Final[dict[Code, int]] = {
     Code.PERMISSION_DENIED: os.EX_NOPERM,
     Code.NOT_FOUND: os.EX_NOINPUT,
     Code.ALREADY_EXISTS: os.EX_CANTCREAT,
+    Code.ABORTED: os.EX_TEMPFAIL,
     Code.FAILED_PRECONDITION: os.EX_CONFIG,
     Code.RESOURCE_EXHAUSTED: os.EX_TEMPFAIL,
     Code.UNIMPLEMENTED: os.EX_UNAVAILABLE,
@@ -86,3 +89,17 @@ class ReleaseServiceError(OrchestratorError):
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(Code.UNAVAILABLE, what, hint=hint)
+
+
+class ThrottledError(OrchestratorError):
+    """Somebody tries too often, or too many try at a time.
+
+    Attributes:
+        retry_after_s: When to try again, seconds from now.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: int) -> None:
+        super().__init__(
+            Code.RESOURCE_EXHAUSTED, what, hint=f"Try again in {retry_after_s} seconds."
+        )
+        self.retry_after_s = retry_after_s

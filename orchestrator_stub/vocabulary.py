@@ -19,8 +19,9 @@ class Indication(StrEnum):
 
 
 class HostState(StrEnum):
-    """Whether a host takes part."""
+    """Whether a host takes part; a registered one is known, but not trusted yet."""
 
+    REGISTERED = "HOST_STATE_REGISTERED"
     ONBOARDED = "HOST_STATE_ONBOARDED"
     UNTRUSTED = "HOST_STATE_UNTRUSTED"
 
@@ -46,3 +47,28 @@ class ScheduleStatus(StrEnum):
     UNSPECIFIED = "SCHEDULE_STATUS_UNSPECIFIED"
     MAINTENANCE = "SCHEDULE_STATUS_MAINTENANCE"
     OS_UPDATE = "SCHEDULE_STATUS_OS_UPDATE"
+
+
+class RolloutState(StrEnum):
+    """How a rollout stands; a paused one opens no window, a stopped one offers nothing."""
+
+    RUNNING = "ROLLOUT_STATE_RUNNING"
+    PAUSED = "ROLLOUT_STATE_PAUSED"
+    STOPPED = "ROLLOUT_STATE_STOPPED"
+    DONE = "ROLLOUT_STATE_DONE"
+
+
+class MemberState(StrEnum):
+    """How an instance fares in a rollout."""
+
+    WAITING = "MEMBER_STATE_WAITING"
+    OFFERED = "MEMBER_STATE_OFFERED"
+    UPDATED = "MEMBER_STATE_UPDATED"
+    FAILED = "MEMBER_STATE_FAILED"
+
+
+class Scope(StrEnum):
+    """What an operator or an API token may do."""
+
+    READ = "read"
+    WRITE = "write"

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every record has in common: the declarative base, its types, its two times, its ids.
+
+Every time is a whole number of seconds of Unix time, so that no database can shift its zone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Enum, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def _now_s() -> int:
+    return int(time.time())
+
+
+def new_id(prefix: str) -> Callable[[], str]:
+    """A maker of ids such as `host-0badcafe`, the form that the original API has."""
+    return lambda: f"{prefix}-{secrets.token_hex(4)}"
+
+
+def _words(vocabulary: type[StrEnum]) -> list[str]:
+    return [str(word) for word in vocabulary]
+
+
+class Base(DeclarativeBase):
+    """The root of every record."""
+
+    # names that a migration can refer to, the same on every database
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
+        int: BigInteger,
+        str: Text,
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+        list[str]: JSON,
+        StrEnum: Enum(StrEnum, native_enum=False, length=40, values_callable=_words),
+    }
+
+    created_s: Mapped[int] = mapped_column(default=_now_s, sort_order=90)
+    updated_s: Mapped[int] = mapped_column(default=_now_s, onupdate=_now_s, sort_order=91)
