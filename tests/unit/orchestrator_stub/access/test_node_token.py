@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from orchestrator_stub import node_token
+from orchestrator_stub.access import node_token
+from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.node_token import NodeIdentity
 
 KEY = "k" * 64
 LIFETIME_S = 86_400
@@ -22,8 +23,29 @@ IDENTITY = NodeIdentity(
 
 def test_issued_token_names_its_host_project_and_time() -> None:
     token = node_token.issue(KEY, IDENTITY, LIFETIME_S)
-    assert node_token.verify(KEY, f"Bearer {token}") == IDENTITY
-    assert node_token.verify(KEY, f"bearer  {token} ") == IDENTITY
+    issued = replace(IDENTITY, expires_s=IDENTITY.issued_s + LIFETIME_S)
+    assert node_token.verify(KEY, f"Bearer {token}") == issued
+    assert node_token.verify(KEY, f"bearer  {token} ") == issued
+
+
+def test_token_is_refused_after_its_end() -> None:
+    old = replace(IDENTITY, issued_s=IDENTITY.issued_s - 2 * LIFETIME_S)
+    with pytest.raises(OrchestratorError, match="expired") as caught:
+        node_token.verify(KEY, f"Bearer {node_token.issue(KEY, old, LIFETIME_S)}")
+    assert caught.value.code is Code.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("left_s", "soon"),
+    [(14 * 86_400 + 1, False), (14 * 86_400, True), (0, True), (-1, True)],
+)
+def test_token_expires_soon_two_weeks_ahead(left_s: int, soon: bool) -> None:
+    now_s = 1_800_000_000
+    assert node_token.expires_soon(now_s + left_s, now_s) is soon
+
+
+def test_token_that_was_never_presented_does_not_expire_soon() -> None:
+    assert not node_token.expires_soon(None, 1_800_000_000)
 
 
 @pytest.mark.parametrize("flipped", [0, 40, -1])

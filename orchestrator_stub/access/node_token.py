@@ -3,7 +3,8 @@
 
 A token is signed with the orchestrator's secret key (HS256). Its subject is the host's GUID, and
 `realm_access.roles` holds `<project uuid>_en-agent-rw`, the role that the original platform gives
-its agents (protocol.md §1); the project is taken from the role.
+its agents (protocol.md §1); the project is taken from the role. The node reads the token from a
+file at each call, so that a renewed one counts without a restart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import Any, Final
 import jwt
 
 from orchestrator_stub.errors import Code, OrchestratorError
+
+EXPIRY_WARNING_S: Final = 14 * 86_400
+"""How long ahead an operator is warned; the node's own `puadctl status` warns as early."""
 
 _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "puad-orchestrator"
@@ -32,11 +36,18 @@ class NodeIdentity:
         subject: The host's GUID, in lower case.
         project_uuid: The project that the role names.
         issued_s: When the token was made, Unix time.
+        expires_s: When it ends, Unix time; 0 before it is issued.
     """
 
     subject: str
     project_uuid: str
     issued_s: int
+    expires_s: int = 0
+
+
+def expires_soon(expires_s: int | None, now_s: int) -> bool:
+    """Whether a token that ends then, as far as that is known, has ended or is about to."""
+    return expires_s is not None and expires_s - now_s <= EXPIRY_WARNING_S
 
 
 def issue(key: str, identity: NodeIdentity, lifetime_s: int) -> str:
@@ -67,7 +78,12 @@ def verify(key: str, authorization: str | None) -> NodeIdentity:
         raise OrchestratorError(Code.PERMISSION_DENIED, "the token has not the role of a node")
     if len(projects) > 1:
         raise OrchestratorError(Code.UNAUTHENTICATED, "the token names more than one project")
-    return NodeIdentity(str(claims["sub"]).lower(), projects.pop(), int(claims["iat"]))
+    return NodeIdentity(
+        subject=str(claims["sub"]).lower(),
+        project_uuid=projects.pop(),
+        issued_s=int(claims["iat"]),
+        expires_s=int(claims["exp"]),
+    )
 
 
 def _claims(key: str, token: str) -> dict[str, Any]:
