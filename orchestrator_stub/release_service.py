@@ -2,8 +2,10 @@
 """The release service as the orchestrator reads it: a TUF client like any other.
 
 Nothing is believed that the metadata, verified from the configured root of trust, do not vouch
-for. The cache of metadata is kept per root of trust, so that a rollback is seen from one refresh
-to the next; only one process uses it at a time.
+for; the documents of a release, its lists of packages and CVEs, are targets like its manifest.
+What is wrong with one profile or document is told beside it and stops no other. The cache of
+metadata is kept per root of trust, so that a rollback is seen from one refresh to the next; only
+one process uses it at a time.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import fcntl
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +35,15 @@ CATALOGUE: Final = "profiles.json"
 MAX_CATALOGUE_BYTES: Final = 1 << 20
 MAX_PROFILE_BYTES: Final = 64 << 10
 MAX_PROFILES: Final = 2000
+MAX_DOCUMENT_BYTES: Final = 16 << 20
+MAX_DOCUMENTS_BYTES: Final = 64 << 20
+"""Of all documents that one reading fetches; the next reading fetches the others."""
+
 _MAX_ROOT_BYTES: Final = 512_000
+
+
+def _no_documents(_profile: OSProfile) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,12 @@ class ReleaseService:
     cache: Path
     ca_file: str = ""
 
-    def read(self) -> Publication:
+    def read(self, wanted: Callable[[OSProfile], Mapping[str, str]] = _no_documents) -> Publication:
         """Everything that is published now.
+
+        Args:
+            wanted: The documents that are wanted with an OS profile: of each path the hash of what
+                the caller has already, or an empty one. What has that hash is not fetched again.
 
         Raises:
             ReleaseServiceError: When the repository cannot be read or verified as a whole.
@@ -63,6 +77,7 @@ class ReleaseService:
                 updater.refresh()
                 catalogue = _catalogue(updater)
                 profiles = [_profile(updater, path) for path in catalogue.profiles]
+                documents = _documents(updater, profiles, wanted)
         except (RepositoryError, DownloadError) as error:
             raise ReleaseServiceError(
                 f"the release service at {self.url} cannot be used: {error}",
@@ -70,7 +85,7 @@ class ReleaseService:
             ) from error
         except OSError as error:
             raise ReleaseServiceError(f"the metadata cache cannot be used: {error}") from error
-        return Publication(tuple(profiles), catalogue)
+        return Publication(tuple(profiles), catalogue, documents)
 
     @contextlib.contextmanager
     def _updater(self) -> Iterator[Updater]:
@@ -125,11 +140,30 @@ class ProfileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a release.
+
+    Attributes:
+        sha256: Its hash, as the signed metadata have it.
+        data: Its bytes, as far as they were fetched.
+        broken: Why it cannot be used; empty when it can, or need not.
+    """
+
+    sha256: str = ""
+    data: bytes | None = None
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
-    """What the release service publishes: every OS profile manifest, and the catalogue."""
+    """What the release service publishes: every OS profile manifest, and the catalogue.
+
+    `documents` holds those that were wanted, by their paths.
+    """
 
     entries: tuple[ProfileEntry, ...]
     catalogue: Catalogue
+    documents: Mapping[str, Document] = field(default_factory=dict)
 
 
 def _catalogue(updater: Updater) -> Catalogue:
@@ -154,13 +188,44 @@ def _profile(updater: Updater, path: str) -> ProfileEntry:
         return ProfileEntry(path, None, f"it is not YAML that can be read: {type(error).__name__}")
 
 
+def _documents(
+    updater: Updater,
+    entries: list[ProfileEntry],
+    wanted: Callable[[OSProfile], Mapping[str, str]],
+) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    left = MAX_DOCUMENTS_BYTES
+    for entry in entries:
+        for path, known in wanted(entry.profile).items() if entry.profile else ():
+            try:
+                documents[path] = _document(updater, path, known, left)
+            except (RepositoryError, DownloadError, ReleaseServiceError) as error:
+                documents[path] = Document(broken=str(error))
+            left -= len(documents[path].data or b"")
+    return documents
+
+
+def _document(updater: Updater, path: str, known: str, left: int) -> Document:
+    info = _listed(updater, path, MAX_DOCUMENT_BYTES)
+    sha256 = info.hashes.get("sha256", "")
+    if known and sha256 == known:
+        return Document(sha256)
+    if info.length > left:
+        raise ReleaseServiceError(f"{path} is left to the next time: there is so much to read")
+    return Document(sha256, Path(updater.download_target(info)).read_bytes())
+
+
 def _target(updater: Updater, path: str, most: int) -> bytes:
+    return Path(updater.download_target(_listed(updater, path, most))).read_bytes()
+
+
+def _listed(updater: Updater, path: str, most: int) -> TargetFile:
     info: TargetFile | None = updater.get_targetinfo(path)
     if info is None:
         raise ReleaseServiceError(f"the signed metadata do not list {path}")
     if info.length > most:
         raise ReleaseServiceError(f"{path} has more than {most} bytes")
-    return Path(updater.download_target(info)).read_bytes()
+    return info
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -6,32 +6,42 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import json
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
 from orchestrator_stub import commands
 from orchestrator_stub.commands import ReleaseOptions
+from orchestrator_stub.commands.command import open_database
+from orchestrator_stub.commands.release import resource_manager
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import OrchestratorError, ReleaseServiceError
-from orchestrator_stub.tables import OSResource
+from orchestrator_stub.records import OSResource
 from tests.integration.orchestrator_stub.published import Published
 from tests.integration.orchestrator_stub.running import os_profile, serving
+
+CVE = {"cve_id": "CVE-2026-1", "priority": "high", "affected_packages": ["openssl"]}
+PACKAGES = {"repo": [{"name": "openssl", "version": "3"}]}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Files of a folder; `/moved/…` redirects to an insecure place."""
 
+    asked: ClassVar[list[str]] = []
+
     def log_message(self, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
+        self.asked.append(self.path)
         if self.path.startswith("/moved/"):
             self.send_response(302)
             self.send_header("Location", "http://192.0.2.1/" + self.path.removeprefix("/moved/"))
@@ -72,8 +82,14 @@ def options(published: Published, url: str = "") -> ReleaseOptions:
     return ReleaseOptions(folder=folder, url=url, root=published.root_json)
 
 
+def configure(directory: DataDirectory, line: str) -> None:
+    """Say one thing of the release service in the configuration."""
+    text = f'database_url = "{directory.settings().database_url}"\n[release]\n{line}\n'
+    (directory.path / "orchestrator.toml").write_text(text)
+
+
 def resources(directory: DataDirectory) -> dict[tuple[str, str], OSResource]:
-    with commands._database(directory) as database, database.reading() as session:
+    with open_database(directory) as database, database.reading() as session:
         rows = session.query(OSResource).all()
         session.expunge_all()
     return {(row.profile_name, row.image_id): row for row in rows}
@@ -162,11 +178,126 @@ def test_revision_keeps_only_compatible_profiles(
 ) -> None:
     published.add("edge", "2.0", app_version="1.3.0")
     published.publish()
-    config = directory.path / "orchestrator.toml"
-    config.write_text('[release]\nrevision = "~1.2.1"\n')
+    configure(directory, 'revision = "~1.2.1"')
     result = commands.refresh(directory, options(published))
     assert result["created"] == ["edge 1.0"]
     assert "1.3.0 is not compatible with ~1.2.1" in result["refused"][0]
+
+
+def test_documents_come_verified_with_their_release(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.add_with_documents("edge", "2.0", packages=PACKAGES, existing=[CVE], fixed=[])
+    published.publish()
+    result = commands.refresh(directory, options(published))
+    assert (result["created"], result["incomplete"]) == (["edge 1.0", "edge 2.0"], [])
+    row = resources(directory)["edge", "2.0"]
+    assert json.loads(row.installed_packages) == PACKAGES
+    assert (row.existing_cves, row.fixed_cves) == ([CVE], [])
+    published.files["edge/2.0/existing.json"] = b"[]"
+    published.files["edge/2.0/fixed.json"] = json.dumps([CVE]).encode()
+    published.publish()
+    result = commands.refresh(directory, options(published))
+    assert (result["refused"], result["incomplete"]) == ([], [])
+    row = resources(directory)["edge", "2.0"]
+    assert (row.existing_cves, row.fixed_cves) == ([], [CVE])
+
+
+def test_document_that_was_changed_under_its_signature_is_not_taken(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.add_with_documents("edge", "2.0", packages=PACKAGES, existing=[])
+    published.add_with_documents("edge", "3.0", packages=PACKAGES)
+    published.publish()
+    (forged,) = published.folder.glob("targets/edge/2.0/*.packages.json")
+    forged.write_bytes(forged.read_bytes().replace(b"openssl", b"opensesame"))
+    result = commands.refresh(directory, options(published))
+    assert result["created"] == ["edge 1.0", "edge 3.0"]
+    assert result["refused"] == ["edge 2.0: its package manifest cannot be read"]
+    assert "edge/2.0/packages.json" in result["incomplete"][0]
+
+
+@pytest.mark.parametrize("url", ["https://example.org/x.json", "../x.json", "nowhere.json"])
+def test_document_that_is_no_target_is_not_fetched(
+    directory: DataDirectory, published: Published, url: str
+) -> None:
+    path = published.add("edge", "2.0")
+    field = b"osExistingCvesURL: "
+    published.files[path] = published.files[path].replace(field + b"''", field + url.encode())
+    published.publish()
+    result = commands.refresh(directory, options(published))
+    assert result["created"] == ["edge 1.0", "edge 2.0"]
+    assert result["incomplete"] == [f"{url}: the signed metadata do not list {url}"]
+
+
+def test_documents_are_bounded_and_the_others_come_next_time(
+    directory: DataDirectory, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_stub.release_service.MAX_DOCUMENT_BYTES", 3000)
+    monkeypatch.setattr("orchestrator_stub.release_service.MAX_DOCUMENTS_BYTES", 4000)
+    padded = json.dumps([CVE]).encode() + b" " * 2500
+    published.add_with_documents("edge", "2.0", existing=padded)
+    published.add_with_documents("edge", "3.0", existing=padded)
+    published.add_with_documents("edge", "4.0", existing=padded + b" " * 1000)
+    published.publish()
+    with open_database(directory) as database:
+        manager = resource_manager(directory, database, options(published))
+        assert manager is not None
+        first, second = manager.refresh(), manager.refresh()
+    big = "edge/4.0/existing.json: edge/4.0/existing.json has more than 3000 bytes"
+    assert len(first.created) == 4
+    assert [line.partition(":")[0] for line in first.incomplete] == [
+        "edge/3.0/existing.json",
+        "edge/4.0/existing.json",
+    ]
+    assert second.incomplete == [big]
+    found = resources(directory)
+    assert [found["edge", v].existing_cves for v in ("2.0", "3.0", "4.0")] == [[CVE], [CVE], []]
+
+
+def test_unchanged_documents_are_fetched_once(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.add_with_documents("edge", "2.0", packages=PACKAGES, existing=[CVE], fixed=[])
+    published.publish()
+    with static_server(published.folder) as url, open_database(directory) as database:
+        manager = resource_manager(directory, database, options(published, url))
+        assert manager is not None
+        manager.refresh()
+        Quiet.asked.clear()
+        manager.refresh()
+        again = [path for path in Quiet.asked if "/edge/2.0/" in path]
+        assert [path.rpartition(".")[0].rpartition(".")[2] for path in again] == ["profile"]
+        published.files["edge/2.0/existing.json"] = b"[]"
+        published.publish()
+        Quiet.asked.clear()
+        manager.refresh()
+        again = [path for path in Quiet.asked if path.endswith(".existing.json")]
+        assert len(again) == 1
+    assert resources(directory)["edge", "2.0"].existing_cves == []
+
+
+def test_failed_write_does_not_make_a_document_known(
+    directory: DataDirectory, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.add_with_documents("edge", "2.0", existing=[])
+    published.publish()
+    with open_database(directory) as database:
+        manager = resource_manager(directory, database, options(published))
+        assert manager is not None
+        manager.refresh()
+        published.files["edge/2.0/existing.json"] = json.dumps([CVE]).encode()
+        published.publish()
+        with monkeypatch.context() as fault:
+            fault.setattr("orchestrator_stub.os_resources.taking.keep_available", broken)
+            with pytest.raises(ZeroDivisionError):
+                manager.refresh()
+        manager.refresh()
+    assert resources(directory)["edge", "2.0"].existing_cves == [CVE]
+
+
+def broken(*_: object) -> int:
+    raise ZeroDivisionError
 
 
 def refused(directory: DataDirectory, chosen: ReleaseOptions) -> str:
@@ -230,8 +361,7 @@ def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Pu
 
 
 def test_configured_url_without_root_is_refused(directory: DataDirectory) -> None:
-    config = directory.path / "orchestrator.toml"
-    config.write_text('[release]\nurl = "https://releases.example.org/"\n')
+    configure(directory, 'url = "https://releases.example.org/"')
     with pytest.raises(OrchestratorError, match="nothing vouches"):
         commands.refresh(directory, ReleaseOptions())
 
