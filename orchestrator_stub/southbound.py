@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from orchestrator_stub import maintenance, node_token
+from orchestrator_stub.access import node_token
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
 from orchestrator_stub.maintenance import Poll
 from orchestrator_stub.services import Services
@@ -58,7 +58,7 @@ async def _call(request: Request) -> JSONResponse:
         )
     host_guid, report = await _read(request)
     poll = Poll(node, host_guid, report, int(time.time()))
-    answer = await run_in_threadpool(maintenance.answer, services.database, poll)
+    answer = await run_in_threadpool(services.maintenance.answer, poll)
     return JSONResponse(encode_response(answer))
 
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outlook of an instance: why it does not update now, for a person.
+
+The questions are asked in this order, and the first that holds decides:
+
+| kind | when | `at_s` |
+|---|---|---|
+| UPDATING | it is on its way through a reboot | since when |
+| NO_CONTACT | its node is silent, or has never reported | since when; None: never |
+| NO_POLICY | no OS update policy is linked | |
+| WITHDRAWN | the policy's target was withdrawn | |
+| UP_TO_DATE | it runs what the policy wants, or the policy wants nothing | |
+| QUARANTINED | the image failed here, and no operator has released it | |
+| HELD_BY_ROLLOUT | its rollout has not come so far | |
+| UPDATING | it downloads the image | since when |
+| WINDOW_OPEN | a maintenance window is open | when it closes; None: never |
+| WAITS_FOR_WINDOW | one opens later | when |
+| NO_WINDOW | none ever opens | |
+
+Nothing is asked here: the caller brings the instance as it was read, the schedules that apply to
+its host, and what the rollout's gate says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from orchestrator_stub.maintenance.status import SILENT_AFTER_S, UPDATE_STATUS
+from orchestrator_stub.records import Instance, OSResource
+from orchestrator_stub.rollouts.gate import Gate
+from orchestrator_stub.schedules.inheritance import Windows, repeated_schedule, single_schedule
+from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
+from puad.core.model import Schedules, Window
+from puad.core.windows import next_window
+from puad.core.wire import StatusType
+
+_STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
+_DOWNLOADING: Final = UPDATE_STATUS[StatusType.DOWNLOADING].text
+
+
+class OutlookKind(StrEnum):
+    """Why an instance does not update now."""
+
+    NO_POLICY = "no-policy"
+    NO_WINDOW = "no-window"
+    WAITS_FOR_WINDOW = "waits-for-window"
+    WINDOW_OPEN = "window-open"
+    QUARANTINED = "quarantined"
+    HELD_BY_ROLLOUT = "held-by-rollout"
+    NO_CONTACT = "no-contact"
+    UP_TO_DATE = "up-to-date"
+    UPDATING = "updating"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Why an instance does not update now.
+
+    Attributes:
+        kind: In one word.
+        text: For a person, without times.
+        at_s: The time that belongs to it, as the table above says; None when there is none.
+    """
+
+    kind: OutlookKind
+    text: str
+    at_s: int | None = None
+
+
+def outlook(instance: Instance, windows: Windows, now_s: int, gate: Gate = Gate.OPEN) -> Outlook:
+    """Why an instance does not update now."""
+    return (
+        _contact(instance, now_s)
+        or _policy(instance)
+        or _image(instance, wanted(instance), gate)
+        or _window(windows, now_s)
+    )
+
+
+def wanted(instance: Instance) -> OSResource | None:
+    """The OS resource that the policy wants on an instance; None when it has it, or wants none."""
+    policy = instance.policy
+    if policy is None:
+        return None
+    image = policy.target_os if policy.kind is PolicyKind.TARGET else instance.available_os
+    runs_it = image is None or image.image_id == instance.image_id
+    return None if runs_it or image is None or image.withdrawn_reason is not None else image
+
+
+def _contact(instance: Instance, now_s: int) -> Outlook | None:
+    seen_s = instance.host.last_seen_s
+    if instance.update_status == _STARTED:
+        return Outlook(OutlookKind.UPDATING, "Updating", instance.update_status_s)
+    if seen_s is None:
+        return Outlook(OutlookKind.NO_CONTACT, "The node has never reported")
+    if now_s - seen_s > SILENT_AFTER_S:
+        return Outlook(OutlookKind.NO_CONTACT, "No contact with the node", seen_s)
+    return None
+
+
+def _policy(instance: Instance) -> Outlook | None:
+    policy = instance.policy
+    if policy is None:
+        return Outlook(OutlookKind.NO_POLICY, "No OS update policy is linked")
+    target = policy.target_os
+    if target is not None and target.withdrawn_reason is not None:
+        what = f"The policy's target {target.name} was withdrawn: {target.withdrawn_reason}"
+        return Outlook(OutlookKind.WITHDRAWN, what)
+    return None
+
+
+def _image(instance: Instance, image: OSResource | None, gate: Gate) -> Outlook | None:
+    if image is None:
+        return Outlook(OutlookKind.UP_TO_DATE, "It runs what its policy wants")
+    if image.file_hash in instance.quarantine and image.file_hash not in instance.released:
+        what = f"{image.name} failed here and is quarantined until it is released"
+        return Outlook(OutlookKind.QUARANTINED, what)
+    if gate is not Gate.OPEN:
+        return Outlook(OutlookKind.HELD_BY_ROLLOUT, f"The rollout of {image.name} holds it back")
+    if instance.update_status == _DOWNLOADING:
+        return Outlook(OutlookKind.UPDATING, f"Downloading {image.name}", instance.update_status_s)
+    return None
+
+
+def _window(windows: Windows, now_s: int) -> Outlook:
+    now = datetime.fromtimestamp(now_s, UTC)
+    first = _first(_next_of_each(windows, now), now)
+    if first is None:
+        return Outlook(OutlookKind.NO_WINDOW, "No maintenance window for OS updates is set")
+    if first.start > now:
+        start_s = int(first.start.timestamp())
+        return Outlook(OutlookKind.WAITS_FOR_WINDOW, "Waits for its maintenance window", start_s)
+    end_s = int(first.end.timestamp()) if first.end else None
+    return Outlook(OutlookKind.WINDOW_OPEN, "Its maintenance window is open", end_s)
+
+
+def _next_of_each(windows: Windows, now: datetime) -> Iterable[Window]:
+    """The next or open window of each single schedule, and of all repeated ones together."""
+    status = ScheduleStatus.OS_UPDATE
+    repeated = tuple(
+        repeated_schedule(row) for row in windows.repeated if row.schedule_status is status
+    )
+    each = [Schedules(repeated=repeated)]
+    each += [
+        Schedules(single_schedule(row)) for row in windows.single if row.schedule_status is status
+    ]
+    return filter(None, (next_window(schedules, now) for schedules in each))
+
+
+def _first(found: Iterable[Window], now: datetime) -> Window | None:
+    """The window that opens first; of those that are open the one that closes last."""
+
+    def order(window: Window) -> tuple[datetime, bool, float]:
+        closes_s = window.end.timestamp() if window.end else 0.0
+        return max(window.start, now), window.end is not None, -closes_s
+
+    return min(found, key=order, default=None)

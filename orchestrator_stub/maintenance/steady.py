@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steady state: a poll that changes nothing is answered from memory.
+
+What a node was told the last time holds while these stay as they are: what it reports, the token
+that it presents, the project's revision (`records.revision`), and the versions of its host and its
+instance. One small query asks for these numbers, so it does not matter which process has changed
+something. Only the closest single schedule moves with the time alone; it is chosen anew each time.
+
+Every few minutes a poll is answered from the records all the same: what a writer should have
+raised a version for and did not comes right by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from orchestrator_stub.access.node_token import NodeIdentity
+from orchestrator_stub.database import Database
+from orchestrator_stub.maintenance.answering import Found, Told
+from orchestrator_stub.maintenance.poll import Poll
+from orchestrator_stub.records import Host, Instance, Project
+from puad.core.wire import Answer, StatusReport
+
+REMEMBERED_FOR_S: Final = 300
+MAX_REMEMBERED: Final = 50_000
+_Key = tuple[str, str]
+
+_VERSIONS: Final = (
+    select(
+        Project.revision,
+        Host.version,
+        Host.state,
+        Host.tokens_valid_from_s,
+        Instance.version,
+        Instance.state,
+    )
+    .select_from(Host)
+    .join(Instance, Instance.host_id == Host.id)
+    .join(Project, Project.uuid == Host.project_uuid)
+    .where(Host.id == bindparam("host_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What one node was told, and what must be as it was for that to hold."""
+
+    host_id: str
+    node: NodeIdentity
+    report: bytes
+    versions: tuple[Any, ...]
+    told: Told
+    at_s: int
+
+
+class Steady:
+    """What each node was told the last time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._memories: dict[_Key, _Memory] = {}
+        self._lock = threading.Lock()
+
+    def recall(self, poll: Poll) -> tuple[str, Answer] | None:
+        """The host of a poll, and what its node is told; None when the records must be asked."""
+        memory = self._memories.get(_key(poll))
+        if memory is None or not _is_same(memory, poll):
+            return None
+        with self._database.reading() as session:
+            versions = _versions(session, memory.host_id)
+        if versions != memory.versions:
+            return None
+        return memory.host_id, memory.told.at(poll.now_s)
+
+    def remember(self, session: Session, poll: Poll, found: Found, told: Told) -> None:
+        """Keep what a node is told, as the session has found it without changing anything."""
+        versions = _versions(session, found.host.id)
+        if versions is None:
+            return
+        memory = _Memory(
+            host_id=found.host.id,
+            node=poll.node,
+            report=_fingerprint(poll.report),
+            versions=versions,
+            told=told,
+            at_s=poll.now_s,
+        )
+        with self._lock:
+            self._memories.pop(_key(poll), None)
+            while len(self._memories) >= MAX_REMEMBERED:
+                self._memories.pop(next(iter(self._memories)))
+            self._memories[_key(poll)] = memory
+
+    def forget(self, poll: Poll) -> None:
+        """Let the next poll of a node be answered from the records."""
+        with self._lock:
+            self._memories.pop(_key(poll), None)
+
+
+def _is_same(memory: _Memory, poll: Poll) -> bool:
+    return (
+        memory.node == poll.node
+        and 0 <= poll.now_s - memory.at_s < REMEMBERED_FOR_S
+        and memory.report == _fingerprint(poll.report)
+    )
+
+
+def _fingerprint(report: StatusReport) -> bytes:
+    return hashlib.blake2b(repr(report).encode(), digest_size=16).digest()
+
+
+def _versions(session: Session, host_id: str) -> tuple[Any, ...] | None:
+    row = session.execute(_VERSIONS, {"host_id": host_id}).first()
+    return None if row is None else tuple(row)
+
+
+def _key(poll: Poll) -> _Key:
+    return poll.node.project_uuid, poll.host_guid
