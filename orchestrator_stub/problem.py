@@ -8,6 +8,7 @@ caller sent is never repeated, and what broke inside stays in the log.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,30 +17,50 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
+from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError, ThrottledError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _MAX_FIELDS: Final = 10
+_CODES: Final = {
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.NOT_FOUND,
+    405: Code.UNIMPLEMENTED,
+    413: Code.RESOURCE_EXHAUSTED,
+}
+"""What the framework refuses by itself; the rest are invalid arguments."""
 
 log = logging.getLogger(__name__)
 
 
 def problem(
-    status: int, code: Code, detail: str, headers: dict[str, str] | None = None
+    status: int,
+    code: Code,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    hint: str = "",
 ) -> JSONResponse:
-    """A problem document as a response."""
+    """A problem document as a response; `hint`, ours, says what to do next."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
+        **({"hint": hint} if hint else {}),
     }
     return JSONResponse(document, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of an application a problem document."""
+def install(app: FastAPI, allowed_methods: Callable[[str], str] = lambda _: "") -> None:
+    """Make every error of an application a problem document.
+
+    Args:
+        app: The application.
+        allowed_methods: The `Allow` header of a path. A router knows only the methods of the first
+            route that it meets, but the header names all (RFC 9110); empty leaves the router's.
+    """
+    app.state.allowed_methods = allowed_methods
     app.add_exception_handler(OrchestratorError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -51,14 +72,18 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         return await _broken(request, error)
     if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
         log.error("%s %s: %s", request.method, request.url.path, error)
-    headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else None
-    return problem(HTTP_STATUS[error.code], error.code, error.what, headers)
+    headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {}
+    if isinstance(error, ThrottledError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return problem(HTTP_STATUS[error.code], error.code, error.what, headers, error.hint)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         return await _broken(request, error)
-    detail = "; ".join(_sentence(row) for row in error.errors()[:_MAX_FIELDS])
+    # what may be left out could also be null, says pydantic, but nobody should write that
+    rows = [row for row in error.errors() if row.get("type") != "none_required"]
+    detail = "; ".join(_sentence(row) for row in rows[:_MAX_FIELDS])
     return problem(400, Code.INVALID_ARGUMENT, detail)
 
 
@@ -71,9 +96,12 @@ def _sentence(row: dict[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return await _broken(request, error)
-    codes = {401: Code.UNAUTHENTICATED, 403: Code.PERMISSION_DENIED, 404: Code.NOT_FOUND}
-    code = codes.get(error.status_code, Code.INVALID_ARGUMENT)
-    return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
+    code = _CODES.get(error.status_code, Code.INVALID_ARGUMENT)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods: str = request.app.state.allowed_methods(request.url.path)
+        headers |= {"Allow": methods} if methods else {}
+    return problem(error.status_code, code, str(error.detail), headers)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

@@ -1,55 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every REST handler needs: an authorised caller, a project, a session, a page of a list.
+"""What every REST handler needs: an authorised caller, its project, and sessions on the records.
 
-An operator's client presents the API token as a bearer token; it is the same for every project.
+A client presents a bearer token (`access`). A GET reads; everything else writes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from fastapi import Depends, Query, Request
-from sqlalchemy import Select, func, or_, select
+from fastapi import Depends, Path, Request
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from orchestrator_stub.access.callers import project_for, scope_of
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.records import Base, Project
+from orchestrator_stub.rest.routing import ID
 from orchestrator_stub.services import Services
-from orchestrator_stub.tables import Base, Project
 
-DEFAULT_PAGE_SIZE: Final = 20
-MAX_PAGE_SIZE: Final = 100
-MAX_OFFSET: Final = 1_000_000
 _JSON: Final = re.compile(r"application/([a-z0-9.-]+\+)?json")
+_ID: Final = re.compile(ID)
 
 Row = TypeVar("Row", bound=Base)
+_Result = TypeVar("_Result")
 
 
-def authorise(request: Request) -> Services:
-    """Let only an operator's client in.
+def authorise(request: Request, project: str) -> str:
+    """Let in who may do this in that project.
+
+    Returns:
+        The project's UUID.
 
     Raises:
-        OrchestratorError: `UNAUTHENTICATED`, without the API token.
+        OrchestratorError: `UNAUTHENTICATED`, without a valid token; `NOT_FOUND`, when the project
+            does not exist, or not for this caller; `PERMISSION_DENIED`, when they may only read.
     """
     services: Services = request.app.state.services
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not is_token(services, token.strip()):
-        raise OrchestratorError(
-            Code.UNAUTHENTICATED, "the API token is needed, as Authorization: Bearer"
-        )
-    return services
-
-
-def is_token(services: Services, token: str) -> bool:
-    """Whether this is the API token, compared in constant time."""
-    return secrets.compare_digest(token.encode(errors="replace"), services.api_token.encode())
+    caller = services.access.bearer(request.headers.get("authorization"), int(time.time()))
+    if "\0" in project:  # no name has it, and PostgreSQL refuses the question
+        raise OrchestratorError(Code.NOT_FOUND, "there is no such project")
+    with services.database.reading() as session:
+        return project_for(session, caller, project, scope_of(request.method)).uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,9 @@ class Context:
         with self.database.reading() as session:
             yield session
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session that is committed at the end."""
-        with self.database.writing() as session:
-            yield session
+    def write(self, change: Callable[[Session], _Result]) -> _Result:
+        """Make a change; it is made again when another writer was quicker, such as a poll."""
+        return self.database.write(change)
 
     def now_s(self) -> int:
         """The time, Unix seconds."""
@@ -86,10 +82,21 @@ class Context:
         Raises:
             OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
         """
-        row = session.get(table, row_id)
+        # what has not the form of an id is in no table, and may be what a database refuses
+        row = session.get(table, row_id) if _ID.fullmatch(row_id) else None
         if row is None or getattr(row, "project_uuid", None) != self.project_uuid:
-            raise OrchestratorError(Code.NOT_FOUND, f"there is no {row_id} in this project")
+            known = row_id if _ID.fullmatch(row_id) else "such record"
+            raise OrchestratorError(Code.NOT_FOUND, f"there is no {known} in this project")
         return row
+
+    def alone(self, session: Session) -> None:
+        """Be the only one to change this project's tree or names until the change is committed.
+
+        A rule over several records, such as "no cycle", holds only while nobody else changes
+        another of them. SQLite has one writer at a time anyway.
+        """
+        wanted = select(Project.uuid).where(Project.uuid == self.project_uuid)
+        session.execute(wanted.with_for_update())
 
 
 def _require_json(request: Request) -> None:
@@ -104,51 +111,14 @@ def _require_json(request: Request) -> None:
 
 
 def _context(
-    request: Request, project: str, services: Annotated[Services, Depends(authorise)]
+    request: Request,
+    project: Annotated[str, Path(description="The project's name or UUID.")],
 ) -> Context:
+    project_uuid = authorise(request, project)
     _require_json(request)
-    with services.database.reading() as session:
-        found = session.scalars(
-            select(Project).where(or_(Project.uuid == project.lower(), Project.name == project))
-        ).first()
-    if found is None:
-        raise OrchestratorError(Code.NOT_FOUND, "there is no such project")
-    return Context(services, found.uuid)
+    return Context(request.app.state.services, project_uuid)
 
 
 Caller = Annotated[Context, Depends(_context)]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of a list is wanted."""
-
-    size: int
-    offset: int
-
-
-def _page(
-    page_size: Annotated[int, Query(alias="pageSize", ge=1, le=MAX_PAGE_SIZE)] = DEFAULT_PAGE_SIZE,
-    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
-) -> Page:
-    return Page(page_size, offset)
-
-
-WantedPage = Annotated[Page, Depends(_page)]
-
-
-def listing(
-    session: Session,
-    page: Page,
-    plural: str,
-    wanted: Select[Row],
-    document: Callable[[Row], dict[str, Any]],
-) -> dict[str, Any]:
-    """One page of a list, as every list of the API has it."""
-    total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-    rows = session.scalars(wanted.limit(page.size).offset(page.offset)).unique().all()
-    return {
-        plural: [document(row) for row in rows],
-        "totalElements": total,
-        "hasNext": page.offset + len(rows) < total,
-    }
+AUTHORISED: Final = (Depends(_context),)
+"""For a handler that needs nothing of the caller but that it is one."""

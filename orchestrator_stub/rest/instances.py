@@ -3,89 +3,194 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from fastapi import Body as JsonBody
+from pydantic import Field
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub import plan
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.maintenance import plan
 from orchestrator_stub.os_resources import OSResources
-from orchestrator_stub.rest import documents
-from orchestrator_stub.rest.context import Caller, WantedPage, listing
-from orchestrator_stub.tables import Instance, Policy
-from orchestrator_stub.vocabulary import Indication, PolicyKind
+from orchestrator_stub.records import Instance, OSResource, Policy
+from orchestrator_stub.rest import documents, fields, removal
+from orchestrator_stub.rest.bodies import LINE, Body, FieldMask, Id, change_of, changed
+from orchestrator_stub.rest.context import AUTHORISED, Caller
+from orchestrator_stub.rest.documents import InstanceResource
+from orchestrator_stub.rest.documents.base import Document, Nothing
+from orchestrator_stub.rest.hosts import distrust
+from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
+from orchestrator_stub.rest.routing import PROJECT, RecordId, Router, unimplemented
+from orchestrator_stub.rollouts import control
+from orchestrator_stub.rollouts.quarantine import holding
+from orchestrator_stub.vocabulary import HostState, Indication, PolicyKind
 
-router = APIRouter(prefix="/v1/projects/{project}/compute/instances", tags=["instances"])
+router = Router(prefix=f"{PROJECT}/compute/instances", tags=["instances"])
 
 
-class InstanceChange(BaseModel):
-    """What a PATCH may change; an empty `osUpdatePolicyID` takes the policy away."""
+class InstanceList(ListDocument):
+    """A part of the instances."""
 
-    model_config = ConfigDict(extra="forbid")
+    instances: list[InstanceResource]
 
-    name: Annotated[str | None, Field(min_length=1, max_length=50)] = None
-    policy_id: Annotated[str | None, Field(alias="osUpdatePolicyID", max_length=64)] = None
+
+class Released(Document):
+    """The file hashes that the node may try again."""
+
+    released: list[str]
+
+
+class InstanceBody(Body):
+    """An instance as it may be changed; an empty `osUpdatePolicyID` takes the policy away.
+
+    `hostID` and `osID` may be repeated, but are changed by enrolment and by updates only.
+    """
+
+    answer = InstanceResource
+
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=LINE)]
+    kind: Literal["INSTANCE_KIND_METAL"] = "INSTANCE_KIND_METAL"
+    policy_id: Annotated[Id, Field(alias="osUpdatePolicyID")] = ""
+    host_id: Annotated[Id, Field(alias="hostID")] = ""
+    os_id: Annotated[Id, Field(alias="osID")] = ""
+
+    def write(self, caller: Caller, session: Session, row: Instance) -> InstanceResource:
+        """Check the rules, and write the fields into an instance's record."""
+        if self.host_id not in {"", row.host_id} or self.os_id not in {"", row.os_id}:
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT, "hostID and osID of an instance cannot be changed"
+            )
+        row.name = self.name
+        if self.policy_id != (row.policy_id or ""):
+            row.policy = _usable_policy(caller, session, row, self.policy_id)
+        session.flush()
+        return documents.instance(row)
 
 
 @router.get("")
-def list_instances(caller: Caller, page: WantedPage) -> dict[str, Any]:
-    """List the instances by name."""
+def list_instances(caller: Caller, wanted: WantedPart) -> InstanceList:
+    """List the instances, by name unless told otherwise."""
     with caller.reading() as session:
-        resources = OSResources(session, caller.project_uuid)
-        wanted = select(Instance).where(Instance.project_uuid == caller.project_uuid)
-        return listing(
-            session,
-            page,
-            "instances",
-            wanted.order_by(Instance.name, Instance.id),
-            lambda row: documents.instance(row, resources),
+        order = (Instance.name, Instance.id)
+        found = part(session, wanted, _all(caller), fields.INSTANCES, order)
+        return InstanceList(
+            instances=[documents.instance(row) for row in found.items],
+            total_elements=found.total,
+            has_next=found.has_next,
         )
 
 
-@router.get("/{instance_id}")
-def get_instance(caller: Caller, instance_id: str) -> dict[str, Any]:
+@router.post("", status_code=501, dependencies=AUTHORISED)
+def create_instance() -> Nothing:
+    """Enrolment makes the instance of a host: `puad-orchestrator enrol`."""
+    raise unimplemented("enrolment makes the instance of a host: `puad-orchestrator enrol`")
+
+
+@router.get("/{instance_id:id}")
+def get_instance(caller: Caller, instance_id: RecordId) -> InstanceResource:
     """Read one instance."""
     with caller.reading() as session:
-        row = caller.mine(session, Instance, instance_id)
-        return documents.instance(row, OSResources(session, caller.project_uuid))
+        return documents.instance(caller.mine(session, Instance, instance_id))
 
 
-@router.patch("/{instance_id}")
-def change_instance(caller: Caller, instance_id: str, change: InstanceChange) -> dict[str, Any]:
+@router.put("/{instance_id:id}")
+def replace_instance(caller: Caller, instance_id: RecordId, body: InstanceBody) -> InstanceResource:
+    """Replace what can be changed of an instance."""
+
+    def change(session: Session) -> InstanceResource:
+        return body.write(caller, session, caller.mine(session, Instance, instance_id))
+
+    return caller.write(change)
+
+
+@router.patch("/{instance_id:id}", openapi_extra=change_of(InstanceBody))
+def change_instance(
+    caller: Caller,
+    instance_id: RecordId,
+    fields_sent: Annotated[dict[str, Any], JsonBody()],
+    field_mask: FieldMask = "",
+) -> InstanceResource:
     """Link an instance to an OS update policy, or rename it."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> InstanceResource:
         row = caller.mine(session, Instance, instance_id)
-        if change.name is not None:
-            row.name = change.name
-        if "policy_id" in change.model_fields_set:
-            row.policy = _usable_policy(caller, session, row, change.policy_id)
-        session.flush()
-        return documents.instance(row, OSResources(session, caller.project_uuid))
+        current = {"name": row.name, "osUpdatePolicyID": row.policy_id or ""}
+        form = changed(InstanceBody, current, fields_sent, field_mask)
+        return form.write(caller, session, row)
+
+    return caller.write(change)
 
 
-@router.post("/{instance_id}:retry")
-def retry_instance(caller: Caller, instance_id: str) -> dict[str, Any]:
-    """Have the node try the image of its policy again although it failed there."""
-    with caller.writing() as session:
+@router.delete("/{instance_id:id}")
+def delete_instance(caller: Caller, instance_id: RecordId) -> Nothing:
+    """Forget the OS of a host with its update runs, as before it is installed anew.
+
+    The host stays, registered; its tokens are refused, and `enrol` gives it an instance again.
+    """
+
+    def change(session: Session) -> Nothing:
         row = caller.mine(session, Instance, instance_id)
-        if row.update_status_indicator is not Indication.ERROR:
+        host = row.host
+        removal.delete_instance(session, row)
+        host.state = HostState.REGISTERED
+        host.tokens_valid_from_s = caller.now_s() + 1
+        return Nothing()
+
+    return caller.write(change)
+
+
+@router.put("/{instance_id:id}/invalidate")
+def invalidate_instance(caller: Caller, instance_id: RecordId) -> Nothing:
+    """Trust the host of an instance no more: both present the same token."""
+
+    def change(session: Session) -> Nothing:
+        host = caller.mine(session, Instance, instance_id).host
+        distrust(host, host.note, caller.now_s())
+        return Nothing()
+
+    return caller.write(change)
+
+
+@router.post("/{instance_id:id}:retry")
+def retry_instance(caller: Caller, instance_id: RecordId) -> Released:
+    """Have the node try again what failed there: every image that it has in quarantine."""
+
+    def change(session: Session) -> Released:
+        row = caller.mine(session, Instance, instance_id)
+        if row.quarantine:
+            for file_hash in row.quarantine:
+                control.release(session, row, file_hash)
+        elif row.update_status_indicator is Indication.ERROR:
+            _release_wanted(caller, session, row)
+        else:
             raise OrchestratorError(
                 Code.FAILED_PRECONDITION, f"the last update of {instance_id} has not failed"
             )
-        wanted = plan.wanted_os(row, OSResources(session, caller.project_uuid))
-        if wanted is None:
-            raise OrchestratorError(
-                Code.FAILED_PRECONDITION, f"no policy wants an image on {instance_id}"
-            )
-        row.released_hash = wanted.file_hash
-        return {"released": wanted.file_hash}
+        return Released(released=row.released)
+
+    return caller.write(change)
+
+
+def _release_wanted(caller: Caller, session: Session, row: Instance) -> None:
+    """Release the image of the policy: a node that tells no quarantine may have it there."""
+    wanted = plan.wanted_os(row, OSResources(session, caller.project_uuid))
+    if wanted is None:
+        raise OrchestratorError(Code.FAILED_PRECONDITION, f"no policy wants an image on {row.id}")
+    image = session.get_one(OSResource, wanted.id)
+    if session.scalar(holding(image).where(Instance.id == row.id)) is not None:
+        control.release(session, row, wanted.file_hash)
+    else:
+        row.released = sorted({*row.released, wanted.file_hash})
+        session.flush()
+
+
+def _all(caller: Caller) -> Select[Any]:
+    return select(Instance).where(Instance.project_uuid == caller.project_uuid)
 
 
 def _usable_policy(
-    caller: Caller, session: Session, row: Instance, policy_id: str | None
+    caller: Caller, session: Session, row: Instance, policy_id: str
 ) -> Policy | None:
     if not policy_id:
         return None

@@ -3,41 +3,70 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body
+from fastapi import Body as JsonBody
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.rest import documents
-from orchestrator_stub.rest.context import Caller, WantedPage, listing
-from orchestrator_stub.rest.schedules import (
-    HostFilter,
-    ScheduleBody,
-    merged,
-    target_host,
-    wanted,
+from orchestrator_stub.records import RepeatedSchedule
+from orchestrator_stub.rest import documents, fields
+from orchestrator_stub.rest.bodies import FieldMask, change_of
+from orchestrator_stub.rest.context import Caller
+from orchestrator_stub.rest.documents import RepeatedScheduleResource
+from orchestrator_stub.rest.documents.base import Nothing
+from orchestrator_stub.rest.filtering import Fields
+from orchestrator_stub.rest.lists import (
+    ListDocument,
+    Part,
+    Wanted,
+    WantedPart,
+    everything,
+    part,
+    sliced,
 )
-from orchestrator_stub.tables import RepeatedSchedule
-from puad.core.cron import FIELDS
+from orchestrator_stub.rest.routing import RecordId, Router
+from orchestrator_stub.rest.schedules import (
+    ScheduleBody,
+    WantedWhere,
+    Where,
+    merged,
+    rows,
+    shared_fields,
+)
+from orchestrator_stub.schedules.inheritance import repeated_schedule
+from puad.core.cron import FIELDS, parse_cron
 
 MAX_DURATION_S: Final = 86_400
 _MAX_CRON_CHARS: Final = 512
-router = APIRouter(tags=["schedules"])
+router = Router(tags=["schedules"])
+
+_Cron = Annotated[str, Field(max_length=_MAX_CRON_CHARS)]
+
+
+class RepeatedScheduleList(ListDocument):
+    """A part of the repeated schedules."""
+
+    repeated_schedules: list[RepeatedScheduleResource]
 
 
 class RepeatedScheduleBody(ScheduleBody):
     """A repeated schedule to make, or to replace one."""
 
-    duration_s: Annotated[int, Field(alias="durationSeconds", ge=1, le=MAX_DURATION_S, strict=True)]
-    cron_minutes: Annotated[str, Field(alias="cronMinutes", max_length=_MAX_CRON_CHARS)] = ""
-    cron_hours: Annotated[str, Field(alias="cronHours", max_length=_MAX_CRON_CHARS)] = ""
-    cron_day_month: Annotated[str, Field(alias="cronDayMonth", max_length=_MAX_CRON_CHARS)] = ""
-    cron_month: Annotated[str, Field(alias="cronMonth", max_length=_MAX_CRON_CHARS)] = ""
-    cron_day_week: Annotated[str, Field(alias="cronDayWeek", max_length=_MAX_CRON_CHARS)] = ""
+    answer = RepeatedScheduleResource
 
-    def write(self, caller: Caller, session: Session, row: RepeatedSchedule) -> dict[str, Any]:
+    duration_seconds: Annotated[int, Field(ge=1, le=MAX_DURATION_S, strict=True)]
+    cron_minutes: _Cron = ""
+    cron_hours: _Cron = ""
+    cron_day_month: _Cron = ""
+    cron_month: _Cron = ""
+    cron_day_week: _Cron = ""
+
+    def write(
+        self, caller: Caller, session: Session, row: RepeatedSchedule
+    ) -> RepeatedScheduleResource:
         """Check the rules, and write the schedule into its record."""
         cron = {name: str(getattr(self, name)) for name in FIELDS}
         if not all(cron.values()):
@@ -50,59 +79,90 @@ class RepeatedScheduleBody(ScheduleBody):
                     f"{alias}: it is neither * nor a comma list of numbers in range",
                 )
             setattr(row, name, value)
-        row.host = target_host(caller, session, self)
-        row.name = self.name
-        row.schedule_status = self.schedule_status
-        row.duration_s = self.duration_s
+        self.write_shared(caller, session, row)
+        row.duration_s = self.duration_seconds
         session.add(row)
         session.flush()
         return documents.repeated_schedule(row)
 
 
+def found_repeated(
+    caller: Caller, session: Session, wanted: Wanted, where: Where, known: Fields
+) -> Part:
+    """The repeated schedules that are wanted, in the order they were made."""
+    found = rows(caller, session, RepeatedSchedule, where)
+    order = (RepeatedSchedule.created_s, RepeatedSchedule.id)
+    if where.at_s is None:
+        return part(session, wanted, found, known, order)
+    every = everything(session, wanted, found, known, order)
+    return sliced([row for row in every if _is_open(row, where.at_s)], wanted)
+
+
+def _is_open(row: RepeatedSchedule, at_s: int) -> bool:
+    """Whether a window of a schedule holds a moment, its first and its last second counted."""
+    since = datetime.fromtimestamp(max(at_s - row.duration_s, 0), UTC)
+    firing = parse_cron(repeated_schedule(row)).next_firing(since)
+    return firing is not None and firing <= datetime.fromtimestamp(at_s, UTC)
+
+
 @router.get("/repeated")
 def list_repeated_schedules(
-    caller: Caller, page: WantedPage, host_id: HostFilter = ""
-) -> dict[str, Any]:
-    """List the repeated schedules, of one host with `hostId`."""
+    caller: Caller, wanted: WantedPart, where: WantedWhere
+) -> RepeatedScheduleList:
+    """List the repeated schedules, in the order they were made unless told otherwise."""
     with caller.reading() as session:
-        rows = wanted(RepeatedSchedule, caller, host_id)
-        return listing(session, page, "repeatedSchedules", rows, documents.repeated_schedule)
+        found = found_repeated(caller, session, wanted, where, fields.REPEATED_SCHEDULES)
+        return RepeatedScheduleList(
+            repeated_schedules=[documents.repeated_schedule(row) for row in found.items],
+            total_elements=found.total,
+            has_next=found.has_next,
+        )
 
 
 @router.post("/repeated")
-def create_repeated_schedule(caller: Caller, body: RepeatedScheduleBody) -> dict[str, Any]:
+def create_repeated_schedule(
+    caller: Caller, body: RepeatedScheduleBody
+) -> RepeatedScheduleResource:
     """Make a repeated schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> RepeatedScheduleResource:
         return body.write(caller, session, RepeatedSchedule(project_uuid=caller.project_uuid))
 
+    return caller.write(change)
 
-@router.get("/repeated/{schedule_id}")
-def get_repeated_schedule(caller: Caller, schedule_id: str) -> dict[str, Any]:
+
+@router.get("/repeated/{schedule_id:id}")
+def get_repeated_schedule(caller: Caller, schedule_id: RecordId) -> RepeatedScheduleResource:
     """Read one repeated schedule."""
     with caller.reading() as session:
         return documents.repeated_schedule(caller.mine(session, RepeatedSchedule, schedule_id))
 
 
-@router.put("/repeated/{schedule_id}")
+@router.put("/repeated/{schedule_id:id}")
 def replace_repeated_schedule(
-    caller: Caller, schedule_id: str, body: RepeatedScheduleBody
-) -> dict[str, Any]:
+    caller: Caller, schedule_id: RecordId, body: RepeatedScheduleBody
+) -> RepeatedScheduleResource:
     """Replace a repeated schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> RepeatedScheduleResource:
         return body.write(caller, session, caller.mine(session, RepeatedSchedule, schedule_id))
 
+    return caller.write(change)
 
-@router.patch("/repeated/{schedule_id}")
+
+@router.patch("/repeated/{schedule_id:id}", openapi_extra=change_of(RepeatedScheduleBody))
 def change_repeated_schedule(
-    caller: Caller, schedule_id: str, change: Annotated[dict[str, Any], Body()]
-) -> dict[str, Any]:
+    caller: Caller,
+    schedule_id: RecordId,
+    fields_sent: Annotated[dict[str, Any], JsonBody()],
+    field_mask: FieldMask = "",
+) -> RepeatedScheduleResource:
     """Change some fields of a repeated schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> RepeatedScheduleResource:
         row = caller.mine(session, RepeatedSchedule, schedule_id)
-        fields = {
-            "scheduleStatus": row.schedule_status,
-            "name": row.name,
-            "targetHostId": row.host_id,
+        current = {
+            **shared_fields(row),
             "durationSeconds": row.duration_s,
             "cronMinutes": row.cron_minutes,
             "cronHours": row.cron_hours,
@@ -110,12 +170,18 @@ def change_repeated_schedule(
             "cronMonth": row.cron_month,
             "cronDayWeek": row.cron_day_week,
         }
-        return merged(RepeatedScheduleBody, fields, change).write(caller, session, row)
+        form = merged(RepeatedScheduleBody, current, fields_sent, field_mask)
+        return form.write(caller, session, row)
+
+    return caller.write(change)
 
 
-@router.delete("/repeated/{schedule_id}")
-def delete_repeated_schedule(caller: Caller, schedule_id: str) -> dict[str, Any]:
+@router.delete("/repeated/{schedule_id:id}")
+def delete_repeated_schedule(caller: Caller, schedule_id: RecordId) -> Nothing:
     """Delete a repeated schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> Nothing:
         session.delete(caller.mine(session, RepeatedSchedule, schedule_id))
-    return {}
+        return Nothing()
+
+    return caller.write(change)

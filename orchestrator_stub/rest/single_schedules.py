@@ -3,106 +3,153 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import Body as JsonBody
 from pydantic import Field
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.rest import documents
-from orchestrator_stub.rest.context import Caller, WantedPage, listing
+from orchestrator_stub.records import SingleSchedule
+from orchestrator_stub.rest import documents, fields
+from orchestrator_stub.rest.bodies import FieldMask, change_of
+from orchestrator_stub.rest.context import Caller
+from orchestrator_stub.rest.documents import SingleScheduleResource
+from orchestrator_stub.rest.documents.base import Nothing
+from orchestrator_stub.rest.filtering import Fields
+from orchestrator_stub.rest.lists import ListDocument, Part, Wanted, WantedPart, part
+from orchestrator_stub.rest.routing import RecordId, Router
 from orchestrator_stub.rest.schedules import (
-    HostFilter,
+    MAX_TIME_S,
     ScheduleBody,
+    WantedWhere,
+    Where,
     merged,
-    target_host,
-    wanted,
+    rows,
+    shared_fields,
 )
-from orchestrator_stub.tables import SingleSchedule
 
-MAX_TIME_S: Final = (1 << 32) - 1
-router = APIRouter(tags=["schedules"])
+router = Router(tags=["schedules"])
+
+
+class SingleScheduleList(ListDocument):
+    """A part of the single schedules."""
+
+    single_schedules: list[SingleScheduleResource]
 
 
 class SingleScheduleBody(ScheduleBody):
     """A single schedule to make, or to replace one; without `endSeconds` it is open-ended."""
 
-    start_s: Annotated[int, Field(alias="startSeconds", ge=1, le=MAX_TIME_S, strict=True)]
-    end_s: Annotated[int | None, Field(alias="endSeconds", ge=1, le=MAX_TIME_S, strict=True)] = None
+    answer = SingleScheduleResource
 
-    def write(self, caller: Caller, session: Session, row: SingleSchedule) -> dict[str, Any]:
+    start_seconds: Annotated[int, Field(ge=1, le=MAX_TIME_S, strict=True)]
+    end_seconds: Annotated[int | None, Field(ge=1, le=MAX_TIME_S, strict=True)] = None
+
+    def write(
+        self, caller: Caller, session: Session, row: SingleSchedule
+    ) -> SingleScheduleResource:
         """Check the rules, and write the schedule into its record."""
-        if self.end_s is not None and self.end_s <= self.start_s:
+        if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
             raise OrchestratorError(Code.INVALID_ARGUMENT, "end cannot be <= than start seconds")
         # An edit that leaves the start alone may come while the window is open.
-        if self.start_s != row.start_s and self.start_s <= caller.now_s():
+        if self.start_seconds != row.start_s and self.start_seconds <= caller.now_s():
             raise OrchestratorError(
                 Code.INVALID_ARGUMENT, "Scheduled start time cannot be in the past"
             )
-        row.host = target_host(caller, session, self)
-        row.name = self.name
-        row.schedule_status = self.schedule_status
-        row.start_s = self.start_s
-        row.end_s = self.end_s or 0
+        self.write_shared(caller, session, row)
+        row.start_s = self.start_seconds
+        row.end_s = self.end_seconds or 0
         session.add(row)
         session.flush()
         return documents.single_schedule(row)
 
 
+def found_single(
+    caller: Caller, session: Session, wanted: Wanted, where: Where, known: Fields
+) -> Part:
+    """The single schedules that are wanted, in the order they were made."""
+    found = rows(caller, session, SingleSchedule, where)
+    if where.at_s is not None:
+        found = found.where(
+            SingleSchedule.start_s <= where.at_s,
+            or_(SingleSchedule.end_s == 0, SingleSchedule.end_s >= where.at_s),
+        )
+    return part(session, wanted, found, known, (SingleSchedule.created_s, SingleSchedule.id))
+
+
 @router.get("/single")
 def list_single_schedules(
-    caller: Caller, page: WantedPage, host_id: HostFilter = ""
-) -> dict[str, Any]:
-    """List the single schedules, of one host with `hostId`."""
+    caller: Caller, wanted: WantedPart, where: WantedWhere
+) -> SingleScheduleList:
+    """List the single schedules, in the order they were made unless told otherwise."""
     with caller.reading() as session:
-        rows = wanted(SingleSchedule, caller, host_id)
-        return listing(session, page, "singleSchedules", rows, documents.single_schedule)
+        found = found_single(caller, session, wanted, where, fields.SINGLE_SCHEDULES)
+        return SingleScheduleList(
+            single_schedules=[documents.single_schedule(row) for row in found.items],
+            total_elements=found.total,
+            has_next=found.has_next,
+        )
 
 
 @router.post("/single")
-def create_single_schedule(caller: Caller, body: SingleScheduleBody) -> dict[str, Any]:
+def create_single_schedule(caller: Caller, body: SingleScheduleBody) -> SingleScheduleResource:
     """Make a single schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> SingleScheduleResource:
         return body.write(caller, session, SingleSchedule(project_uuid=caller.project_uuid))
 
+    return caller.write(change)
 
-@router.get("/single/{schedule_id}")
-def get_single_schedule(caller: Caller, schedule_id: str) -> dict[str, Any]:
+
+@router.get("/single/{schedule_id:id}")
+def get_single_schedule(caller: Caller, schedule_id: RecordId) -> SingleScheduleResource:
     """Read one single schedule."""
     with caller.reading() as session:
         return documents.single_schedule(caller.mine(session, SingleSchedule, schedule_id))
 
 
-@router.put("/single/{schedule_id}")
+@router.put("/single/{schedule_id:id}")
 def replace_single_schedule(
-    caller: Caller, schedule_id: str, body: SingleScheduleBody
-) -> dict[str, Any]:
+    caller: Caller, schedule_id: RecordId, body: SingleScheduleBody
+) -> SingleScheduleResource:
     """Replace a single schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> SingleScheduleResource:
         return body.write(caller, session, caller.mine(session, SingleSchedule, schedule_id))
 
+    return caller.write(change)
 
-@router.patch("/single/{schedule_id}")
+
+@router.patch("/single/{schedule_id:id}", openapi_extra=change_of(SingleScheduleBody))
 def change_single_schedule(
-    caller: Caller, schedule_id: str, change: Annotated[dict[str, Any], Body()]
-) -> dict[str, Any]:
+    caller: Caller,
+    schedule_id: RecordId,
+    fields_sent: Annotated[dict[str, Any], JsonBody()],
+    field_mask: FieldMask = "",
+) -> SingleScheduleResource:
     """Change some fields of a single schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> SingleScheduleResource:
         row = caller.mine(session, SingleSchedule, schedule_id)
-        fields = {
-            "scheduleStatus": row.schedule_status,
-            "name": row.name,
-            "targetHostId": row.host_id,
+        current = {
+            **shared_fields(row),
             "startSeconds": row.start_s,
             "endSeconds": row.end_s or None,
         }
-        return merged(SingleScheduleBody, fields, change).write(caller, session, row)
+        form = merged(SingleScheduleBody, current, fields_sent, field_mask)
+        return form.write(caller, session, row)
+
+    return caller.write(change)
 
 
-@router.delete("/single/{schedule_id}")
-def delete_single_schedule(caller: Caller, schedule_id: str) -> dict[str, Any]:
+@router.delete("/single/{schedule_id:id}")
+def delete_single_schedule(caller: Caller, schedule_id: RecordId) -> Nothing:
     """Delete a single schedule."""
-    with caller.writing() as session:
+
+    def change(session: Session) -> Nothing:
         session.delete(caller.mine(session, SingleSchedule, schedule_id))
-    return {}
+        return Nothing()
+
+    return caller.write(change)
