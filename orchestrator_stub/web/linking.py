@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linking instances to an OS update policy: of one host, and of many at once.
+
+Rules (protocol.md §5): a policy fits an instance when it wants an immutable OS of the instance's
+own profile. What does not fit is left as it is, and said.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.records import Instance, Policy
+from orchestrator_stub.vocabulary import PolicyKind
+
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """How many instances follow a policy from now on, and how many it does not fit."""
+
+    changed: int
+    already: int
+    unfit: int
+
+
+def why_not(policy: Policy, profile_name: str) -> str:
+    """Why a policy does not fit an instance of that profile; empty when it does."""
+    target = policy.target_os
+    if policy.kind is PolicyKind.TARGET and target is None:
+        return f"Policy {policy.name} names no target OS: it is not for an immutable OS."
+    if target is not None and target.profile_name != profile_name:
+        return (
+            f"Policy {policy.name} wants profile {target.profile_name}, "
+            f"but this host has profile {profile_name}."
+        )
+    return ""
+
+
+def link(instance: Instance, policy: Policy | None, shown_policy_id: str) -> None:
+    """Link one instance to a policy, or to none.
+
+    Raises:
+        OrchestratorError: `FAILED_PRECONDITION`, when it does not fit; `ABORTED`, when the policy
+            is not the one that the operator saw any more.
+    """
+    if (instance.policy_id or "") != shown_policy_id:
+        raise OrchestratorError(
+            Code.ABORTED,
+            "Somebody else has changed the policy of this host meanwhile.",
+            hint="Nothing was changed; look at it again.",
+        )
+    reason = why_not(policy, instance.profile_name) if policy else ""
+    if reason:
+        raise OrchestratorError(Code.FAILED_PRECONDITION, reason)
+    instance.policy = policy
+
+
+def link_many(session: Session, policy: Policy | None, wanted: Select[Any]) -> Linked:
+    """Link instances to a policy, or to none, in one statement."""
+    # the ids are counted first, because the change itself may take them out of what was wanted
+    ids = list(session.scalars(wanted))
+    total = len(set(ids))
+    unfit = changed = 0
+    for start in range(0, len(ids), _BATCH):
+        batch = Instance.id.in_(ids[start : start + _BATCH])
+        fits: list[ColumnElement[bool]] = [batch]
+        if policy is not None and policy.target_os is not None:
+            fits.append(Instance.profile_name == policy.target_os.profile_name)
+            unfit += _count(session, batch, Instance.profile_name != policy.target_os.profile_name)
+        policy_id = policy.id if policy else None
+        fits.append(Instance.policy_id.is_distinct_from(policy_id))
+        changed += _count(session, *fits)
+        session.execute(
+            update(Instance)
+            .where(*fits)
+            .values(policy_id=policy_id, version=Instance.version + 1, updated_s=int(time.time()))
+            .execution_options(synchronize_session=False)
+        )
+    return Linked(changed, total - changed - unfit, unfit)
+
+
+def told(linked: Linked, policy: Policy | None) -> str:
+    """What linking has done, in a sentence or two."""
+    hosts = f"{linked.changed:,} {'host' if linked.changed == 1 else 'hosts'}"
+    what = (
+        f"Policy {policy.name} is linked to {hosts}."
+        if policy
+        else f"{hosts} {'has' if linked.changed == 1 else 'have'} no OS update policy any more."
+    )
+    if linked.already:
+        what += f" {linked.already:,} had it already." if policy else ""
+    if linked.unfit:
+        what += (
+            f" {linked.unfit:,} {'was' if linked.unfit == 1 else 'were'} left as before, "
+            "because the policy is for another OS profile."
+        )
+    return what
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(Instance.id)).where(*conditions)) or 0

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OS update policies, and what follows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from orchestrator_stub.records import Instance, Policy, Rollout, UpdateRun
+
+MAX_OPTIONS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOption:
+    """A policy to choose."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyUse:
+    """What refers to a policy."""
+
+    hosts: int = 0
+    runs: int = 0
+    rollouts: int = 0
+
+
+def options(session: Session, project_uuid: str) -> list[PolicyOption]:
+    """The policies that a list offers, by name."""
+    rows = session.execute(
+        select(Policy.id, Policy.name)
+        .where(Policy.project_uuid == project_uuid)
+        .order_by(Policy.name, Policy.id)
+        .limit(MAX_OPTIONS)
+    )
+    return [PolicyOption(*row) for row in rows]
+
+
+def usable(session: Session, project_uuid: str) -> list[Policy]:
+    """The policies of a project, by name."""
+    return list(
+        session.scalars(
+            select(Policy)
+            .where(Policy.project_uuid == project_uuid)
+            .order_by(Policy.name, Policy.id)
+            .limit(MAX_OPTIONS)
+        )
+    )
+
+
+def uses(session: Session, project_uuid: str) -> dict[str, PolicyUse]:
+    """What refers to each policy of a project."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, table in (("hosts", Instance), ("runs", UpdateRun), ("rollouts", Rollout)):
+        rows = session.execute(
+            select(table.policy_id, func.count())
+            .where(table.project_uuid == project_uuid, table.policy_id.is_not(None))
+            .group_by(table.policy_id)
+        )
+        for policy_id, count in rows:
+            counts.setdefault(str(policy_id), {})[name] = count
+    return {policy_id: PolicyUse(**found) for policy_id, found in counts.items()}

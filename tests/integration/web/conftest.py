@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lively world for each test, and a browser in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.web.browser import Browser
+from tests.integration.web.serving import World, world
+
+# Chromium is a package of 300 MB: `.ci/setup` brings it, and these tests run, only when asked.
+if os.environ.get("PUAD_SETUP_BROWSER") != "1":
+    collect_ignore_glob = ["test_in_chromium*.py"]
+
+
+@pytest.fixture
+def lively(tmp_path: Path) -> Iterator[World]:
+    """A server with two lively projects, for one test alone."""
+    with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The same for all tests of a module: they only look."""
+    with world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def browser(lively: World) -> Iterator[Browser]:
+    """A logged-in browser in the test's own world."""
+    with Browser(lively.url) as opened:
+        opened.log_in()
+        yield opened
+
+
+@pytest.fixture
+def looker(shared: World) -> Iterator[Browser]:
+    """A logged-in browser in the module's world."""
+    with Browser(shared.url) as opened:
+        opened.log_in()
+        yield opened
