@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The orchestrator as one ASGI application: southbound, REST, page, release files, health."""
+"""The orchestrator as one ASGI application: its parts, and in which order they are put together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from orchestrator_stub import page, problem, southbound
+from orchestrator_stub import observability, problem, southbound, web
 from orchestrator_stub.body_limit import BodyLimit
 from orchestrator_stub.release_files import ReleaseFiles
-from orchestrator_stub.rest import routers
+from orchestrator_stub.rest import openapi, routers
 from orchestrator_stub.services import Services
 from puad import __version__
 
@@ -22,47 +22,43 @@ _STATIC: Final = Path(__file__).parent / "static"
 _PUBLISHED: Final = ("metadata", "targets")  # beside them lie releases that are not published yet
 
 
-def create_app(services: Services, release_folder: Path | None = None) -> FastAPI:
+def create_app(
+    services: Services, release_folder: Path | None = None, metrics_token: str = ""
+) -> FastAPI:
     """The application over its services.
 
     Args:
         services: The parts behind the API.
         release_folder: The release service's static files, to be served under /release/.
+        metrics_token: What a reader of /metrics must present; empty: the loopback address only.
     """
     app = FastAPI(
         title="puad orchestrator",
         version=__version__,
         lifespan=_lifespan,
-        docs_url=None,  # the page that it would serve loads scripts from elsewhere
-        redoc_url=None,
+        openapi_url=None,  # and so no page for it either, which would load scripts from elsewhere
     )
     app.state.services = services
     app.add_middleware(BodyLimit)
-    problem.install(app)
+    problem.install(app, openapi.allowed_methods)
     app.include_router(southbound.router)
-    app.include_router(page.router)
-    for router in routers():
+    for router in (*routers(), openapi.router):
         app.include_router(router)
-    app.add_api_route("/healthz", healthz, methods=["GET"], tags=["health"])
+    web.install(app)
     app.mount("/static", StaticFiles(directory=_STATIC))
     if release_folder is not None:
         for part in _PUBLISHED:
             files = ReleaseFiles(directory=release_folder / part, check_dir=False)
             app.mount(f"/release/{part}", files)
+    observability.install(app, services, metrics_token)  # around all that is above
     return app
-
-
-def healthz(request: Request) -> dict[str, str]:
-    """Whether the orchestrator can answer: 200 when its database does, 503 otherwise."""
-    services: Services = request.app.state.services
-    services.database.check()
-    return {"status": "ok", "version": __version__}
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     manager = services.resource_manager
+    services.maintenance.start()
     if manager is not None:
         manager.start()
     try:
@@ -70,4 +66,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if manager is not None:
             manager.stop()
+        services.maintenance.stop()
         services.database.close()

@@ -10,11 +10,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub import node_token
+from orchestrator_stub.access import node_token
+from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.node_token import NodeIdentity
 from orchestrator_stub.os_resources import OSResources
-from orchestrator_stub.tables import Host, Instance, Project
+from orchestrator_stub.records import Host, Instance, Project
 from orchestrator_stub.vocabulary import HostState, InstanceState
 
 MAX_LIFETIME_S: Final = 10 * 366 * 86_400
@@ -64,32 +64,45 @@ class Enrolment:
 
 
 def enrol(session: Session, project: Project, candidate: Candidate) -> Host:
-    """Make a host and its provisioned instance.
+    """Make a host and its provisioned instance, or the instance of a host that has none yet.
 
     Raises:
         OrchestratorError: `ALREADY_EXISTS`, when that GUID or name is enrolled.
     """
     candidate.check()
-    guid = candidate.guid.lower()
-    hosts = select(Host).where(Host.project_uuid == project.uuid)
-    for taken in session.scalars(hosts.where((Host.uuid == guid) | (Host.name == candidate.name))):
-        raise OrchestratorError(
-            Code.ALREADY_EXISTS,
-            f"host {taken.name} ({taken.uuid}) is enrolled already",
-            hint="`enrol --renew` prints a new token for it.",
-        )
-    host = Host(project_uuid=project.uuid, name=candidate.name, uuid=guid)
+    host = _host_to_be(session, project, candidate)
     resources = OSResources(session, project.uuid)
+    runs = resources.with_image(candidate.profile, candidate.image_id)
+    newer = resources.newer(candidate.profile, candidate.image_id)
     host.instance = Instance(
         project_uuid=project.uuid,
         name=f"{candidate.name}-instance",
         state=InstanceState.RUNNING,
         profile_name=candidate.profile,
         image_id=candidate.image_id,
-        os=resources.with_image(candidate.profile, candidate.image_id),
+        os_id=runs.id if runs else None,
+        available_os_id=newer.id if newer else None,
     )
     session.add(host)
     session.flush()
+    return host
+
+
+def _host_to_be(session: Session, project: Project, candidate: Candidate) -> Host:
+    """The host that was registered with that GUID, or a new one."""
+    guid = candidate.guid.lower()
+    host = Host(project_uuid=project.uuid, uuid=guid)
+    hosts = select(Host).where(Host.project_uuid == project.uuid)
+    for taken in session.scalars(hosts.where((Host.uuid == guid) | (Host.name == candidate.name))):
+        if taken.uuid != guid or taken.instance is not None:
+            raise OrchestratorError(
+                Code.ALREADY_EXISTS,
+                f"host {taken.name} ({taken.uuid}) is enrolled already",
+                hint="`enrol --renew` prints a new token for it.",
+            )
+        host = taken
+    host.name = candidate.name
+    host.state = HostState.ONBOARDED
     return host
 
 
@@ -147,7 +160,7 @@ def token_for(host: Host, key: str, now_s: int, lifetime_s: int) -> Enrolment:
         host_id=host.id,
         instance_id=host.instance.id,
         guid=host.uuid,
-        os_id=host.instance.os.id if host.instance.os else "",
+        os_id=host.instance.os_id or "",
         token=node_token.issue(key, identity, lifetime_s),
         expires_s=issued_s + lifetime_s,
     )

@@ -1,65 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The listening server: TLS 1.3 by default, plain HTTP only on the loopback address."""
+"""The listening server: TLS 1.3 by default, plain HTTP only when asked for and on the loopback."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 
-from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
+from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.tls.live import LiveCertificate
 from puad.core.addresses import is_loopback
 
-_TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _KEEP_ALIVE_S: Final = 75  # nodes poll every 20 s, and each handshake costs both sides
 _SHUTDOWN_S: Final = 10
+_GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to listen, and with which certificate; without one the address must be loopback."""
+    """Where to listen, and how: with the given certificate, plainly, or else with the server's own.
+
+    The certificate may come from anywhere; plain HTTP is for the loopback address alone.
+    """
 
     host: str
     port: int
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_min: str = "1.3"
+    plain_http: bool = False
 
     def check(self) -> None:
         """Refuse an endpoint that would send tokens in the clear.
 
         Raises:
-            OrchestratorError: When TLS is half given, or missing where it is needed.
+            OrchestratorError: When TLS is half given, or refused where it is needed.
         """
         if (self.tls_cert is None) != (self.tls_key is None):
             raise OrchestratorError(
                 Code.INVALID_ARGUMENT, "--tls-cert and --tls-key belong together"
             )
-        if self.tls_cert is None and not is_loopback(self.host):
+        if self.plain_http and self.tls_cert is not None:
+            raise OrchestratorError(
+                Code.INVALID_ARGUMENT, "--plain-http and --tls-cert exclude each other"
+            )
+        if self.plain_http and not is_loopback(self.host):
             raise OrchestratorError(
                 Code.INVALID_ARGUMENT,
                 f"plain HTTP is served only on the loopback address, not on {self.host}",
-                hint="Give --tls-cert and --tls-key, or --host 127.0.0.1.",
+                hint="Leave out --plain-http, or give --host 127.0.0.1.",
             )
 
 
 class Server:
-    """A bound socket and the application behind it."""
+    """A bound socket and the application behind it.
 
-    def __init__(self, app: FastAPI, endpoint: Endpoint) -> None:
-        endpoint.check()
+    Args:
+        app: The application.
+        endpoint: Where to listen.
+        certificate: What TLS is served with; None for plain HTTP.
+    """
+
+    def __init__(
+        self, app: FastAPI, endpoint: Endpoint, certificate: LiveCertificate | None
+    ) -> None:
+        self._app = app
         self._config = uvicorn.Config(
             app,
-            ssl_certfile=endpoint.tls_cert,
-            ssl_keyfile=endpoint.tls_key,
             http="h11",
             loop="asyncio",
             ws="none",
@@ -70,14 +85,10 @@ class Server:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
-        try:
-            self._config.load()
-        except OSError as error:  # ssl.SSLError is one
-            raise _tls_fault(error, endpoint) from error
-        if self._config.ssl is not None:
-            self._config.ssl.minimum_version = _TLS_VERSIONS[endpoint.tls_min]
+        self._config.load()
+        self._config.ssl = certificate.context if certificate else None
         self._socket = _bind(endpoint)
-        scheme = "http" if self._config.ssl is None else "https"
+        scheme = "https" if certificate else "http"
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
 
@@ -85,27 +96,33 @@ class Server:
         """Serve until SIGTERM or SIGINT, either of which is a good end."""
         # uvicorn raises the signal again when it has shut down, for whoever was there before
         signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+        server = uvicorn.Server(self._config)
+        # pages that are kept up to date end by themselves, or stopping would wait for them
+        self._app.state.is_stopping = lambda: server.should_exit
         try:
-            with contextlib.suppress(KeyboardInterrupt):
-                uvicorn.Server(self._config).run(sockets=[self._socket])
+            with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_Loop) as loop:
+                loop.run(server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
 
 
-def _tls_fault(error: OSError, endpoint: Endpoint) -> SettingsError:
-    """What is wrong, and with which file: the library does not name it."""
-    files = [path for path in (endpoint.tls_cert, endpoint.tls_key) if path is not None]
-    why, on = error.strerror or str(error), ", ".join(map(str, files))
-    for path in files:
-        try:
-            path.open("rb").close()
-        except OSError as unreadable:
-            why, on = unreadable.strerror or why, str(path)
-            break
-    return SettingsError(
-        f"the certificate or its key cannot be used: {why} ({on})",
-        hint="Give PEM files that this user may read with --tls-cert and --tls-key.",
-    )
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that waits not long for whoever does not answer TLS's goodbye.
+
+    Nodes keep their connection from poll to poll and do not look at it in between: with asyncio's
+    30 s, each stop of the server would take all the time that it may.
+    """
+
+    async def create_server(
+        self,
+        *arguments: Any,  # noqa: ANN401 - handed through
+        **options: Any,  # noqa: ANN401 - handed through
+    ) -> asyncio.Server:
+        """Listen as asyncio does."""
+        if options.get("ssl") is not None:
+            options["ssl_shutdown_timeout"] = _GOODBYE_S
+        server: asyncio.Server = await super().create_server(*arguments, **options)
+        return server
 
 
 def _bind(endpoint: Endpoint) -> socket.socket:

@@ -40,6 +40,21 @@ class Published:
         self.files[path] = yaml.safe_dump(document).encode()
         return path
 
+    def add_with_documents(self, profile: str, version: str, **documents: object) -> None:
+        """A release with `packages`, `existing` and `fixed`, as bytes or as values for JSON."""
+        fields = {
+            "packages": "osPackageManifestURL",
+            "existing": "osExistingCvesURL",
+            "fixed": "osFixedCvesURL",
+        }
+        path = self.add(profile, version)
+        document = yaml.safe_load(self.files[path])
+        for name, value in documents.items():
+            place = f"{profile}/{version}/{name}.json"
+            document["spec"][fields[name]] = place
+            self.files[place] = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.files[path] = yaml.safe_dump(document).encode()
+
     def withdraw(self, profile: str, version: str) -> None:
         del self.files[f"{profile}/{version}/profile.yaml"]
         row = {"profile": profile, "version": version, "reason": "it breaks", "at": "2026-01-01"}

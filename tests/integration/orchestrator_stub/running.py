@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -22,10 +23,11 @@ from orchestrator_stub import commands
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.database import Database
 from orchestrator_stub.enrolment import Candidate
+from orchestrator_stub.os_resources.revision import Selection
+from orchestrator_stub.os_resources.taking import Refresh, take
+from orchestrator_stub.records import OSResource, Project
 from orchestrator_stub.release.catalogue import Catalogue, Withdrawal
 from orchestrator_stub.release_service import ProfileEntry, Publication
-from orchestrator_stub.resource_manager import Refresh, take
-from orchestrator_stub.tables import OSResource, Project
 from puad.core.profile import OSProfile
 from puad.core.wire import Answer, StatusReport, StatusType, decode_response, encode_request
 
@@ -75,7 +77,7 @@ class Orchestrator:
     url: str
     database: Database
     session: requests.Session = field(default_factory=requests.Session)
-    verify: str | bool = True
+    told: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.session.trust_env = False
@@ -99,15 +101,29 @@ class Orchestrator:
         return self.session.post(self.url + CALL, data=body, headers=headers, timeout=60)
 
     def rest(
-        self, method: str, path: str, document: object = None, project: str = "default"
+        self,
+        method: str,
+        path: str,
+        document: object = None,
+        project: str = "default",
+        *,
+        session: requests.Session | None = None,
+        token: str = "",
     ) -> requests.Response:
-        return self.session.request(
+        return (session or self.session).request(
             method,
             f"{self.url}v1/projects/{project}/{path}",
             json=document,
-            headers={"Authorization": f"Bearer {self.api_token}"},
+            headers={"Authorization": f"Bearer {token or self.api_token}"},
             timeout=60,
         )
+
+    def new_session(self) -> requests.Session:
+        """Connections of its own, for what goes on at the same time."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = self.session.verify
+        return session
 
     def get(self, path: str) -> Any:
         response = self.rest("GET", path)
@@ -119,9 +135,10 @@ class Orchestrator:
         assert response.status_code == 200, response.text
         return response.json()
 
-    def enrol(self, profile: str = "", image_id: str = "1.0") -> Node:
+    def enrol(self, profile: str = "", image_id: str = "1.0", guid: str = "") -> Node:
         profile = profile or f"edge-{uuid.uuid4().hex[:8]}"
-        candidate = Candidate(f"host-{uuid.uuid4().hex[:8]}", str(uuid.uuid4()), profile, image_id)
+        guid = guid or str(uuid.uuid4())
+        candidate = Candidate(f"host-{uuid.uuid4().hex[:8]}", guid, profile, image_id)
         facts = commands.enrol(self.directory, candidate, YEAR_S, renew=False)
         return Node(
             self,
@@ -143,7 +160,7 @@ class Orchestrator:
         gone = tuple(Withdrawal(profile, v, "it breaks", "2026-01-01T00:00:00Z") for v in withdrawn)
         catalogue = Catalogue(tuple(entry.path for entry in entries), gone)
         with self.database.writing() as session:
-            return take(session, Publication(tuple(entries), catalogue), "")
+            return take(session, Publication(tuple(entries), catalogue), Selection())
 
     def os_id(self, profile: str, version: str) -> str:
         # a test may have made a second project, which finds the same releases
@@ -178,9 +195,13 @@ def os_profile(profile: str, version: str, salt: str = "") -> OSProfile:
 def serving(
     directory: DataDirectory, *options: str, verify: str | bool = True
 ) -> Iterator[Orchestrator]:
-    """The real server process over a data directory, until the block ends."""
+    """The real server process over a data directory, until the block ends.
+
+    It serves TLS when `verify` says what vouches for it, else plain HTTP.
+    """
     command = [sys.executable, "-W", "error", "-m", "orchestrator_stub", "serve", "--json"]
     command += ["--data-dir", str(directory.path), "--port", "0", *options]
+    command += [] if isinstance(verify, str) else ["--plain-http"]
     log_path = directory.path / "server.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
@@ -189,7 +210,8 @@ def serving(
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, log_path.read_text()
-        orchestrator = Orchestrator(directory, json.loads(line)["url"], database)
+        told = json.loads(line)
+        orchestrator = Orchestrator(directory, told["url"], database, told=told)
         orchestrator.session.verify = verify
         _wait(orchestrator)
         with orchestrator.session:
@@ -200,7 +222,7 @@ def serving(
         assert process.wait(60) == 0, log_path.read_text()
         assert process.stdout is not None
         process.stdout.close()
-    assert "Traceback" not in log_path.read_text()
+    assert "Traceback" not in log_path.read_text(), log_path.read_text()
 
 
 def _wait(orchestrator: Orchestrator) -> None:
@@ -213,7 +235,17 @@ def _wait(orchestrator: Orchestrator) -> None:
         time.sleep(0.1)
 
 
-def new_directory(path: Path) -> DataDirectory:
+def new_directory(path: Path, database_url: str = "") -> DataDirectory:
+    """A data directory as `init` makes it, over SQLite in it or another database."""
     directory = DataDirectory(path)
-    commands.init(directory, "default")
+    commands.init(directory, "default", database_url=database_url)
     return directory
+
+
+def second_directory(path: Path, first: DataDirectory) -> DataDirectory:
+    """The data directory of another server on the same database, with the same secrets."""
+    own = shutil.ignore_patterns("orchestrator.*", "*.log", "tuf")
+    shutil.copytree(first.path, path, ignore=own)
+    config = f'database_url = "{first.settings().database_url}"\n'
+    (path / "orchestrator.toml").write_text(config)
+    return DataDirectory(path)

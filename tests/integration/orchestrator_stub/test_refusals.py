@@ -14,10 +14,11 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from orchestrator_stub import commands, node_token
+from orchestrator_stub import commands
+from orchestrator_stub.access import node_token
+from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.enrolment import Candidate
-from orchestrator_stub.node_token import NodeIdentity
-from orchestrator_stub.tables import Host, Instance
+from orchestrator_stub.records import Host, Instance
 from orchestrator_stub.vocabulary import InstanceState
 from tests.integration.orchestrator_stub.running import CALL, YEAR_S, Node, Orchestrator
 
@@ -311,5 +312,25 @@ def test_unknown_project_and_wrong_method_are_problems(orchestrator: Orchestrato
     response = orchestrator.rest("GET", "compute/hosts", project="nobody")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
     response = orchestrator.rest("DELETE", "compute/hosts")
-    assert response.status_code == 405
+    assert (response.status_code, response.json()["code"]) == (405, "unimplemented")
+    assert response.headers["content-type"] == "application/problem+json"
+    for path in ("compute", "compute/hosts/nonsense", "compute/hosts/host-0000000g", "nul\0"):
+        response = orchestrator.rest("GET", path)
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+        assert response.headers["content-type"] == "application/problem+json"
+    for project in ("nul%00", "n" * 500):
+        assert orchestrator.rest("GET", "compute/hosts", project=project).status_code == 404
+
+
+def test_too_long_body_at_rest_is_a_problem_413(orchestrator: Orchestrator) -> None:
+    response = orchestrator.session.post(
+        f"{orchestrator.url}v1/projects/default/os_update_policy",
+        data=b" " * ((1 << 20) + 1),
+        headers={
+            "Authorization": f"Bearer {orchestrator.api_token}",
+            "Content-Type": "application/json",
+        },
+        timeout=60,
+    )
+    assert (response.status_code, response.json()["code"]) == (413, "resource_exhausted")
     assert response.headers["content-type"] == "application/problem+json"
