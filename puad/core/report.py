@@ -6,16 +6,16 @@ The table of both stands in docs/architecture.md, "The update run".
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Final
 
 from puad.core.decision import Decision
-from puad.core.errors import EXPLANATIONS, PuadError
+from puad.core.errors import EXPLANATIONS
 from puad.core.model import Offer, Verdict
 from puad.core.rules.waiting import judge
 from puad.core.run import Cause, Run, State
 from puad.core.update_log import LogStatus, UpdateLogEntry, dump_detail
-from puad.core.wire import StatusReport, StatusType
+from puad.core.wire import SlotReport, StatusReport, StatusType
 
 _STATUS: Final = {
     State.IDLE: StatusType.UP_TO_DATE,
@@ -27,6 +27,7 @@ _STATUS: Final = {
     State.ROLLED_BACK: StatusType.FAILED,
     State.FAILED: StatusType.FAILED,
 }
+_STEPS: Final = {"fetch": "writing", "seal": "sealing"}
 
 
 def wire_status(run: Run) -> StatusType:
@@ -48,32 +49,61 @@ def wire_status(run: Run) -> StatusType:
 def status_report(
     run: Run,
     *,
-    now: datetime,
-    trouble: PuadError | None = None,
+    trouble: Cause | None = None,
     progress_percent: int | None = None,
+    step: str = "",
 ) -> StatusReport:
     """The whole report: status, cause, and what this node runs.
 
     Args:
         run: What the node is doing.
-        now: The node's time, UTC.
         trouble: What keeps the node from going on, e.g. a full disk; reported as FAILED unless
-            the node is on its way through a reboot.
+            the node is on its way through a reboot. Its time tells one trouble from the next.
         progress_percent: How far the download is, 0..100, while there is one.
+        step: What the install under way does, `fetch` or `seal`; empty when there is none.
     """
     facts = run.facts
     status, detail = wire_status(run), _detail(run)
     if trouble is not None and run.state not in {State.ARMED, State.ASSESSING, State.DONE}:
         offer = run.goal.offer if run.goal else run.plan.offer
         status = StatusType.FAILED
-        detail = _entry(offer, Cause(trouble.code, str(trouble), now), LogStatus.FAILED)
+        detail = _entry(offer, trouble, LogStatus.FAILED)
     return StatusReport(
         status_type=status,
         status_detail=detail,
         profile_name=facts.profile if facts else "",
         os_image_id=facts.image_id if facts else "",
         progress_percent=progress_percent if status is StatusType.DOWNLOADING else None,
+        phase="" if status is StatusType.FAILED else _phase(run, step),
+        slots=tuple(map(SlotReport.of, facts.slots)) if facts else (),
+        quarantine=tuple(dict.fromkeys(_not_tried_again(run))),
     )
+
+
+def _phase(run: Run, step: str) -> str:
+    goal = run.goal
+    if goal is None:
+        return ""
+    downloading = _STEPS.get(step, "preparing")
+    staged = "about to reboot" if goal.by_operator else "waiting for the window"
+    return {
+        State.DOWNLOADING: downloading if goal.retry_at is None else "waiting to try again",
+        State.STAGED: "held at the node" if goal.hold and goal.hold.until is None else staged,
+        State.ARMED: "rebooting",
+        State.ASSESSING: "assessing",
+    }.get(run.state, "")
+
+
+def _not_tried_again(run: Run) -> Iterator[str]:
+    """File hashes of the images that only an operator's word has tried again here."""
+    offer = run.plan.offer
+    for entry in run.quarantine:
+        if entry.file_hash:
+            yield entry.file_hash
+        elif offer is not None and entry.covers(offer):
+            yield offer.file_hash  # the store was lost: the server knows the image by this name
+    if run.held:
+        yield run.held
 
 
 def _detail(run: Run) -> str:

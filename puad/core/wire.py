@@ -15,8 +15,9 @@ What the answer must have besides its form:
 4. A single schedule starts after 1970 and ends after its start; a repeated one has all five cron
    fields. One of duration 0 never opens (the proto allows it) and is left out.
 
-Two fields are ours, and the original ignores them: `updateStatus.progressPercent` in the request,
-and `clearQuarantine`, the file hashes that an operator released at the server, in the response.
+Some fields are ours, and the original ignores them: `progressPercent` and those of
+`puad.core.wire_extras` in the request's `updateStatus`, and `clearQuarantine`, the file hashes that
+an operator released at the server, in the response.
 Kernel command, package sources and installed packages are for mutable systems: neither read nor
 written here.
 """
@@ -31,6 +32,13 @@ from typing import Any, Final
 
 from puad.core.cron import FIELDS
 from puad.core.model import Offer, RepeatedSchedule, Schedules, SingleSchedule
+from puad.core.wire_extras import (
+    SlotReport,
+    decode_phase,
+    decode_quarantine,
+    decode_slots,
+    encode_extras,
+)
 from puad.core.wire_fields import Fields, loads, matching, refused
 
 __all__ = [
@@ -38,6 +46,7 @@ __all__ = [
     "MAX_SCHEDULES",
     "Answer",
     "OSType",
+    "SlotReport",
     "StatusReport",
     "StatusType",
     "decode_request",
@@ -100,6 +109,9 @@ class StatusReport:
         os_image_id: The booted image id.
         os_update_available: Only a mutable OS says it; an immutable one leaves it empty.
         progress_percent: How far a download has come; None when there is none.
+        phase: What the node does within its status; empty when it does not say.
+        slots: The node's slots; empty when it does not say.
+        quarantine: File hashes that the node does not try by itself; None when it does not say.
     """
 
     status_type: StatusType
@@ -109,6 +121,9 @@ class StatusReport:
     os_image_id: str = ""
     os_update_available: str = ""
     progress_percent: int | None = None
+    phase: str = ""
+    slots: tuple[SlotReport, ...] = ()
+    quarantine: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +156,7 @@ def encode_request(host_guid: str, report: StatusReport) -> dict[str, Any]:
     status = {name: value for name, value in status.items() if value}
     if report.progress_percent is not None:
         status["progressPercent"] = report.progress_percent
+    status |= encode_extras(report.phase, report.slots, report.quarantine)
     return {"hostGuid": host_guid.lower(), "updateStatus": status}
 
 
@@ -161,6 +177,9 @@ def decode_request(document: Mapping[str, Any]) -> tuple[str, StatusReport]:
         os_image_id=status.text("os_image_id", _MAX_TEXT_CHARS),
         os_update_available=status.text("os_update_available", MAX_DETAIL_CHARS, free=True),
         progress_percent=status.number("progress_percent", 0, MAX_PERCENT),
+        phase=decode_phase(status.values),
+        slots=decode_slots(status.values),
+        quarantine=decode_quarantine(status.values),
     )
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from puad.client.token_file import TokenFile
 from puad.config import Settings
 from puad.core.actions import Ask, Look
 from puad.core.errors import PuadError, StorageError
@@ -85,6 +86,7 @@ class Daemon:
         self._post = post
         self._memory = Memory(parts.store)
         self._poller = Poller(settings)
+        self._token = TokenFile(settings.server.token_file)
         self._lookout = Lookout()
         self._looks = Looks()
         run, store_lost = self._memory.load()
@@ -159,6 +161,7 @@ class Daemon:
             contact=self._parts.desk.contact,
             progress=self._watch.progress,
             trouble=self._watch.trouble,
+            token_expires_at=self._token.expires_at(),
         )
 
     def history_view(self) -> HistoryView:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from puad.core.errors import PuadError, WireError
 from puad.core.events import Moment
 from puad.core.report import wire_status
 from puad.core.rules.installing import asked_again_at
 from puad.core.rules.waiting import judge
 from puad.core.run import Hold, Run, State
+from puad.core.token import expiry_warning
 from puad.core.windows import next_window
 from puad.core.wire import StatusType
 from puad.effects.maintenance import Contact
@@ -37,6 +40,7 @@ def status_view(  # noqa: PLR0913 - one argument for each part of the view
     contact: Contact,
     progress: Progress,
     trouble: PuadError | None,
+    token_expires_at: datetime | None = None,
 ) -> StatusView:
     """Everything that `puadctl status` shows, from the run and what surrounds it."""
     facts = run.facts
@@ -65,6 +69,11 @@ def status_view(  # noqa: PLR0913 - one argument for each part of the view
             reachable=contact.reachable,
             last_answer_at=contact.last_answer_at,
             error=cause_of(contact.error) if contact.error else None,
+            token_expires_at=token_expires_at,
+            # a clock that is wrong knows nothing of what is left
+            token_warning=expiry_warning(token_expires_at, moment.now)
+            if moment.clock_trusted
+            else "",
         ),
         wire_status=(StatusType.FAILED if trouble else wire_status(run)).value,
     )

@@ -11,7 +11,7 @@ from puad.client.maintenance import MaintenanceClient
 from puad.core.errors import Code, PuadError, WireError
 from puad.core.model import Plan
 from puad.core.report import status_report
-from puad.core.run import Run
+from puad.core.run import Cause, Run
 from puad.core.wire import OSType, StatusType
 from puad.effects.watch import Watch
 
@@ -53,6 +53,7 @@ class MaintenanceDesk:
         self._host_guid = host_guid
         self._watch = watch
         self.contact = Contact()
+        self._trouble: Cause | None = None
 
     def report(self, run: Run, now: datetime) -> tuple[StatusType, PlanAnswer]:
         """Report the run's status and take the answer.
@@ -61,7 +62,10 @@ class MaintenanceDesk:
             PuadError: The server could not be asked, or its answer could not be used.
         """
         status = status_report(
-            run, trouble=self._watch.trouble, now=now, progress_percent=self._watch.percent()
+            run,
+            trouble=self._trouble_since(now),
+            progress_percent=self._watch.percent(),
+            step=self._watch.progress.phase,
         )
         try:
             answer = self._client.report(self._host_guid(), status, now)
@@ -80,3 +84,12 @@ class MaintenanceDesk:
         self.contact = Contact(reachable=True, last_answer_at=now)
         plan = Plan(answer.offer, answer.schedules, now)
         return status.status_type, PlanAnswer(plan, answer.clear_quarantine)
+
+    def _trouble_since(self, now: datetime) -> Cause | None:
+        """What holds the node up; told again it keeps its first time, so that it is one failure."""
+        trouble = self._watch.trouble
+        if trouble is None:
+            self._trouble = None
+        elif self._trouble is None or self._trouble.code is not trouble.code:
+            self._trouble = Cause(trouble.code, str(trouble), now)
+        return self._trouble

@@ -19,6 +19,7 @@ from puad.render.view import CauseView, HoldView, RunView, ServerView, StatusVie
 
 _LABEL: Final = 14
 _LEAST: Final = 20
+_RENEWAL: Final = "Renew it with `puad-orchestrator enrol --renew` and replace server.token_file."
 _STATES: Final = {
     "DOWNLOADING": "the image is fetched and written to its slot",
     "STAGED": "the image is sealed on its slot and boots in a maintenance window",
@@ -152,3 +153,6 @@ def _server_facts(server: ServerView, paint: Paint) -> Iterator[Fact]:
     elif server.url and server.error is None:
         yield Fact("Orchestrator", "has not answered yet")
     yield from _cause_facts("Orchestrator", server.error, paint)
+    if server.token_warning:
+        yield Fact("Token", printable(server.token_warning), paint.bad)
+        yield Fact("Hint", _RENEWAL)

@@ -136,12 +136,23 @@ class QuarantineView:
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """The orchestrator: its address, and how the last call went (`reachable` None: none yet)."""
+    """The orchestrator: its address, how the last call went, and how long the token is good.
+
+    Attributes:
+        url: Its address; empty when none is configured.
+        reachable: Whether the last call was answered; None before the first.
+        last_answer_at: When a call was answered last, UTC.
+        error: Why the last one was not.
+        token_expires_at: When the token ends by what it says itself, UTC; None: it does not say.
+        token_warning: A sentence from two weeks before that on; empty before.
+    """
 
     url: str = ""
     reachable: bool | None = None
     last_answer_at: datetime | None = None
     error: CauseView | None = None
+    token_expires_at: datetime | None = None
+    token_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

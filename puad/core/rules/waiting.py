@@ -120,8 +120,14 @@ def _must_pause(run: Run, offer: Offer, moment: Moment) -> bool:
 
 def hear(run: Run, event: Answered) -> tuple[Run, Actions]:
     """Take the server's answer into the run: the plan, and what the operator released there."""
+    cleared, offer = event.clear_quarantine, event.plan.offer
+    # an entry whose hash was lost is known to the server by the hash of the offer that it covers
+    wanted = offer if offer is not None and offer.file_hash in cleared else None
     released = tuple(
-        entry for entry in run.quarantine if entry.file_hash not in event.clear_quarantine
+        entry
+        for entry in run.quarantine
+        if entry.file_hash not in cleared
+        and (entry.file_hash or wanted is None or not entry.covers(wanted))
     )
     held = "" if run.held in event.clear_quarantine else run.held
     heard = replace(run, plan=event.plan, quarantine=released, held=held)

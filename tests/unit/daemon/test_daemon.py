@@ -7,14 +7,16 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import jwt
 import pytest
 
-from puad.config import Limits, Settings
+from puad.config import Limits, ServerSettings, Settings
 from puad.core.actions import Action, Ask, Look
 from puad.core.errors import BootControlError, Code
 from puad.core.events import Event, Failed, Looked, Moment, NotAnswered, Step
@@ -51,6 +53,8 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
+        self.moment = MOMENT
+        self.token_file = folder / "token"
         self.absent = True
         self.absent_as = Code.BOOT_CONTROL_ABSENT
         self.looked_at: list[float] = []
@@ -59,13 +63,14 @@ class Bench:
         self.watch = Watch()
         parts = SimpleNamespace(
             store=Store(folder, Limits()),
-            clock=SimpleNamespace(moment=lambda: MOMENT, keep=lambda _now: None),
+            clock=SimpleNamespace(moment=lambda: self.moment, keep=lambda _now: None),
             desk=SimpleNamespace(contact=Contact()),
             effects=SimpleNamespace(perform=self._perform),
             guid=lambda: "5c7e3a30-7d0e-4f2c-9a51-0d1f6f1d0f01",
             learn_guid=lambda: None,
         )
-        self.daemon = Daemon(Settings(), cast("Parts", parts), self.watch, self.posted.append)
+        settings = Settings(server=ServerSettings(token_file=self.token_file))
+        self.daemon = Daemon(settings, cast("Parts", parts), self.watch, self.posted.append)
 
     def _perform(self, action: Action, run: Run) -> Event:
         if isinstance(action, Ask):
@@ -150,3 +155,26 @@ def test_daemon_that_waits_for_boot_control_beats_only_when_a_look_is_due(
     bench.looks_within(100)  # the last look was at 93 s, the next is at 189 s
     bench.daemon.pulse.reset()
     assert pauses[-1] == 45_000
+
+
+def test_status_warns_of_a_token_that_is_about_to_end_until_its_file_is_swapped(
+    bench: Bench,
+) -> None:
+    def put_token(days_left: int) -> datetime:
+        end = MOMENT.now + timedelta(days=days_left)
+        new = bench.token_file.with_name("new")
+        new.write_text(jwt.encode({"exp": end}, "k" * 64, algorithm="HS256"))
+        new.replace(bench.token_file)
+        return end
+
+    server = bench.daemon.status_view().server
+    assert (server.token_expires_at, server.token_warning) == (None, "")
+    end = put_token(9)
+    server = bench.daemon.status_view().server
+    assert server.token_expires_at == end
+    assert "expires in 9 days" in server.token_warning
+    bench.moment = replace(MOMENT, clock_trusted=False)
+    assert bench.daemon.status_view().server.token_warning == "", "the clock knows nothing"
+    bench.moment = MOMENT
+    put_token(365)
+    assert bench.daemon.status_view().server.token_warning == ""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from puad.core.codes import Code
 from puad.core.model import Assessment, Offer, Slot, SlotState
+from puad.core.token import expiry_warning
 from puad.render import (
     CauseView,
     HistoryView,
@@ -162,6 +163,26 @@ TROUBLED = StatusView(
     decision="none",
     wire_status="STATUS_TYPE_FAILED",
 )
+TOKEN_ENDS = replace(
+    UP_TO_DATE,
+    server=replace(
+        SERVER,
+        token_expires_at=NOW + timedelta(days=9),
+        token_warning=expiry_warning(NOW + timedelta(days=9), NOW),
+    ),
+)
+TOKEN_EXPIRED = replace(
+    UP_TO_DATE,
+    server=replace(
+        SERVER,
+        reachable=False,
+        error=cause_from_code(
+            Code.SERVER_UNAUTHENTICATED, "The orchestrator does not accept the token: HTTP 401"
+        ),
+        token_expires_at=NOW - HOUR,
+        token_warning=expiry_warning(NOW - HOUR, NOW),
+    ),
+)
 HOSTILE = replace(
     ROLLED_BACK,
     run=replace(RUN, state="FAILED", cause=CauseView("internal", "a\x1b[2J\nb", "c\x07")),
@@ -189,6 +210,8 @@ STATUS_VIEWS = {
     "going-back": GOING_BACK,
     "long-names": LONG_NAMES,
     "troubled": TROUBLED,
+    "token-ends": TOKEN_ENDS,
+    "token-expired": TOKEN_EXPIRED,
     "hostile": HOSTILE,
 }
 SLOTS = SlotsView((SLOT_A, ARMED_B), "a", "b", "a", "systemd-boot")

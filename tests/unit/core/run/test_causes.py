@@ -79,7 +79,7 @@ def test_cause_comes_from_the_trail(
     assert run.cause.code is code
     for text in texts:
         assert text in run.cause.text
-    (entry,) = json.loads(status_report(run, now=world.now).status_detail)["update_log"]
+    (entry,) = json.loads(status_report(run).status_detail)["update_log"]
     assert (entry["status"], entry["failure_reason"]) == ("rolledback", reason)
     assert entry["failure_log"].startswith(f"{code}: {run.cause.text}")
 
@@ -107,7 +107,7 @@ def test_cause_has_the_last_lines_and_tells_the_server_and_the_history(
     assert run.cause is not None
     assert run.cause.log.endswith(last)
 
-    (entry,) = json.loads(status_report(run, now=world.now).status_detail)["update_log"]
+    (entry,) = json.loads(status_report(run).status_detail)["update_log"]
     stored, past = load_run(dump_run(run)), past_run(run, world.now)
     assert entry["failure_log"].endswith(last)
     assert stored.cause == run.cause

@@ -125,6 +125,20 @@ def test_release_at_the_server_lets_a_held_image_go(world: World) -> None:
     assert (after.state, after.held) == (State.IDLE, "")
 
 
+@pytest.mark.parametrize(("image_id", "left"), [("2", 0), ("8", 1)])
+def test_release_at_the_server_reaches_an_entry_whose_hash_was_lost(
+    world: World, image_id: str, left: int
+) -> None:
+    entry = Quarantined("", image_id, world.cause())
+    run = world.run(State.IDLE, quarantine=(entry,), facts=world.facts())
+    cleared = (world.offer.file_hash,)
+    answer = Answered(world.moment(), world.plan(), StatusType.FAILED, "", clear_quarantine=cleared)
+
+    after, _ = step(run, answer)
+
+    assert len(after.quarantine) == left
+
+
 def test_quarantine_is_bounded_and_the_oldest_goes_first(world: World) -> None:
     full = tuple(Quarantined(f"{n:064}", str(n), world.cause()) for n in range(64))
     facts = world.facts(boot_id="boot-9", tries_left=0, tries_done=3)

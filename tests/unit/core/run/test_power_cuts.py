@@ -202,7 +202,7 @@ class Node(RuleBasedStateMachine):
             case Ask():
                 if not self.server_up:
                     return NotAnswered(self.moment())
-                taken = status_report(self.run, now=self.now).status_type
+                taken = status_report(self.run).status_type
                 if taken is StatusType.UPDATED:
                     assert self.run.state is State.DONE
                 plan = replace(self.plan, answered_at=self.now)
