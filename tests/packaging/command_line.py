@@ -94,7 +94,9 @@ def each_parser(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
 
 def actions(parser: argparse.ArgumentParser, verb: str = "") -> list[argparse.Action]:
     """The arguments of a verb, or of the program itself."""
-    return list(_subparsers(parser)[verb]._actions if verb else parser._actions)
+    for word in verb.split():
+        parser = _subparsers(parser)[word]
+    return list(parser._actions)
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -47,7 +47,7 @@ def each_verb() -> list[tuple[tuple[str, ...], Verb]]:
     found: list[tuple[tuple[str, ...], Verb]] = []
     for program in PROGRAMS:
         line = facts(program)
-        found += [((program, verb), what) for verb, what in line.verbs.items()]
+        found += [((program, *verb.split()), what) for verb, what in line.verbs.items()]
         found += [] if line.verbs else [((program,), line.own)]
     return found
 
@@ -58,10 +58,20 @@ def test_completions_are_there_for_every_program_with_a_parser() -> None:
 
 @pytest.mark.parametrize("program", [name for name in PROGRAMS if facts(name).verbs])
 def test_complete_first_word_offers_every_verb(folder: Path, program: str) -> None:
-    verbs = facts(program).verbs
+    verbs = {verb.split()[0] for verb in facts(program).verbs}
     assert sorted(complete(folder, program, "")) == sorted(verbs)
     for verb in verbs:
         assert verb in complete(folder, program, verb[:2])
+
+
+@pytest.mark.parametrize("noun", ["operator", "project", "token"])
+def test_complete_second_word_offers_every_verb_of_a_noun(folder: Path, noun: str) -> None:
+    program = "puad-orchestrator"
+    verbs = [verb.split()[1] for verb in facts(program).verbs if verb.startswith(f"{noun} ")]
+    assert sorted(complete(folder, program, noun, "")) == sorted(verbs)
+    for verb in verbs:
+        assert verb in complete(folder, program, noun, verb[:2])
+    assert set(complete(folder, program, noun, "-")) == HELP
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -96,14 +106,15 @@ def test_complete_value_of_an_option_offers_its_choices(
 def test_complete_free_value_of_an_option_offers_no_words_of_the_program(
     folder: Path, line: tuple[str, ...], what: Verb
 ) -> None:
-    known = what.options | HELP | facts(line[0]).verbs.keys()
+    verbs = {word for verb in facts(line[0]).verbs for word in verb.split()}
+    known = what.options | HELP | verbs
     for option in what.valued - what.choices.keys():
         assert not known & set(complete(folder, *line, option, ""))
 
 
 @pytest.mark.parametrize(("line", "what"), each_verb())
 def test_complete_path_offers_folders(folder: Path, line: tuple[str, ...], what: Verb) -> None:
-    for action in actions(PARSERS[line[0]](), *line[1:]):
+    for action in actions(PARSERS[line[0]](), " ".join(line[1:])):
         if action.type is Path:
             before = action.option_strings[:1]
             assert "a-folder" in complete(folder, *line, *before, "a-"), action
@@ -135,6 +146,10 @@ def test_complete_operand_offers_its_choices_once(
         (("puad-release", "init", "--threshold", "ro"), ["root="]),
         (("puad-release", "--refresh", "unheard-of", ""), []),
         (("puad-orchestrator", "enrol", "edge-1", "--ren"), ["--renew"]),
+        (("puad-orchestrator", "operator", "--json", "add", "ada", "--pa"), ["--password-stdin"]),
+        (("puad-orchestrator", "token", "add", "--project", "add", "--to"), ["--token-file"]),
+        (("puad-orchestrator", "project", "unheard-of", "-"), []),
+        (("puad-orchestrator", "backup", "a-fi"), ["a-file"]),
         (("puad-orchestrator", "serve", "--release-dir", "a-"), ["a-folder"]),
     ],
 )

@@ -19,8 +19,8 @@ from bootloader import backends, boot_failed, slots_read_only
 from bootloader import config as bootloader_config
 from bootloader import main as bootloader_main
 from bootloader.errors import ErrorName
-from orchestrator_stub import data_directory
 from orchestrator_stub import errors as orchestrator_errors
+from orchestrator_stub import settings as orchestrator_settings
 from orchestrator_stub.release import errors as release_errors
 from puad import daemon
 from puad.cli.exit_codes import EXIT_CODES, ExitCode
@@ -108,11 +108,11 @@ def test_page_refers_only_to_pages_of_ours_that_exist(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_VERBS)
 def test_page_of_a_command_names_every_verb_and_no_other(name: str) -> None:
     program, page = commands_of(name)
-    headings = page.subsections["COMMANDS"]
-    assert sorted(heading.split()[0] for heading in headings) == sorted(program.verbs)
-    for heading in headings:
+    headings = {verb_of(heading, program): heading for heading in page.subsections["COMMANDS"]}
+    assert sorted(headings) == sorted(program.verbs)
+    for verb, heading in headings.items():
         told = f"{heading} {page.text[heading]}"
-        for allowed in program.verbs[heading.split()[0]].operands:
+        for allowed in program.verbs[verb].operands:
             assert all(re.search(rf"\b{word}\b", told) for word in allowed), heading
 
 
@@ -123,7 +123,7 @@ def test_page_of_a_command_names_every_option_and_no_other(name: str) -> None:
     everywhere = words(page.in_section("OPTIONS OF EVERY COMMAND"))
     assert program.common <= everywhere
     for verb, facts in program.verbs.items():
-        assert words(verb_entries(page, verb)) == facts.options - everywhere, verb
+        assert words(verb_entries(page, program, verb)) == facts.options - everywhere, verb
 
 
 @pytest.mark.parametrize("name", WITH_VERBS)
@@ -131,7 +131,8 @@ def test_page_of_a_command_names_the_choices_and_defaults_of_an_option(name: str
     program, page = commands_of(name)
     parsers = PARSERS[name]()
     for verb, facts in program.verbs.items():
-        entries = {word: entry for entry in verb_entries(page, verb) for word in entry.options}
+        own = verb_entries(page, program, verb)
+        entries = {word: entry for entry in own for word in entry.options}
         for option, allowed in facts.choices.items():
             assert all(word in entries[option].text for word in allowed), (verb, option)
         for option, default in defaults(parsers, verb).items():
@@ -144,13 +145,21 @@ def test_page_of_a_command_says_which_options_are_required(name: str) -> None:
     program, page = commands_of(name)
     for verb in program.verbs:
         for action in actions(PARSERS[name](), verb):
-            for entry in verb_entries(page, verb):
+            for entry in verb_entries(page, program, verb):
                 if entry.options & set(action.option_strings):
                     assert ("Required." in entry.text) == action.required, entry
 
 
-def verb_entries(page: Page, verb: str) -> list[Entry]:
-    return [entry for entry in page.in_section("COMMANDS") if entry.subsection.split()[0] == verb]
+def verb_of(heading: str, program: CommandLine) -> str:
+    """The verb that a heading begins with, of one word or two."""
+    first, *rest = heading.split()
+    both = " ".join([first, *rest[:1]])
+    return both if both in program.verbs else first
+
+
+def verb_entries(page: Page, program: CommandLine, verb: str) -> list[Entry]:
+    entries = page.in_section("COMMANDS")
+    return [entry for entry in entries if verb_of(entry.subsection, program) == verb]
 
 
 def defaults(parser: argparse.ArgumentParser, verb: str = "") -> dict[str, str]:
@@ -279,11 +288,13 @@ def test_puad_bootloader_page_shows_the_packaged_configuration(tmp_path: Path) -
 
 def test_puad_orchestrator_page_lists_every_key_with_its_default() -> None:
     listed = Page("puad-orchestrator.8").keys("CONFIGURATION")
-    outside = listed["Keys outside of any section"]
-    assert set(outside) | {"release"} == {
-        field.name for field in dataclasses.fields(data_directory.Settings)
+    outside = listed.pop("Keys outside of any section")
+    assert set(outside) | set(listed) == {
+        field.name for field in dataclasses.fields(orchestrator_settings.Settings)
     }
-    assert_keys(data_directory.ReleaseSettings, listed["release"])
+    forms = get_type_hints(orchestrator_settings.Settings)
+    for section, keys in listed.items():
+        assert_keys(forms[section], keys)
 
 
 def assert_keys(form: type, listed: dict[str, Entry]) -> None:

@@ -31,7 +31,9 @@ ONLY_DEB = re.compile(
 FEDORA = {
     "gir1.2-glib-2.0": "",
     "python3:any": "",
+    "python3-argon2": "python3-argon2-cffi",
     "python3-gi": "python3-gobject-base",
+    "python3-prometheus-client": "python3-prometheus_client",
     "python3-yaml": "python3-pyyaml",
     "udev": "systemd-udev",
 }
