@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden files: what people and programs read, compared with what was last looked at."""
+"""What tests of several folders share: golden files, and databases of the orchestrator.
+
+Golden files are what people and programs read, compared with what was last looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from orchestrator_stub.database import Database
+from tests.databases import DIALECTS, Databases
+from tests.postgres import running_postgres
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -28,3 +37,40 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text("utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes fresh databases; PostgreSQL starts with the first that is on it."""
+    with ExitStack() as stack:
+        server = functools.cache(lambda: stack.enter_context(running_postgres()))
+        yield Databases(tmp_path_factory.mktemp("databases"), server)
+
+
+@pytest.fixture(scope="session", params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each database in turn: who asks for it runs on all of them."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(databases: Databases, dialect: str) -> Iterator[str]:
+    """A database with this version's tables and nothing in them."""
+    url = databases.upgraded(dialect)
+    yield url
+    databases.forget(url)
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases, dialect: str) -> Iterator[str]:
+    """A database without tables."""
+    url = databases.empty(dialect)
+    yield url
+    databases.forget(url)
+
+
+@pytest.fixture
+def database(databases: Databases, dialect: str) -> Iterator[Database]:
+    """An open database with this version's tables and nothing in them."""
+    with databases.fresh(dialect) as database:
+        yield database

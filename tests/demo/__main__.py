@@ -92,9 +92,9 @@ def _images(steps: list[ModuleType], sabotage: Sabotage) -> list[Image]:
 
 def _tell_of_server(world: World) -> None:
     pid = world.server.leave_up()
-    token = world.server.token_file
+    login = world.server.add_operator()
     world.narration.title("The orchestrator is left up")
-    world.narration.plain(f"  {world.server.url}/   any user name; password: cat {token}")
+    world.narration.plain(f"  {world.server.url}/   {login}")
     world.narration.plain(f"  process {pid}; `make demo-stop` ends it")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests.demo.watch import Sight
 
 _PROJECT: Final = "demo"
 _HOST_NAME: Final = "edge-node-1"
+_OPERATOR: Final = "demo"
 _TIMEOUT_S: Final = 30
 
 
@@ -40,9 +42,15 @@ class Enrolled:
 
 
 class Orchestrator:
-    """The server and its client."""
+    """The server and its client.
+
+    Attributes:
+        profile: What its nodes run.
+        names: What its certificate vouches for; without any it serves plain HTTP.
+    """
 
     profile = PROFILE
+    names: tuple[str, ...] = ()
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -50,7 +58,6 @@ class Orchestrator:
         self._log = layout.logs / "orchestrator.log"
         self._server: subprocess.Popen[str] | None = None
         self._port = 0
-        self.options: list[str] = []
         self._session = requests.Session()
         self._session.trust_env = False
         self._enrolled: Enrolled | None = None
@@ -60,7 +67,8 @@ class Orchestrator:
 
     def init(self) -> None:
         """Make its data directory."""
-        self._tool("init", "--project", _PROJECT)
+        names = [word for name in self.names for word in ("--name", name)]
+        self._tool("init", "--project", _PROJECT, *names)
         self.log_in()
 
     def log_in(self) -> None:
@@ -68,6 +76,21 @@ class Orchestrator:
         self.token_file = self._data / "api.token"
         token = self.token_file.read_text(encoding="ascii").strip()
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @property
+    def ca_file(self) -> Path:
+        """What nodes and browsers trust."""
+        return self._data / "tls/ca.crt"
+
+    def add_operator(self) -> str:
+        """Make an operator who may log in: how, for a person to read."""
+        file = self._layout.run / "operator.password"
+        if not file.exists():
+            password = secrets.token_urlsafe(12)
+            file.touch(mode=0o600)
+            file.write_text(f"{password}\n", encoding="ascii")
+            self._tool("operator", "add", _OPERATOR, "--password-stdin", stdin=password)
+        return f"operator {_OPERATOR}; password: cat {file}"
 
     def enrol(self, guid: str, image_id: str) -> str:
         """Enrol the node: its token."""
@@ -78,7 +101,11 @@ class Orchestrator:
 
     def start(self, release: Path, root_of_trust: Path) -> None:
         """Serve nodes, operators, and a release service's files."""
-        options = ["--port", str(self._port), "--release-dir", str(release), *self.options]
+        options = ["--port", str(self._port), "--release-dir", str(release)]
+        if self.names:
+            self._session.verify = str(self.ca_file)
+        else:
+            options.append("--plain-http")
         command = [sys.executable, "-m", "orchestrator_stub", "serve", "--json"]
         command += ["--data-dir", str(self._data), "--release-root", str(root_of_trust), *options]
         with self._log.open("a", encoding="utf-8") as log:
@@ -121,9 +148,9 @@ class Orchestrator:
             return self._session.get(f"{self.url}/healthz", timeout=_TIMEOUT_S).ok
         return False
 
-    def _tool(self, *words: str) -> dict[str, Any]:
+    def _tool(self, *words: str, stdin: str = "") -> dict[str, Any]:
         program = [sys.executable, "-m", "orchestrator_stub", *words]
-        output = run_tool([*program, "--data-dir", self._data, "--json"], self._log)
+        output = run_tool([*program, "--data-dir", self._data, "--json"], self._log, stdin=stdin)
         facts: dict[str, Any] = json.loads(output)
         return facts
 

@@ -23,8 +23,9 @@ def run_tool(
     *,
     timeout_s: float = 300,
     env: Mapping[str, str] | None = None,
+    stdin: str = "",
 ) -> str:
-    """Run a program and give its standard output.
+    """Run a program and give its standard output; what it reads stands in no log.
 
     Raises:
         ToolError: when it ends with another code than 0 or takes too long.
@@ -35,7 +36,7 @@ def run_tool(
             argv,
             cwd=REPOSITORY,
             env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=timeout_s,

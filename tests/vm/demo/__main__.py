@@ -92,8 +92,8 @@ def _play(narration: Narration, kind: Kind) -> int:
 def _tell_addresses(narration: Narration, node: Node) -> None:
     server = node.server
     narration.say(f"the orchestrator's page: {server.url}/")
-    narration.plain(f"            any user name; password: cat {_short(server.token_file)}")
-    narration.plain(f"            its CA: {_short(server.authority.ca)}")
+    narration.plain(f"            {server.add_operator()}")
+    narration.plain(f"            its CA: {_short(server.ca_file)}")
     narration.say(f"the node's console: tail -f {_short(node.machine.console)}")
 
 

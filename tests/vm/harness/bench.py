@@ -160,7 +160,7 @@ class Bench:
         node.release.publish()
         node.serve()
         node.server.find_releases()
-        ca = node.server.authority.ca.read_text(encoding="ascii")
+        ca = node.server.ca_file.read_text(encoding="ascii")
         node.files = NodeFiles(config=_NODE, token=token + "\n", ca=ca)
         raw = folder / "factory.raw"
         if whole:

@@ -45,7 +45,7 @@ class Node:
 
     def serve(self) -> None:
         """Start the orchestrator and connect the machine's network to it."""
-        self.server.serve(self.release.folder, self.release.root_of_trust)
+        self.server.start(self.release.folder, self.release.root_of_trust)
         self.machine.relay_port = self.server.port
 
     def adopt(self, state: Path) -> None:

@@ -12,22 +12,21 @@ from typing import Any
 
 from tests.demo.layout import Layout
 from tests.demo.orchestrator import Enrolled, Orchestrator
-from tests.vm.harness.authority import Authority, make_authority
 from tests.vm.harness.machine import ADDRESS
 from tests.vm.image.tree import PROFILE
 
-_SAVED = ("orchestrator", "tls", "server.json")
+_SAVED = ("orchestrator", "server.json")
 
 
 class Server(Orchestrator):
     """The orchestrator of one machine; everything that it knows lies in its layout's run folder."""
 
     profile = PROFILE
+    names = ("127.0.0.1", ADDRESS)
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self._run_folder = layout.run
-        self.authority = Authority(layout.run / "tls")
 
     @property
     def port(self) -> int:
@@ -37,7 +36,6 @@ class Server(Orchestrator):
     def found(self, guid: str, image_id: str) -> str:
         """Make data directory and certificate, and enrol the node: its token."""
         self._run_folder.mkdir(parents=True, exist_ok=True)
-        make_authority(self.authority.folder, ("127.0.0.1", ADDRESS))
         self.init()
         token = self.enrol(guid, image_id)
         self._write_facts()
@@ -60,15 +58,6 @@ class Server(Orchestrator):
         for name in _SAVED:
             source, target = self._run_folder / name, folder / name
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-
-    def serve(self, release: Path, root_of_trust: Path) -> None:
-        """Serve over TLS."""
-        self._session.verify = str(self.authority.ca)
-        self.options = [
-            *("--tls-cert", str(self.authority.certificate)),
-            *("--tls-key", str(self.authority.key)),
-        ]
-        self.start(release, root_of_trust)
 
     # ---- an operator ----
 
