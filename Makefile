@@ -73,12 +73,14 @@ demo-vm: setup-vm ## the reference node in a virtual machine: an update and a ro
 	@$(AS_ROOT) $(BIN)/python -m tests.vm.demo $(DEMO_OPTIONS)
 
 # Scenarios run two at a time; each waits for conditions with generous limits.
+# VM_UNTIL=TIME: begin none after that time (as `date +%s` has it), and name what is left.
 VM_PYTEST := -n 2 --dist load --maxschedchunk 1 -p no:cacheprovider --timeout 3600 tests/vm/image tests/vm/scenarios
 
 .PHONY: test-vm
 test-vm: setup-vm ## every scenario once, in virtual machines, and power cuts; at most 35 minutes
 	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
 	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) $(PYTEST_OPTIONS) \
+	  $(if $(VM_UNTIL),--vm-until $(VM_UNTIL) --vm-turn "$$(git rev-parse HEAD)") \
 	  2>&1 | tee build/test-vm/pytest.log
 
 .PHONY: test-vm-full

@@ -2,11 +2,13 @@
 """Scenarios: nodes to play them with, their evidence when they fail, and what they cost.
 
 `--vm-full` plays every scenario with three tries and with every boot loader that it fits; without
-it each is played once, with one try where it does not ask for three.
+it each is played once, with one try where it does not ask for three. `--vm-until` is for who has an
+hour for everything: what has not begun by then is not played, and is named.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import time
@@ -25,12 +27,20 @@ RESULTS = REPOSITORY / "build/test-vm"
 LOADERS = ("systemd-boot", "grub")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 _BEGAN = pytest.StashKey[float]()
+_NOT_PLAYED = "not played, the time is up"
 
 Start = Callable[[Path], Node]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--vm-full", action="store_true", help="three tries, every boot loader")
+    parser.addoption(
+        "--vm-until",
+        metavar="TIME",
+        type=float,
+        help="begin no scenario after that time (Unix time in seconds); what is left is named",
+    )
+    parser.addoption("--vm-turn", default="", help="a text that says which scenarios come first")
     parser.addoption("--vm-report", metavar="FILE", help="write what was played as Markdown")
 
 
@@ -65,12 +75,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("full_only")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=_minutes, reverse=True)
+    turn = config.getoption("--vm-turn")
+    items.sort(key=lambda item: (-_minutes(item), _place(item, turn)))
 
 
 def _minutes(item: pytest.Item) -> int:
     marker = item.get_closest_marker("minutes")
     return marker.args[0] if marker else 1
+
+
+def _place(item: pytest.Item, turn: str) -> str:
+    """Where a scenario stands among those as long as it: with another turn, others come first."""
+    return hashlib.sha256(f"{turn} {item.nodeid}".encode()).hexdigest() if turn else ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    until = item.config.getoption("--vm-until")
+    if until is not None and time.time() > until:
+        pytest.skip(_NOT_PLAYED)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,6 +131,8 @@ def pytest_terminal_summary(
     for name, _, booted, duration, cpu in sorted(rows, key=lambda row: -row[3]):
         terminalreporter.write_line(f"{duration:5.0f} s {cpu:5.0f} s {booted:2} boots  {name}")
     terminalreporter.write_line(line)
+    for report in stats.get("skipped", []):
+        terminalreporter.write_line(f"{_NOT_PLAYED}: {report.nodeid.rpartition('/')[2]}")
     if config.getoption("--vm-report"):
         _write_report(Path(config.getoption("--vm-report")), sorted(rows), line)
 
