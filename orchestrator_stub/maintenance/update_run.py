@@ -252,11 +252,13 @@ def _new_run(session: Session, instance: Instance, occasion: Occasion, number: i
     }.get(occasion.status_type, occasion.offered)
     runs = session.get(OSResource, instance.os_id) if instance.os_id else None
     os_name = runs.name if runs else f"{instance.profile_name} {instance.image_id}"
+    asked_for = bool(occasion.offered) or occasion.status_type in CLOSING
     return UpdateRun(
         project_uuid=instance.project_uuid,
         instance_id=instance.id,
         number=number,
-        policy_id=instance.policy_id,
+        # what goes on although nothing is offered is the node's own
+        policy_id=instance.policy_id if asked_for else None,
         image_id=image_id[:_IMAGE_ID_CHARS],
         name=f"{instance.host.name[:_NAME_CHARS]} update {started:%Y%m%d-%H%M%S}",
         description=f"OS update for {os_name}".rstrip()[:_DESCRIPTION_CHARS],

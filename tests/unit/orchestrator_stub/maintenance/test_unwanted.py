@@ -6,18 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from orchestrator_stub.maintenance.update_run import HEARD_AFTER_S
 from orchestrator_stub.records import OPEN_END_S, Rollout
-from orchestrator_stub.rollouts.gate import Gate
+from orchestrator_stub.rollouts.control import stop
 from orchestrator_stub.vocabulary import Indication
-from tests.unit.orchestrator_stub.maintenance.fleet import (
-    PROJECT,
-    START_S,
-    Edge,
-    Fleet,
-    failure,
-)
+from tests.unit.orchestrator_stub.maintenance.fleet import START_S, Edge, Fleet, failure
 
 Way = Callable[[Fleet, Edge], None]
 
@@ -111,6 +106,22 @@ def test_run_that_no_policy_asked_for_is_not_cancelled(fleet: Fleet, edge: Edge)
     assert fleet.run(edge).end_s == OPEN_END_S
 
 
+@pytest.mark.parametrize("status", ["DOWNLOADING", "STARTED"])
+def test_run_while_the_policy_offers_nothing_is_the_nodes_own(
+    fleet: Fleet, edge: Edge, status: str
+) -> None:
+    fleet.poll(edge, "UP_TO_DATE", os_image_id="3.0")
+    fleet.link(edge, fleet.policy())  # LATEST never goes down
+    fleet.poll(edge, status, os_image_id="3.0")
+    with fleet.writes() as writes:
+        fleet.poll(edge, status, os_image_id="3.0")
+    fleet.sweep()
+    run = fleet.run(edge)
+    assert (writes, run.policy_id, run.end_s) == ([], None, OPEN_END_S)
+    fleet.poll(edge, "UP_TO_DATE", os_image_id="3.0")
+    assert fleet.run(edge).status == "No new updates available"
+
+
 def test_what_is_still_downloaded_is_no_new_run(fleet: Fleet, edge: Edge) -> None:
     begin(fleet, edge, fleet.policy())
     fleet.link(edge, None)
@@ -189,18 +200,12 @@ def test_sweep_cancels_many_in_batches(fleet: Fleet, monkeypatch: pytest.MonkeyP
     assert {fleet.run(edge).status for edge in edges} == {"Cancelled: 3.0 is wanted now"}
 
 
-def test_rollout_that_shuts_its_gate_cancels_the_run(
-    fleet: Fleet, edge: Edge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    policy = fleet.policy(rollout={"waves": [{"share": 100}]})
-    rollout = fleet.add(
-        Rollout(
-            project_uuid=PROJECT, policy_id=policy, os_id=fleet.os_id("2.0"), wave_start_s=START_S
-        )
-    )
+def test_rollout_that_is_stopped_cancels_the_run(fleet: Fleet, edge: Edge) -> None:
+    policy = fleet.policy(rollout={"waves": [{"percent": 100}]})
+    fleet.link(edge, policy)
+    fleet.sweep()  # makes the rollout and offers the image
     begin(fleet, edge, policy)
-    monkeypatch.setattr("orchestrator_stub.maintenance.plan.gate", lambda *_: Gate.CLOSED)
     with fleet.database.writing() as session:
-        session.get_one(Rollout, rollout).reason = "stopped"
+        stop(session, session.scalars(select(Rollout)).one(), now_s=fleet.now_s)
     fleet.sweep()
     assert fleet.run(edge).status == "Cancelled: the rollout does not offer it now"
