@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Instance, OSResource, Policy, UpdateRun
-from orchestrator_stub.rest import documents, fields, removal
+from orchestrator_stub.rest import documents, fields
 from orchestrator_stub.rest.bodies import LINE, LINES, Body
 from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.documents import OSUpdatePolicy
 from orchestrator_stub.rest.documents.base import Nothing
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
+from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.rules import RolloutRules
 from orchestrator_stub.vocabulary import PolicyKind
 
@@ -128,7 +129,7 @@ def delete_policy(caller: Caller, policy_id: RecordId) -> Nothing:
         row = caller.mine(session, Policy, policy_id)
         _refuse_while_used(session, row, Instance, "an instance")
         _refuse_while_used(session, row, UpdateRun, "an update run")
-        removal.delete_rollouts(session, row)
+        control.forget(session, row)
         session.delete(row)
         return Nothing()
 

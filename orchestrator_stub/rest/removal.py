@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes with a host, an instance or a policy when it is deleted."""
+"""What goes with a host or an instance when it is deleted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.records import (
     Host,
     Instance,
-    Policy,
     RepeatedSchedule,
-    Rollout,
     RolloutMember,
     SingleSchedule,
     UpdateRun,
@@ -37,10 +35,3 @@ def delete_host(session: Session, row: Host) -> None:
     session.flush()
     session.delete(row)
     session.flush()
-
-
-def delete_rollouts(session: Session, row: Policy) -> None:
-    """Delete how far images have got by a policy that nobody follows any more."""
-    mine = select(Rollout.id).where(Rollout.policy_id == row.id)
-    session.execute(delete(RolloutMember).where(RolloutMember.rollout_id.in_(mine)))
-    session.execute(delete(Rollout).where(Rollout.policy_id == row.id))

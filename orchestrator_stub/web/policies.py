@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
 from orchestrator_stub.records import OSResource, Policy
+from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.rules import RolloutRules, RolloutWaveRule
 from orchestrator_stub.vocabulary import PolicyKind
 from orchestrator_stub.web import policy_form
@@ -92,7 +93,7 @@ def make_policy(visit: Changing) -> Response:
 
 @router.post("/{policy_id}/delete")
 def delete_policy(visit: Changing, policy_id: str) -> Response:
-    """Delete a policy that nothing refers to."""
+    """Delete a policy that no host and no update run refers to, with its rollouts."""
 
     def change(session: Session) -> str:
         row = visit.mine(session, Policy, policy_id)
@@ -102,6 +103,7 @@ def delete_policy(visit: Changing, policy_id: str) -> Response:
             raise OrchestratorError(
                 Code.FAILED_PRECONDITION, f"Policy {row.name} cannot be deleted: {reason}."
             )
+        control.forget(session, row)
         session.delete(row)
         return f"Policy {row.name} is deleted."
 
@@ -112,7 +114,6 @@ def why_kept(use: PolicyUse) -> str:
     """Why a policy cannot be deleted; empty when it can."""
     counted = (
         (use.hosts, "host follows it", "hosts follow it"),
-        (use.rollouts, "rollout follows it", "rollouts follow it"),
         (use.runs, "update run of the history names it", "update runs of the history name it"),
     )
     return ", and ".join(

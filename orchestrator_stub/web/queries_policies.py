@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.records import Instance, Policy, Rollout, UpdateRun
+from orchestrator_stub.records import Instance, Policy, UpdateRun
 
 MAX_OPTIONS: Final = 200
 
@@ -24,11 +24,10 @@ class PolicyOption:
 
 @dataclass(frozen=True, slots=True)
 class PolicyUse:
-    """What refers to a policy."""
+    """What keeps a policy from being deleted."""
 
     hosts: int = 0
     runs: int = 0
-    rollouts: int = 0
 
 
 def options(session: Session, project_uuid: str) -> list[PolicyOption]:
@@ -55,9 +54,9 @@ def usable(session: Session, project_uuid: str) -> list[Policy]:
 
 
 def uses(session: Session, project_uuid: str) -> dict[str, PolicyUse]:
-    """What refers to each policy of a project."""
+    """What keeps each policy of a project from being deleted."""
     counts: dict[str, dict[str, int]] = {}
-    for name, table in (("hosts", Instance), ("runs", UpdateRun), ("rollouts", Rollout)):
+    for name, table in (("hosts", Instance), ("runs", UpdateRun)):
         rows = session.execute(
             select(table.policy_id, func.count())
             .where(table.project_uuid == project_uuid, table.policy_id.is_not(None))

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from orchestrator_stub.records import Policy
-from orchestrator_stub.vocabulary import PolicyKind
+from orchestrator_stub.records import Policy, Rollout, RolloutMember
+from orchestrator_stub.vocabulary import PolicyKind, RolloutState
 from tests.integration.web.browser import Browser
 from tests.integration.web.fleet import KIOSK
 from tests.integration.web.serving import World
@@ -108,7 +108,7 @@ def test_wrong_policy_is_refused_with_the_field_and_kept_in_the_form(
     ("name", "reason"),
     [
         ("hold at June", "1 host follows it"),
-        ("newest", "9 hosts follow it, and 2 rollouts follow it, and 9 update runs of the"),
+        ("newest", "9 hosts follow it, and 9 update runs of the"),
     ],
 )
 def test_policy_that_is_used_stays_and_the_reason_is_told(
@@ -129,6 +129,35 @@ def test_policy_that_nothing_needs_is_deleted(lively: World, browser: Browser) -
     assert page.message == "Policy unused is deleted."
     assert policy(lively, "unused") is None
     assert browser.submit(page.form("/logout")).title == "Log in"
+
+
+def test_policy_that_nobody_follows_any_more_is_deleted_with_its_rollouts(
+    lively: World, browser: Browser
+) -> None:
+    form = browser.get("/policies/new").form("/policies")
+    browser.submit(form, name="tried once", in_waves="yes", waves="100")
+    made = policy(lively, "tried once")
+    assert made is not None
+    till = lively.fleet.hosts["till-07"].instance
+    assert till is not None
+    with lively.database.writing() as session:
+        rollout = Rollout(
+            project_uuid=made.project_uuid,
+            policy_id=made.id,
+            os_id=lively.fleet.images[KIOSK, "1.9.0"].id,
+            state=RolloutState.STOPPED,
+            wave_start_s=lively.fleet.now_s,
+        )
+        session.add(rollout)
+        session.flush()
+        rollout_id = rollout.id
+        session.add(RolloutMember(rollout_id=rollout_id, instance_id=till.id, wave=0))
+    page = browser.submit(browser.get("/policies").form(f"/policies/{made.id}/delete"))
+    assert page.message == "Policy tried once is deleted."
+    with lively.database.reading() as session:
+        assert session.get(Rollout, rollout_id) is None
+        mine = RolloutMember.rollout_id == rollout_id
+        assert session.scalars(select(RolloutMember).where(mine)).all() == []
 
 
 def test_hosts_of_a_policy_are_linked(shared: World, looker: Browser) -> None:

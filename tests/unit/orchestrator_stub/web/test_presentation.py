@@ -178,7 +178,7 @@ def test_same_policy_over_another_operators_change_is_refused() -> None:
     [
         (PolicyUse(), ""),
         (PolicyUse(hosts=1), "1 host follows it"),
-        (PolicyUse(rollouts=1), "1 rollout follows it"),
+        (PolicyUse(runs=1), "1 update run of the history names it"),
         (
             PolicyUse(2, 3),
             "2 hosts follow it, and 3 update runs of the history name it",
