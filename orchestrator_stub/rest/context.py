@@ -18,10 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from orchestrator_stub.access import callers
 from orchestrator_stub.access.callers import project_for, scope_of
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.records import Base, Project
+from orchestrator_stub.records import ApiToken, Base, Project
 from orchestrator_stub.rest.routing import ID
 from orchestrator_stub.services import Services
 
@@ -32,11 +33,11 @@ Row = TypeVar("Row", bound=Base)
 _Result = TypeVar("_Result")
 
 
-def authorise(request: Request, project: str) -> str:
+def authorise(request: Request, project: str) -> tuple[str, str]:
     """Let in who may do this in that project.
 
     Returns:
-        The project's UUID.
+        The project's UUID, and who it is, as operators know them.
 
     Raises:
         OrchestratorError: `UNAUTHENTICATED`, without a valid token; `NOT_FOUND`, when the project
@@ -47,7 +48,15 @@ def authorise(request: Request, project: str) -> str:
     if "\0" in project:  # no name has it, and PostgreSQL refuses the question
         raise OrchestratorError(Code.NOT_FOUND, "there is no such project")
     with services.database.reading() as session:
-        return project_for(session, caller, project, scope_of(request.method)).uuid
+        found = project_for(session, caller, project, scope_of(request.method))
+        return found.uuid, _known_as(session, caller)
+
+
+def _known_as(session: Session, caller: callers.Caller) -> str:
+    if caller.kind is not callers.CallerKind.TOKEN:
+        return caller.name
+    token = session.get(ApiToken, caller.name)
+    return f"API token {token.name if token else caller.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Context:
 
     services: Services
     project_uuid: str
+    who: str
 
     @property
     def database(self) -> Database:
@@ -114,9 +124,9 @@ def _context(
     request: Request,
     project: Annotated[str, Path(description="The project's name or UUID.")],
 ) -> Context:
-    project_uuid = authorise(request, project)
+    project_uuid, who = authorise(request, project)
     _require_json(request)
-    return Context(request.app.state.services, project_uuid)
+    return Context(request.app.state.services, project_uuid, who)
 
 
 Caller = Annotated[Context, Depends(_context)]

@@ -19,10 +19,11 @@ from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.progress import progress
+from orchestrator_stub.rollouts.reason import MAX_REASON_CHARS
 
 router = Router(prefix=f"{PROJECT}/compute/rollouts", tags=["rollouts"])
 
-Reason = Annotated[str, Query(max_length=control.MAX_REASON_CHARS, pattern=LINE)]
+Reason = Annotated[str, Query(max_length=MAX_REASON_CHARS, pattern=LINE)]
 
 
 class RolloutList(ListDocument):
@@ -56,7 +57,9 @@ def get_rollout(caller: Caller, rollout_id: RecordId) -> RolloutResource:
 @router.post("/{rollout_id:id}:pause")
 def pause_rollout(caller: Caller, rollout_id: RecordId, reason: Reason = "") -> RolloutResource:
     """Open no further window until it is resumed."""
-    return _tell(caller, rollout_id, lambda session, row: control.pause(session, row, reason))
+    return _tell(
+        caller, rollout_id, lambda session, row: control.pause(session, row, caller.who, reason)
+    )
 
 
 @router.post("/{rollout_id:id}:resume")
@@ -69,7 +72,11 @@ def resume_rollout(caller: Caller, rollout_id: RecordId) -> RolloutResource:
 def stop_rollout(caller: Caller, rollout_id: RecordId, reason: Reason = "") -> RolloutResource:
     """Offer the image to nobody any more."""
     now_s = caller.now_s()
-    return _tell(caller, rollout_id, lambda session, row: control.stop(session, row, reason, now_s))
+    return _tell(
+        caller,
+        rollout_id,
+        lambda session, row: control.stop(session, row, caller.who, reason, now_s),
+    )
 
 
 def _tell(

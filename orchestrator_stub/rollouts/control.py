@@ -8,7 +8,6 @@ whose run has STARTED goes on to its end, whatever becomes of the rollout.
 from __future__ import annotations
 
 import time
-from typing import Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -16,11 +15,11 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Instance, Policy, Rollout, RolloutMember
 from orchestrator_stub.rollouts import ending
+from orchestrator_stub.rollouts import reason as reasons
 from orchestrator_stub.rollouts.quarantine import release, release_everywhere
 from orchestrator_stub.vocabulary import MemberState, RolloutState
 
 __all__ = [
-    "MAX_REASON_CHARS",
     "forget",
     "pause",
     "release",
@@ -29,18 +28,22 @@ __all__ = [
     "stop",
 ]
 
-MAX_REASON_CHARS: Final = 200
 
-
-def pause(session: Session, rollout: Rollout, reason: str = "") -> None:
+def pause(session: Session, rollout: Rollout, who: str, reason: str = "") -> None:
     """Open no further window: what is offered may be downloaded, and no wave begins.
+
+    Args:
+        session: One that writes.
+        rollout: It.
+        who: Who does it, as operators know them.
+        reason: Why, in their words.
 
     Raises:
         OrchestratorError: `FAILED_PRECONDITION`, when it is not running.
     """
     _expect(rollout, "paused", RolloutState.RUNNING)
     rollout.state = RolloutState.PAUSED
-    rollout.reason = _by_operator("Paused", reason)
+    rollout.reason = reasons.by(rollout.state, who, reason)
     session.flush()
 
 
@@ -75,13 +78,16 @@ def resume(session: Session, rollout: Rollout) -> None:
         )
 
 
-def stop(session: Session, rollout: Rollout, reason: str = "", now_s: int | None = None) -> None:
+def stop(
+    session: Session, rollout: Rollout, who: str, reason: str = "", now_s: int | None = None
+) -> None:
     """Offer the image to nobody any more.
 
     Args:
         session: One that writes.
         rollout: It.
-        reason: Why, in the operator's words.
+        who: Who does it, as operators know them.
+        reason: Why, in their words.
         now_s: When; now, when it is not given.
 
     Raises:
@@ -89,7 +95,7 @@ def stop(session: Session, rollout: Rollout, reason: str = "", now_s: int | None
     """
     _expect(rollout, "stopped", RolloutState.RUNNING, RolloutState.PAUSED)
     rollout.state = RolloutState.STOPPED
-    rollout.reason = _by_operator("Stopped", reason)
+    rollout.reason = reasons.by(rollout.state, who, reason)
     rollout.end_s = int(time.time()) if now_s is None else now_s
     session.flush()
 
@@ -119,13 +125,3 @@ def _expect(rollout: Rollout, wish: str, *states: RolloutState) -> None:
             f"rollout {rollout.id} cannot be {wish}: it is {stands}",
             hint="Look at it again: it may have moved on meanwhile.",
         )
-
-
-def _by_operator(what: str, reason: str) -> str:
-    said = " ".join(reason.split())
-    if len(said) > MAX_REASON_CHARS or not said.isprintable():
-        raise OrchestratorError(
-            Code.INVALID_ARGUMENT,
-            f"a reason is one line of text, of at most {MAX_REASON_CHARS} characters",
-        )
-    return f"{what} by an operator: {said}" if said else f"{what} by an operator"

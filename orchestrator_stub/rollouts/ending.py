@@ -13,7 +13,7 @@ from orchestrator_stub.os_resources import Image
 from orchestrator_stub.records import Rollout
 from orchestrator_stub.vocabulary import RolloutState
 
-# `control` lets no reason of an operator begin with these words
+# no reason of an operator begins with these words: `reason` says who first
 _SUPERSEDED: Final = "Superseded: "
 _WITHDRAWN: Final = "Withdrawn: "
 _WHILE_PAUSED: Final = "; until then: "

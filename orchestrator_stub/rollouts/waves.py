@@ -163,12 +163,15 @@ def _rank(rollout_id: str, instance_id: str) -> tuple[bytes, str]:
 def _stop_reason(rules: RolloutRules, begun: Sequence[Tally]) -> str:
     for number, tally in enumerate(begun, start=1):
         counts = tally.failed - tally.accepted
-        found = f"in wave {number} {counts} of {tally.hosts} hosts failed"
-        if rules.max_failed is not None and counts > rules.max_failed:
-            return f"Too many failures: {found}, more than {rules.max_failed}"
         percent = rules.max_failed_percent
-        if percent is not None and counts * 100 > percent * tally.hosts:
-            return f"Too many failures: {found}, more than {percent} %"
+        allowed = ""
+        if rules.max_failed is not None and counts > rules.max_failed:
+            allowed = f"{rules.max_failed}"
+        elif percent is not None and counts * 100 > percent * tally.hosts:
+            allowed = f"{percent} %"
+        if allowed:
+            hosts = f"{tally.hosts} {'host' if tally.hosts == 1 else 'hosts'}"
+            return f"{counts} of {hosts} of wave {number} failed; the policy allows {allowed}"
     return ""
 
 

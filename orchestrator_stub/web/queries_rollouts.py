@@ -10,6 +10,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.records import Host, Instance, Rollout, RolloutMember
+from orchestrator_stub.rollouts import reason
 from orchestrator_stub.rollouts.ending import is_by_server
 from orchestrator_stub.rollouts.progress import WaveProgress, progress
 from orchestrator_stub.rollouts.rules import RolloutRules
@@ -19,11 +20,11 @@ from orchestrator_stub.web.statuses import Shown
 
 MAX_SHOWN: Final = 30
 MAX_FAILED: Final = 20
-STATE_TEXTS: Final = {
-    RolloutState.RUNNING: Shown("Running", "busy"),
-    RolloutState.PAUSED: Shown("Paused", "paused"),
-    RolloutState.STOPPED: Shown("Stopped", "error"),
-    RolloutState.DONE: Shown("Done", "idle"),
+_MARKS: Final = {
+    RolloutState.RUNNING: "busy",
+    RolloutState.PAUSED: "paused",
+    RolloutState.STOPPED: "error",
+    RolloutState.DONE: "idle",
 }
 
 
@@ -62,6 +63,7 @@ class ShownRollout:
 
     row: Rollout
     state: Shown
+    because: str
     waves: list[ShownWave]
     pause_s: int
     failed: list[FailedHost]
@@ -116,9 +118,11 @@ def _shown(session: Session, row: Rollout, found: tuple[WaveProgress, ...]) -> S
                 failed=wave.failed,
             )
         )
+    word, because = reason.told(row)
     return ShownRollout(
         row=row,
-        state=STATE_TEXTS[row.state],
+        state=Shown(word, _MARKS[row.state]),
+        because=because,
         waves=waves,
         pause_s=rules.pause_seconds if rules else 0,
         failed=_failed(session, row) if any(wave.failed for wave in waves) else [],

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.records import Rollout
 from orchestrator_stub.rollouts import control
+from orchestrator_stub.rollouts.reason import MAX_REASON_CHARS
 from orchestrator_stub.web import live, queries_rollouts, rendering
 from orchestrator_stub.web.visit import Changing, Visit, Visiting
 
@@ -63,13 +64,14 @@ def steer(visit: Changing, rollout_id: str, wish: Wish) -> Response:
 
     def change(session: Session) -> str:
         row = visit.mine(session, Rollout, rollout_id)
+        why = visit.form.text("reason", "Why", MAX_REASON_CHARS)
         match wish:
             case Wish.PAUSE:
-                control.pause(session, row)
+                control.pause(session, row, visit.visitor.name, why)
             case Wish.RESUME:
                 control.resume(session, row)
             case Wish.STOP:
-                control.stop(session, row, now_s=visit.now_s)
+                control.stop(session, row, visit.visitor.name, why, visit.now_s)
         return f"The rollout of {row.os.name} {_DONE[wish]}"
 
     return visit.change(PATH, change)

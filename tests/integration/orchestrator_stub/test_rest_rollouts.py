@@ -8,8 +8,12 @@ import uuid
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from orchestrator_stub import rollouts
+from orchestrator_stub.access import tokens
+from orchestrator_stub.records import Project
+from orchestrator_stub.vocabulary import Scope
 from tests.integration.orchestrator_stub.running import Node, Orchestrator
 
 ROLLOUTS = "compute/rollouts"
@@ -73,6 +77,13 @@ def test_rollout_shows_its_waves_and_is_found_by_what_it_brings(
     assert offered(fleet) == 1
 
 
+def token_for(orchestrator: Orchestrator) -> str:
+    name, until_s = f"robot-{uuid.uuid4().hex[:8]}", int(time.time()) + 3600
+    with orchestrator.database.writing() as session:
+        project = session.scalars(select(Project).where(Project.name == "default")).one()
+        return tokens.issue(session, project, name, Scope.WRITE, until_s).token
+
+
 def test_operator_pauses_resumes_and_stops_a_rollout(
     orchestrator: Orchestrator, fleet: list[Node]
 ) -> None:
@@ -80,13 +91,14 @@ def test_operator_pauses_resumes_and_stops_a_rollout(
     assert refusal(orchestrator, "POST", f"{path}:resume") == (400, "failed_precondition")
     paused = orchestrator.create(f"{path}:pause?reason=too hot", None)
     assert paused["state"] == "ROLLOUT_STATE_PAUSED"
-    assert paused["reason"].endswith("too hot")
+    assert paused["reason"] == "Paused by api.token: too hot"
     assert refusal(orchestrator, "POST", f"{path}:pause") == (400, "failed_precondition")
     resumed = orchestrator.create(f"{path}:resume", None)
     assert (resumed["state"], resumed["reason"]) == ("ROLLOUT_STATE_RUNNING", "")
     assert offered(fleet) == 1
-    stopped = orchestrator.create(f"{path}:stop", None)
+    stopped = orchestrator.rest("POST", f"{path}:stop", token=token_for(orchestrator)).json()
     assert stopped["state"] == "ROLLOUT_STATE_STOPPED"
+    assert stopped["reason"].startswith("Stopped by API token robot-")
     assert stopped["endTime"] >= stopped["waveStartTime"]
     assert offered(fleet) == 0
     assert orchestrator.get(path) == stopped

@@ -25,7 +25,7 @@ def test_list_says_what_each_policy_wants_and_who_follows_it(looker: Browser) ->
     assert rows["newest"]["Update"] == "Update To Latest"
     assert rows["newest"]["Waves"] == (
         "5 %, 25 %, 100 % of the hosts, with 1 d between waves "
-        "stops when more than 2 hosts or 10 % of a wave fail, at most 50 hosts at once"
+        "stops when more than 2 hosts or 30 % of a wave fail, at most 50 hosts at once"
     )
     assert rows["newest"]["Hosts"] == "9"
     assert rows["hold at June"]["Update"].startswith("Update To Target Edge Microvisor")

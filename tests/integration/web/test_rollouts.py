@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator_stub.records import Rollout
 from orchestrator_stub.vocabulary import RolloutState
-from tests.integration.web.browser import Browser, Page
+from tests.integration.web.browser import Browser, Form, Page
 from tests.integration.web.html import Element
 from tests.integration.web.serving import World
 
@@ -25,9 +25,12 @@ def buttons(found: Element) -> list[str]:
     return [one.text for one in found.all("button")]
 
 
-def steer(world: World, browser: Browser, name: str, wish: str) -> Page:
-    action = f"/rollouts/{world.fleet.rollouts[name].id}/{wish}"
-    return browser.submit(browser.get("/rollouts").form(action))
+def steer(world: World, browser: Browser, name: str, wish: str, why: str = "") -> Page:
+    """Press the button of a wish."""
+    found = card(browser.get("/rollouts"), world, name)
+    path = f"/rollouts/{world.fleet.rollouts[name].id}/{wish}"
+    assert [one.get("type") for one in found.all("button", formaction=path)] == [""]
+    return browser.post(path, {**Form(found.one("form")).values(), "reason": why})
 
 
 def test_waves_are_counted(shared: World, looker: Browser) -> None:
@@ -56,7 +59,7 @@ def test_rollouts_that_go_on_come_first(shared: World, looker: Browser) -> None:
         shared.fleet.rollouts["running"].id,
         shared.fleet.rollouts["stopped"].id,
     ]
-    assert "Stopped: 2 of 2 hosts of wave 1 failed" in sections[1].text
+    assert "Stopped: 2 of 2 hosts of wave 1 failed; the policy allows 30 %" in sections[1].text
     assert buttons(sections[0]) == ["Pause", "Stop"]
     assert buttons(sections[1]) == ["Resume"]
 
@@ -69,12 +72,32 @@ def test_rollout_is_paused_resumed_and_stopped(lively: World, browser: Browser) 
     )
     assert state(lively, "running") is RolloutState.PAUSED
     assert buttons(card(page, lively, "running")) == ["Resume", "Stop"]
+    assert "Paused by admin Policy newest" in card(page, lively, "running").text
     page = steer(lively, browser, "running", "resume")
     assert state(lively, "running") is RolloutState.RUNNING
-    page = steer(lively, browser, "running", "stop")
+    page = steer(lively, browser, "running", "stop", why="the tills <b>beep</b>")
     assert "is offered to nobody any more" in page.message
     assert state(lively, "running") is RolloutState.STOPPED
     assert buttons(card(page, lively, "running")) == ["Resume"]
+    text = card(page, lively, "running").text
+    assert "Stopped by admin: the tills <b>beep</b> Policy newest" in text
+
+
+def test_reason_that_is_too_long_is_refused(lively: World, browser: Browser) -> None:
+    page = steer(lively, browser, "running", "pause", why="x" * 201)
+    assert page.was_refused
+    assert page.message == "Why: it has more than 200 characters."
+    assert state(lively, "running") is RolloutState.RUNNING
+
+
+def test_rollout_that_gave_way_to_a_newer_image_says_so(lively: World, browser: Browser) -> None:
+    with lively.database.writing() as session:
+        row = session.get_one(Rollout, lively.fleet.rollouts["stopped"].id)
+        row.reason = "Superseded: the policy wants 3.0.20260801.1010 now"
+    found = card(browser.get("/rollouts"), lively, "stopped")
+    assert "Superseded: the policy wants 3.0.20260801.1010 now" in found.text
+    assert "Stopped" not in found.text
+    assert not found.all("form")
 
 
 def test_stopped_rollout_can_go_on(lively: World, browser: Browser) -> None:

@@ -112,12 +112,18 @@ class StagedFleet(Fleet):
             quarantine=(self.published[f"edge {version}"].file_hash,),
         )
 
-    def steer(self, wish: str, *words: str, version: str = "2.0") -> None:
+    def steer(self, wish: str, why: str = "", version: str = "2.0") -> None:
         """Pause, resume or stop a rollout."""
 
         def change(session: Session) -> None:
             row = session.get_one(Rollout, self.rollout(version).id)
-            getattr(control, wish)(session, row, *words)
+            match wish:
+                case "pause":
+                    control.pause(session, row, "ada", why)
+                case "stop":
+                    control.stop(session, row, "ada", why)
+                case _:
+                    control.resume(session, row)
 
         self.database.write(change)
 

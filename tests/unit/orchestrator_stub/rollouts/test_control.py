@@ -73,9 +73,9 @@ def test_every_wish_raises_the_revision(fleet: StagedFleet, edges: list[Edge]) -
 
 def test_reason_is_kept_and_says_whose_it_is(fleet: StagedFleet, edges: list[Edge]) -> None:
     fleet.steer("pause", "  too many\n calls ")
-    assert fleet.rollout().reason == "Paused by an operator: too many calls"
+    assert fleet.rollout().reason == "Paused by ada: too many calls"
     fleet.steer("stop")
-    assert fleet.rollout().reason == "Stopped by an operator"
+    assert fleet.rollout().reason == "Stopped by ada"
     assert fleet.rollout().end_s > 0
     fleet.steer("resume")
     assert (fleet.rollout().reason, fleet.rollout().end_s) == ("", 0)
@@ -113,7 +113,7 @@ def test_of_two_operators_at_once_one_is_told_to_look_again(
         with fleet.database.writing() as session:
             row = session.get_one(Rollout, fleet.rollout().id)
             fleet.steer("pause")
-            control.stop(session, row)
+            control.stop(session, row, "ada")
 
     with pytest.raises(OrchestratorError) as refused:
         stop_what_was_running()

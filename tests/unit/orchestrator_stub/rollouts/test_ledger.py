@@ -73,7 +73,7 @@ def test_rollout_stops_by_itself_when_too_many_fail(fleet: StagedFleet) -> None:
     fleet.sweep()
     stopped = fleet.rollout()
     assert (stopped.state, stopped.wave) == (STOPPED, 0)
-    assert stopped.reason == "Too many failures: in wave 1 2 of 4 hosts failed, more than 1"
+    assert stopped.reason == "2 of 4 hosts of wave 1 failed; the policy allows 1"
     assert {fleet.gate(edge) for edge in others} == {Gate.CLOSED}
     assert fleet.poll(others[0], "UP_TO_DATE").offer is None
 
