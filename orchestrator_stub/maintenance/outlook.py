@@ -11,14 +11,15 @@ The questions are asked in this order, and the first that holds decides:
 | WITHDRAWN | the policy's target was withdrawn | |
 | UP_TO_DATE | it runs what the policy wants, or the policy wants nothing | |
 | QUARANTINED | the image failed here, and no operator has released it | |
-| HELD_BY_ROLLOUT | its rollout has not come so far | |
+| HELD_BY_ROLLOUT | its rollout has not come so far, or stands still | when its wave begins |
 | UPDATING | it downloads the image | since when |
+| HELD_BY_ROLLOUT | a maintenance window is open, but others have their turn | |
 | WINDOW_OPEN | a maintenance window is open | when it closes; None: never |
 | WAITS_FOR_WINDOW | one opens later | when |
 | NO_WINDOW | none ever opens | |
 
 Nothing is asked here: the caller brings the instance as it was read, the schedules that apply to
-its host, and what the rollout's gate says.
+its host, and what its rollout holds against it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Final
 
 from orchestrator_stub.maintenance.status import SILENT_AFTER_S, UPDATE_STATUS
 from orchestrator_stub.records import Instance, OSResource
-from orchestrator_stub.rollouts.gate import Gate
+from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows, repeated_schedule, single_schedule
 from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
 from puad.core.model import Schedules, Window
@@ -72,13 +73,13 @@ class Outlook:
     at_s: int | None = None
 
 
-def outlook(instance: Instance, windows: Windows, now_s: int, gate: Gate = Gate.OPEN) -> Outlook:
+def outlook(instance: Instance, windows: Windows, now_s: int, held: Hold | None = None) -> Outlook:
     """Why an instance does not update now."""
     return (
         _contact(instance, now_s)
         or _policy(instance)
-        or _image(instance, wanted(instance), gate)
-        or _window(windows, now_s)
+        or _image(instance, wanted(instance), held)
+        or _window(windows, now_s, held)
     )
 
 
@@ -114,20 +115,21 @@ def _policy(instance: Instance) -> Outlook | None:
     return None
 
 
-def _image(instance: Instance, image: OSResource | None, gate: Gate) -> Outlook | None:
+def _image(instance: Instance, image: OSResource | None, held: Hold | None) -> Outlook | None:
     if image is None:
         return Outlook(OutlookKind.UP_TO_DATE, "It runs what its policy wants")
-    if image.file_hash in instance.quarantine and image.file_hash not in instance.released:
+    is_kept = image.file_hash in instance.quarantine and image.file_hash not in instance.released
+    if is_kept or (held is not None and held.has_failed):
         what = f"{image.name} failed here and is quarantined until it is released"
         return Outlook(OutlookKind.QUARANTINED, what)
-    if gate is not Gate.OPEN:
-        return Outlook(OutlookKind.HELD_BY_ROLLOUT, f"The rollout of {image.name} holds it back")
+    if held is not None and not held.is_turn:
+        return Outlook(OutlookKind.HELD_BY_ROLLOUT, held.text, held.at_s)
     if instance.update_status == _DOWNLOADING:
         return Outlook(OutlookKind.UPDATING, f"Downloading {image.name}", instance.update_status_s)
     return None
 
 
-def _window(windows: Windows, now_s: int) -> Outlook:
+def _window(windows: Windows, now_s: int, held: Hold | None) -> Outlook:
     now = datetime.fromtimestamp(now_s, UTC)
     first = _first(_next_of_each(windows, now), now)
     if first is None:
@@ -135,6 +137,8 @@ def _window(windows: Windows, now_s: int) -> Outlook:
     if first.start > now:
         start_s = int(first.start.timestamp())
         return Outlook(OutlookKind.WAITS_FOR_WINDOW, "Waits for its maintenance window", start_s)
+    if held is not None:
+        return Outlook(OutlookKind.HELD_BY_ROLLOUT, held.text)
     end_s = int(first.end.timestamp()) if first.end else None
     return Outlook(OutlookKind.WINDOW_OPEN, "Its maintenance window is open", end_s)
 

@@ -10,7 +10,8 @@
 The maintenance manager asks in a session that only reads, and asks again in one that writes when
 the answer has added or changed a record. It then remembers the answer while the project's revision
 and the instance stay as they are, so whatever opens or shuts the gate raises the revision or the
-instance's version. Rollouts are made and moved on by the sweep alone, never by a poll.
+instance's version. Rollouts are made and moved on by the sweep, and when hosts
+are linked, never by a poll.
 """
 
 from __future__ import annotations

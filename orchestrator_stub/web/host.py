@@ -47,10 +47,10 @@ async def live_host(request: Request, host_id: str) -> Response:
 @router.post("/{host_id}/policy")
 def apply_policy(visit: Changing, host_id: str) -> Response:
     """Link the host's instance to a policy, or to none."""
+    chosen = visit.form.text("policy")
 
     def change(session: Session) -> str:
         instance = _instance(visit, session, host_id)
-        chosen = visit.form.text("policy")
         if not chosen:
             raise OrchestratorError(Code.INVALID_ARGUMENT, "No OS Update Policy is selected.")
         policy = None if chosen == "none" else visit.mine(session, Policy, chosen)
@@ -59,7 +59,7 @@ def apply_policy(visit: Changing, host_id: str) -> Response:
             return f"{instance.host.name} follows no OS Update Policy any more."
         return "OS Update Policy applied successfully"
 
-    return visit.change(f"/hosts/{host_id}", change)
+    return visit.change(f"/hosts/{host_id}", change, then=lambda: linking.follow(visit, chosen))
 
 
 @router.post("/{host_id}/site")

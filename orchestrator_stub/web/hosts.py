@@ -150,8 +150,10 @@ def link_policy(visit: Changing) -> Response:
     if form.text("scope") == "all" and not form.ticked("confirmed"):
         return _ask(visit, wish, back)
 
+    chosen = form.text("new_policy", "", _ID_CHARS)
+
     def change(session: Session) -> str:
-        policy = _chosen(visit, session, form.text("new_policy", "", _ID_CHARS))
+        policy = _chosen(visit, session, chosen)
         if form.text("scope") == "all":
             wanted = queries_hosts.matching_instances(visit.project.uuid, wish, visit.now_s)
         else:
@@ -165,7 +167,7 @@ def link_policy(visit: Changing) -> Response:
             )
         return linking.told(linking.link_many(session, policy, wanted), policy)
 
-    return visit.change(back, change)
+    return visit.change(back, change, then=lambda: linking.follow(visit, chosen))
 
 
 def _ask(visit: Visit, wish: Wish, back: str) -> Response:

@@ -7,6 +7,7 @@ own profile. What does not fit is left as it is, and said.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +15,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import rollouts
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Instance, Policy
 from orchestrator_stub.vocabulary import PolicyKind
+from orchestrator_stub.web.visit import Visit
 
 _BATCH: Final = 500
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,19 @@ def link_many(session: Session, policy: Policy | None, wanted: Select[Any]) -> L
             .execution_options(synchronize_session=False)
         )
     return Linked(changed, total - changed - unfit, unfit)
+
+
+def follow(visit: Visit, policy_id: str) -> None:
+    """Let the hosts that were linked to a policy take their places in its rollouts at once.
+
+    This is a transaction of its own: a rollout is locked before its instances.
+    """
+    try:
+        visit.services.database.write(
+            lambda session: rollouts.follow(session, policy_id, visit.now_s)
+        )
+    except OrchestratorError as error:
+        log.warning("the next sweep takes the hosts of %s into its rollouts: %s", policy_id, error)
 
 
 def told(linked: Linked, policy: Policy | None) -> str:

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.maintenance.outlook import Outlook, outlook, wanted
 from orchestrator_stub.maintenance.status import in_maintenance
 from orchestrator_stub.records import Host, Instance, OSResource, Site, UpdateRun
-from orchestrator_stub.rollouts.gate import Gate, gate
+from orchestrator_stub.rollouts.hold import hold
 from orchestrator_stub.schedules.inheritance import Windows, for_host
-from orchestrator_stub.web import cves, history, linking, statuses
+from orchestrator_stub.web import cves, history, linking, quarantine, statuses
 from orchestrator_stub.web.clock import Clock
 from orchestrator_stub.web.queries_policies import usable
 from orchestrator_stub.web.upcoming import by_next_window
@@ -32,15 +32,6 @@ class Slot:
     image_id: str
     state: str
     assessment: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """An image that the node does not try again by itself."""
-
-    file_hash: str
-    name: str
-    is_released: bool
 
 
 def live_host(session: Session, host: Host, clock: Clock) -> dict[str, Any]:
@@ -66,7 +57,7 @@ def live_host(session: Session, host: Host, clock: Clock) -> dict[str, Any]:
         "outlook": _outlook(session, instance, windows, clock.now_s) if instance else None,
         "fixes": _fixes(session, instance) if instance else (),
         "slots": slots(instance.slots) if instance else (),
-        "quarantined": _quarantined(session, instance) if instance else (),
+        "quarantined": quarantine.of(session, instance) if instance else (),
         "runs": [history.shown(run, clock.now_s) for run in runs],
         "run_count": _run_count(session, instance) if instance else 0,
         "spoken": spoken(update.text, instance.update_progress_percent if instance else None),
@@ -124,13 +115,8 @@ def spoken(status: str, progress: int | None) -> str:
 
 def _outlook(session: Session, instance: Instance, windows: Windows, now_s: int) -> Outlook:
     image = wanted(instance)
-    said = Gate.OPEN
-    if image is not None:
-        with session.no_autoflush:
-            said = gate(session, instance, image, now_s)
-        for row in tuple(session.dirty):  # the gate may note a new turn, but a page changes nothing
-            session.expire(row)
-    return outlook(instance, windows, now_s, said)
+    held = hold(session, instance, image) if image else None
+    return outlook(instance, windows, now_s, held)
 
 
 def _runs(session: Session, instance: Instance) -> list[UpdateRun]:
@@ -153,19 +139,3 @@ def _fixes(session: Session, instance: Instance) -> tuple[cves.CVE, ...]:
         OSResource.profile_name == newest.profile_name,
     )
     return cves.fixed_between(session.scalars(of_profile), instance.image_id, newest)
-
-
-def _quarantined(session: Session, instance: Instance) -> tuple[Quarantined, ...]:
-    if not instance.quarantine:
-        return ()
-    rows = session.execute(
-        select(OSResource.file_hash, OSResource.name).where(
-            OSResource.project_uuid == instance.project_uuid,
-            OSResource.file_hash.in_(instance.quarantine),
-        )
-    )
-    names = {row.file_hash: row.name for row in rows}
-    return tuple(
-        Quarantined(one, names.get(one, f"Image {one[:12]}…"), one in instance.released)
-        for one in instance.quarantine
-    )

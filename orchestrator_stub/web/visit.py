@@ -110,7 +110,11 @@ class Visit:
         return response
 
     def change(
-        self, path: str, change: Callable[[Session], str], back: str | None = None
+        self,
+        path: str,
+        change: Callable[[Session], str],
+        back: str | None = None,
+        then: Callable[[], None] | None = None,
     ) -> Response:
         """Make a change and go on to a page that says what was done, or why it was refused.
 
@@ -118,9 +122,13 @@ class Visit:
             path: Where to go on.
             change: It makes the change and gives the message; see `Database.write`.
             back: Where to go when it is refused; `path` when left out.
+            then: What follows from the change, once that is made.
         """
         try:
-            return self.to(path, self.services.database.write(change))
+            text = self.services.database.write(change)
+            if then is not None:
+                then()
+            return self.to(path, text)
         except OrchestratorError as error:
             if error.code in {Code.NOT_FOUND, Code.INTERNAL}:
                 raise

@@ -6,8 +6,17 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy.orm import Session
 
-from orchestrator_stub.records import Host, Instance, RepeatedSchedule, SingleSchedule
+from orchestrator_stub import rollouts
+from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.records import (
+    Host,
+    Instance,
+    RepeatedSchedule,
+    SingleSchedule,
+    UpdateRun,
+)
 from orchestrator_stub.vocabulary import HostState, ScheduleStatus
 from tests.integration.web.browser import Browser, Form, Page
 from tests.integration.web.fleet import NONRT
@@ -119,7 +128,7 @@ def test_history_of_none(shared: World, looker: Browser) -> None:
     ("name", "said"),
     [
         ("till-01", "It runs what its policy wants"),
-        ("till-03", "The rollout of Edge Microvisor Toolkit 3.0.20260801.1010 holds it back"),
+        ("till-03", "It is in wave 3 of the rollout of Edge Microvisor Toolkit 3.0.20260801.1010;"),
         ("kiosk-09", "Waits for its maintenance window, which opens"),
         ("till-04", "Updating since"),
         ("cabinet-e6-km114", "The node has never reported"),
@@ -189,6 +198,32 @@ def test_policy_is_applied(lively: World, browser: Browser) -> None:
     assert instance_of(lively, "till-07").policy_id is None
 
 
+def test_host_that_is_linked_takes_its_place_in_the_rollout_at_once(
+    lively: World, browser: Browser
+) -> None:
+    page = browser.submit(
+        form_of(lively, browser, "till-07"), policy=lively.fleet.policies["newest"].id
+    )
+    newest = "Edge Microvisor Toolkit 3.0.20260801.1010"
+    assert facts(page)["What comes next"] == (
+        f"It is in wave 3 of the rollout of {newest}; wave 2 goes on"
+    )
+
+
+def test_policy_is_applied_although_its_rollouts_cannot_follow_now(
+    lively: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(session: Session, policy_id: str, now_s: int) -> None:
+        raise OrchestratorError(Code.ABORTED, "somebody else was quicker")
+
+    monkeypatch.setattr(rollouts, "follow", refuse)
+    page = browser.submit(
+        form_of(lively, browser, "till-07"), policy=lively.fleet.policies["newest"].id
+    )
+    assert page.message == "OS Update Policy applied successfully"
+    assert "is about to take it in" in facts(page)["What comes next"]
+
+
 def test_policy_is_not_applied_over_somebody_elses_change(lively: World, browser: Browser) -> None:
     page = host_page(lively, browser, "till-07")
     form = page.form(f"{page.path}/policy")
@@ -231,6 +266,25 @@ def test_failed_image_is_tried_again(lively: World, browser: Browser) -> None:
     assert not [one for one in page.document.all("button") if one.text == "Try again"]
     assert browser.submit(form).message.startswith("till-05 tries")
     assert instance_of(lively, "till-05").released == [newest]
+
+
+def test_image_that_failed_in_a_rollout_is_tried_again_though_its_node_keeps_no_quarantine(
+    lively: World, browser: Browser
+) -> None:
+    with lively.database.writing() as session:
+        instance = session.get_one(Host, lively.fleet.hosts["till-05"].id).instance
+        assert instance is not None
+        instance.quarantine = []
+        for run in session.query(UpdateRun).filter_by(instance_id=instance.id, number=3):
+            session.delete(run)  # the failed one is the last then
+    page = host_page(lively, browser, "till-05")
+    assert "failed here and is quarantined" in facts(page)["What comes next"]
+    assert "In quarantine on 1 host" in browser.get("/os-resources").document.text
+    page = browser.submit(page.form(f"{page.path}/retry"))
+    assert page.message.startswith("till-05 tries the image again")
+    assert not page.document.one("div", id="quarantine").text
+    assert "In quarantine" not in browser.get("/os-resources").document.text
+    assert "wave 2" not in facts(page)["What comes next"]
 
 
 def test_image_that_is_not_in_quarantine_cannot_be_tried_again(

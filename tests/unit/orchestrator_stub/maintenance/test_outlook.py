@@ -16,7 +16,7 @@ from orchestrator_stub.records import (
     RepeatedSchedule,
     SingleSchedule,
 )
-from orchestrator_stub.rollouts.gate import Gate
+from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows
 from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
 
@@ -104,11 +104,27 @@ def test_outlook_says_why(changes: dict[str, Any], kind: OutlookKind, at_s: int 
     assert found.text
 
 
-@pytest.mark.parametrize("gate", [Gate.HELD, Gate.CLOSED])
-def test_rollout_that_has_not_come_so_far_holds_it(gate: Gate) -> None:
-    found = outlook(instance(), NIGHT, NOW_S, gate)
-    expected = Outlook(OutlookKind.HELD_BY_ROLLOUT, "The rollout of edge 2.0 holds it back")
-    assert found == expected
+@pytest.mark.parametrize("at_s", [None, NOW_S + 60])
+def test_rollout_that_has_not_come_so_far_holds_it(at_s: int | None) -> None:
+    found = outlook(instance(), NIGHT, NOW_S, Hold("Wave 1 goes on", at_s))
+    assert found == Outlook(OutlookKind.HELD_BY_ROLLOUT, "Wave 1 goes on", at_s)
+
+
+def test_image_that_failed_in_a_rollout_is_in_quarantine_though_the_node_tells_none() -> None:
+    found = outlook(instance(), NIGHT, NOW_S, Hold("edge 2.0 failed here", has_failed=True))
+    assert found.kind is OutlookKind.QUARANTINED
+
+
+@pytest.mark.parametrize(
+    ("windows", "kind"),
+    [
+        (Windows(), OutlookKind.NO_WINDOW),
+        (NIGHT, OutlookKind.WAITS_FOR_WINDOW),
+        (Windows((single(-9, 0),)), OutlookKind.HELD_BY_ROLLOUT),
+    ],
+)
+def test_turn_is_waited_for_only_in_an_open_window(windows: Windows, kind: OutlookKind) -> None:
+    assert outlook(instance(), windows, NOW_S, Hold("Its turn", is_turn=True)).kind is kind
 
 
 MAINTENANCE = ScheduleStatus.MAINTENANCE
@@ -140,7 +156,7 @@ def test_next_window_is_that_of_all_schedules(
 
 def test_every_kind_can_be_told() -> None:
     kinds = {
-        outlook(one, windows, NOW_S, gate).kind
+        outlook(one, windows, NOW_S, held).kind
         for one in (
             instance(),
             instance(None),
@@ -151,6 +167,6 @@ def test_every_kind_can_be_told() -> None:
             instance(update_status="Updating"),
         )
         for windows in (NIGHT, Windows(), Windows((single(-1, 0),)))
-        for gate in (Gate.OPEN, Gate.HELD)
+        for held in (None, Hold("Wave 1 goes on"))
     }
     assert kinds == set(OutlookKind)
