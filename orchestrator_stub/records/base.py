@@ -16,7 +16,8 @@ from sqlalchemy import JSON, BigInteger, Enum, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
-def _now_s() -> int:
+def now_s() -> int:
+    """The time, Unix seconds."""
     return int(time.time())
 
 
@@ -51,5 +52,5 @@ class Base(DeclarativeBase):
         StrEnum: Enum(StrEnum, native_enum=False, length=40, values_callable=_words),
     }
 
-    created_s: Mapped[int] = mapped_column(default=_now_s, sort_order=90)
-    updated_s: Mapped[int] = mapped_column(default=_now_s, onupdate=_now_s, sort_order=91)
+    created_s: Mapped[int] = mapped_column(default=now_s, sort_order=90)
+    updated_s: Mapped[int] = mapped_column(default=now_s, onupdate=now_s, sort_order=91)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from orchestrator_stub.records.base import Base, new_id
+from orchestrator_stub.records.base import Base, new_id, now_s
 from orchestrator_stub.records.instance import Instance
 from orchestrator_stub.records.location import Site
 from orchestrator_stub.vocabulary import HostState
@@ -15,8 +15,9 @@ from orchestrator_stub.vocabulary import HostState
 class Host(Base):
     """A machine; `uuid` is the GUID that its node reports with.
 
-    Tokens made before `tokens_valid_from_s` are refused; `token_expires_s` is the end of the one
-    that the node presented last. `last_seen_s` may be some seconds behind (`maintenance.presence`).
+    Tokens made before `tokens_valid_from_s` are refused, and so are those of a host that had this
+    GUID before and was deleted; `token_expires_s` is the end of the one that the node presented
+    last. `last_seen_s` may be some seconds behind (`maintenance.presence`).
     """
 
     __tablename__ = "host"
@@ -32,7 +33,7 @@ class Host(Base):
     site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id"), index=True)
     state: Mapped[HostState] = mapped_column(default=HostState.ONBOARDED)
     note: Mapped[str] = mapped_column(default="")
-    tokens_valid_from_s: Mapped[int] = mapped_column(default=0)
+    tokens_valid_from_s: Mapped[int] = mapped_column(default=now_s)
     token_expires_s: Mapped[int | None]
     last_seen_s: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1)

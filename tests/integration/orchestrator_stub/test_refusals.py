@@ -248,6 +248,19 @@ def test_invalidated_host_is_refused_until_renewed(orchestrator: Orchestrator, n
     assert refusal(node.post(request(node.guid))) == (401, "unauthenticated")
 
 
+def test_token_of_a_deleted_host_is_refused_when_its_machine_is_enrolled_again(
+    orchestrator: Orchestrator, node: Node
+) -> None:
+    issued_s = jwt.decode(node.token, options={"verify_signature": False})["iat"]
+    assert orchestrator.rest("DELETE", f"compute/hosts/{node.host_id}").status_code == 200
+    assert refusal(node.post(request(node.guid))) == (404, "not_found")
+    while int(time.time()) <= issued_s:  # tokens tell time by the second
+        time.sleep(0.05)
+    again = orchestrator.enrol(node.profile, guid=node.guid)
+    assert refusal(node.post(request(node.guid))) == (401, "unauthenticated")
+    assert again.post(request(node.guid)).status_code == 200
+
+
 @pytest.mark.parametrize("header", [None, "Bearer ", "Bearer wrong", "Basic eDp5", "bearer é"])
 def test_rest_without_the_api_token_is_a_problem_401(
     orchestrator: Orchestrator, header: str | None

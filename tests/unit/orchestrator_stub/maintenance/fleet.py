@@ -69,6 +69,7 @@ class Fleet:
             project = session.get_one(Project, PROJECT)
             candidate = Candidate(f"host-{guid[:8]}", guid, profile, image_id)
             host = enrolment.enrol(session, project, candidate)
+            host.tokens_valid_from_s = START_S
             assert host.instance is not None
             return Edge(guid, host.id, host.instance.id, NodeIdentity(guid, PROJECT, START_S))
 
