@@ -14,6 +14,7 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 
+from orchestrator_stub import connections
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.tls.live import LiveCertificate
 from puad.core.addresses import is_loopback
@@ -22,6 +23,7 @@ _KEEP_ALIVE_S: Final = 75  # nodes poll every 20 s, and each handshake costs bot
 _SHUTDOWN_S: Final = 10
 _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 512
+_ACCEPTED_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Server:
         self._app = app
         self._config = uvicorn.Config(
             app,
-            http="h11",
+            http=connections.protocol(connections.most_places()),
             loop="asyncio",
             ws="none",
             log_config=None,
@@ -107,7 +109,11 @@ class Server:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """A loop that waits not long for whoever does not answer TLS's goodbye.
+    """A loop that has patience with nobody, neither with few who are slow nor with many at once.
+
+    It accepts some connections, and then has a look at them: asyncio accepts all that wait, and a
+    crowd of them takes the last file before the first is refused. It waits not long for whoever
+    does not get on with TLS's greeting or goodbye.
 
     Nodes keep their connection from poll to poll and do not look at it in between: with asyncio's
     30 s, each stop of the server would take all the time that it may.
@@ -120,8 +126,12 @@ class _Loop(asyncio.SelectorEventLoop):
     ) -> asyncio.Server:
         """Listen as asyncio does."""
         if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = connections.HANDSHAKE_S
             options["ssl_shutdown_timeout"] = _GOODBYE_S
+        # the one number means how many may wait as well as how many are accepted
+        options["backlog"] = _ACCEPTED_AT_ONCE
         server: asyncio.Server = await super().create_server(*arguments, **options)
+        options["sock"].listen(_BACKLOG)
         return server
 
 

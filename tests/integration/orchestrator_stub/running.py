@@ -193,13 +193,15 @@ def os_profile(profile: str, version: str, salt: str = "") -> OSProfile:
 
 @contextlib.contextmanager
 def serving(
-    directory: DataDirectory, *options: str, verify: str | bool = True
+    directory: DataDirectory, *options: str, verify: str | bool = True, files: int = 0
 ) -> Iterator[Orchestrator]:
     """The real server process over a data directory, until the block ends.
 
-    It serves TLS when `verify` says what vouches for it, else plain HTTP.
+    It serves TLS when `verify` says what vouches for it, else plain HTTP; it may have so many
+    `files` open, or as many as this process.
     """
-    command = [sys.executable, "-W", "error", "-m", "orchestrator_stub", "serve", "--json"]
+    command = ["prlimit", f"--nofile={files}"] if files else []
+    command += [sys.executable, "-W", "error", "-m", "orchestrator_stub", "serve", "--json"]
     command += ["--data-dir", str(directory.path), "--port", "0", *options]
     command += [] if isinstance(verify, str) else ["--plain-http"]
     log_path = directory.path / "server.log"
