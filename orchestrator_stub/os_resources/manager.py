@@ -3,6 +3,9 @@
 
 What was fetched of a document once is not fetched again while its hash stays the same. After a
 start everything is fetched once.
+
+A reading takes as long as the release service lets it, and who asks for one waits in a thread of
+the server. So of those who ask only a few do; a node's poll needs a thread as well.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Final
 from sqlalchemy import func, or_, select
 
 from orchestrator_stub.database import Database
-from orchestrator_stub.errors import OrchestratorError
+from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.os_resources.revision import Selection
 from orchestrator_stub.os_resources.taking import Key, Refresh, take
 from orchestrator_stub.records import OSResource, Project
@@ -25,6 +28,9 @@ from orchestrator_stub.release_service import Publication, ReleaseService
 from puad.core.profile import OSProfile
 
 RETRY_S: Final = 300
+ASKING: Final = 2
+"""Who may ask at a time: one that is answered, and one that comes when that is already late."""
+
 _STOP_WAIT_S: Final = 5.0
 
 log = logging.getLogger(__name__)
@@ -65,6 +71,7 @@ class ResourceManager:
         self._taken: dict[str, str] = {}
         self.tally = Tally()
         self._one_at_a_time = threading.Lock()
+        self._asking = threading.BoundedSemaphore(ASKING)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="resource-manager", daemon=True)
 
@@ -79,11 +86,24 @@ class ResourceManager:
             self._thread.join(_STOP_WAIT_S)
 
     def refresh(self) -> Refresh:
-        """Read the release service now.
+        """Read the release service now, because somebody asks for it.
 
         Raises:
-            OrchestratorError: When it cannot be read or verified; the records are as before.
+            OrchestratorError: `ABORTED`, when others have asked and wait; or when it
+                cannot be read or verified, and the records are as before.
         """
+        if not self._asking.acquire(blocking=False):
+            raise OrchestratorError(
+                Code.ABORTED,
+                "others have asked for it already, and the release service is slow",
+                hint="Look again in a minute or two.",
+            )
+        try:
+            return self._read()
+        finally:
+            self._asking.release()
+
+    def _read(self) -> Refresh:
         with self._one_at_a_time, self.tally.counted():
             complete = self._complete()
             publication = self._service.read(lambda profile: self._wanted(profile, complete))
@@ -130,7 +150,7 @@ class ResourceManager:
         while not self._stopping.wait(wait_s):
             wait_s = self._period_s
             try:
-                self.refresh()
+                self._read()
             except OrchestratorError as error:
                 wait_s = min(self._period_s, RETRY_S)
                 # the message says it all; a trace is for what nobody foresaw

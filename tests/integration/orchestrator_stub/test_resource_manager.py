@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +25,7 @@ from orchestrator_stub.commands.command import open_database
 from orchestrator_stub.commands.release import resource_manager
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import OrchestratorError, ReleaseServiceError
+from orchestrator_stub.os_resources.manager import ASKING
 from orchestrator_stub.records import OSResource
 from tests.integration.orchestrator_stub.published import Published
 from tests.integration.orchestrator_stub.running import os_profile, serving
@@ -298,6 +300,57 @@ def test_failed_write_does_not_make_a_document_known(
 
 def broken(*_: object) -> int:
     raise ZeroDivisionError
+
+
+@contextlib.contextmanager
+def stalled_server() -> Iterator[str]:
+    """A release service that takes every request and answers none until the block ends."""
+    over = threading.Event()
+
+    class Stalled(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            over.wait(600)
+            with contextlib.suppress(OSError):
+                self.send_error(503)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalled) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
+
+
+def test_refreshes_of_a_slow_release_service_take_no_thread_from_the_nodes(
+    directory: DataDirectory, published: Published
+) -> None:
+    statuses: list[int] = []
+
+    def ask() -> None:
+        with orchestrator.new_session() as session:
+            path = "compute/operating_systems:refresh"
+            statuses.append(orchestrator.rest("POST", path, session=session).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    with ExitStack() as stack:
+        with stalled_server() as url:
+            release = ("--release-url", url, "--release-root", str(published.root_json))
+            orchestrator = stack.enter_context(serving(directory, *release))
+            node = orchestrator.enrol("edge")
+            for thread in threads:
+                thread.start()
+            while len(statuses) < len(threads) - ASKING:
+                node.poll("UP_TO_DATE", os_image_id="1.0")
+            assert set(statuses) == {409}
+        for thread in threads:
+            thread.join()
+    assert sorted(set(statuses)) == [409, 503]
 
 
 def refused(directory: DataDirectory, chosen: ReleaseOptions) -> str:
