@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.whole_file import sync_folder
 
 _ONLY_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE: Final = 0o600
@@ -37,7 +38,7 @@ def open_token_file(path: Path) -> Iterator[Callable[[str], None]]:
             os.write(descriptor, f"{token}\n".encode())
             os.fsync(descriptor)
             new.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     try:
         yield write
@@ -45,14 +46,6 @@ def open_token_file(path: Path) -> Iterator[Callable[[str], None]]:
         os.close(descriptor)
         with suppress(FileNotFoundError):
             new.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

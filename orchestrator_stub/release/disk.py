@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_stub.release.errors import WriteError
+from orchestrator_stub.whole_file import sync_folder
 
 _SERVED_FILE: Final = 0o644
 _SERVED_FOLDER: Final = 0o755
@@ -42,15 +43,6 @@ def translated(path: Path) -> Iterator[None]:
             on=str(error.filename or path),
             hint="Check that the folder exists, is writable for this user, and has room.",
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Disk:

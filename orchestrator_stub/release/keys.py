@@ -31,9 +31,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from orchestrator_stub.release.disk import sync_folder, translated
+from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.errors import KeyAccessError
 from orchestrator_stub.release.roles import Role
+from orchestrator_stub.whole_file import sync_folder
 
 _OTHERS: Final = 0o077
 _NAME_DIGITS: Final = 16

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator_stub.release.disk import Disk, sync_folder, translated
+from orchestrator_stub.release.disk import Disk, translated
 from orchestrator_stub.release.errors import RepositoryError
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.release import Release, ReleaseFile, make_release
+from orchestrator_stub.whole_file import sync_folder
 
 _LIST: Final = "release.json"
 _ADDING: Final = ".adding-"
