@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
@@ -17,6 +17,7 @@ from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.documents import OSUpdatePolicy
 from orchestrator_stub.rest.documents.base import Nothing
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
+from orchestrator_stub.rest.removal import refuse_used
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.rules import RolloutRules
@@ -127,20 +128,10 @@ def delete_policy(caller: Caller, policy_id: RecordId) -> Nothing:
 
     def change(session: Session) -> Nothing:
         row = caller.mine(session, Policy, policy_id)
-        _refuse_while_used(session, row, Instance, "an instance")
-        _refuse_while_used(session, row, UpdateRun, "an update run")
+        refuse_used(session, row, Instance.policy_id, "an instance")
+        refuse_used(session, row, UpdateRun.policy_id, "an update run")
         control.forget(session, row)
         session.delete(row)
         return Nothing()
 
     return caller.write(change)
-
-
-def _refuse_while_used(
-    session: Session, row: Policy, table: type[Instance | UpdateRun], user: str
-) -> None:
-    uses = select(func.count()).select_from(table).where(table.policy_id == row.id)
-    if session.scalar(uses):
-        raise OrchestratorError(
-            Code.FAILED_PRECONDITION, f"{row.id} cannot be deleted: {user} refers to it"
-        )

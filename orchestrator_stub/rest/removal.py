@@ -1,19 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes with a host or an instance when it is deleted."""
+"""Deletion over REST: what keeps a record, and what goes with it."""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from typing import Any
 
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import QueryableAttribute, Session
+
+from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import (
     Host,
     Instance,
+    Policy,
+    Region,
     RepeatedSchedule,
     RolloutMember,
     SingleSchedule,
+    Site,
     UpdateRun,
 )
+
+
+def refuse_used(
+    session: Session, row: Policy | Region | Site, key: QueryableAttribute[Any], user: str
+) -> None:
+    """Let a record be deleted only when nothing refers to it.
+
+    Raises:
+        OrchestratorError: `FAILED_PRECONDITION`.
+    """
+    if session.scalar(select(func.count()).where(key == row.id)):
+        raise OrchestratorError(
+            Code.FAILED_PRECONDITION, f"{row.id} cannot be deleted: {user} refers to it"
+        )
 
 
 def delete_instance(session: Session, row: Instance) -> None:

@@ -17,7 +17,8 @@ from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.documents import SiteResource
 from orchestrator_stub.rest.documents.base import Nothing
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
-from orchestrator_stub.rest.places import refuse_taken, refuse_used
+from orchestrator_stub.rest.places import refuse_taken
+from orchestrator_stub.rest.removal import refuse_used
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 
 router = Router(prefix=f"{PROJECT}/compute/sites", tags=["sites and regions"])
