@@ -195,7 +195,12 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         arguments = _ARGUMENTS[parsed.get_backend_name()]
         engine = create_engine(parsed, pool_size=CONNECTIONS, **arguments)
-    except (ArgumentError, ImportError, KeyError) as error:
+    except ImportError as error:
+        raise SettingsError(
+            f"database_url needs a driver that is not installed: {error}",
+            hint="Write it as postgresql+psycopg://host/name, and install python3-psycopg.",
+        ) from error
+    except (ArgumentError, KeyError) as error:
         raise SettingsError(
             f"database_url cannot be used: {error}",
             hint="Write it as sqlite:////path/to/file or postgresql+psycopg://host/name.",

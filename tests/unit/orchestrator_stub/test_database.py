@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -154,6 +155,13 @@ def test_record_that_breaks_a_constraint_is_a_clear_error(database: Database) ->
 def test_unusable_url_is_a_settings_error(url: str) -> None:
     with pytest.raises(SettingsError, match="database_url"):
         Database(url)
+
+
+def test_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingsError, match="not installed") as caught:
+        Database("postgresql+psycopg://db.example.org/puad")
+    assert "python3-psycopg" in caught.value.hint
 
 
 def test_enrolled_host_is_unique_by_guid_and_by_name(database: Database) -> None:
