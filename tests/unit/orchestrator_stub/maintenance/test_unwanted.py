@@ -206,6 +206,6 @@ def test_rollout_that_is_stopped_cancels_the_run(fleet: Fleet, edge: Edge) -> No
     fleet.sweep()  # makes the rollout and offers the image
     begin(fleet, edge, policy)
     with fleet.database.writing() as session:
-        stop(session, session.scalars(select(Rollout)).one(), now_s=fleet.now_s)
+        stop(session, session.scalars(select(Rollout)).one(), "ada", now_s=fleet.now_s)
     fleet.sweep()
     assert fleet.run(edge).status == "Cancelled: the rollout does not offer it now"
