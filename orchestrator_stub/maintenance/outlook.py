@@ -24,19 +24,16 @@ its host, and what its rollout holds against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from orchestrator_stub.maintenance.status import SILENT_AFTER_S, UPDATE_STATUS
 from orchestrator_stub.records import Instance, OSResource
 from orchestrator_stub.rollouts.hold import Hold
-from orchestrator_stub.schedules.inheritance import Windows, repeated_schedule, single_schedule
-from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
-from puad.core.model import Schedules, Window
-from puad.core.windows import next_window
+from orchestrator_stub.schedules.inheritance import Windows
+from orchestrator_stub.schedules.windows import next_windows
+from orchestrator_stub.vocabulary import PolicyKind
 from puad.core.wire import StatusType
 
 _STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
@@ -130,37 +127,12 @@ def _image(instance: Instance, image: OSResource | None, held: Hold | None) -> O
 
 
 def _window(windows: Windows, now_s: int, held: Hold | None) -> Outlook:
-    now = datetime.fromtimestamp(now_s, UTC)
-    first = _first(_next_of_each(windows, now), now)
-    if first is None:
+    found = next_windows(windows, now_s, 1)
+    if not found:
         return Outlook(OutlookKind.NO_WINDOW, "No maintenance window for OS updates is set")
-    if first.start > now:
-        start_s = int(first.start.timestamp())
+    start_s, end_s = found[0]
+    if start_s > now_s:
         return Outlook(OutlookKind.WAITS_FOR_WINDOW, "Waits for its maintenance window", start_s)
     if held is not None:
         return Outlook(OutlookKind.HELD_BY_ROLLOUT, held.text)
-    end_s = int(first.end.timestamp()) if first.end else None
-    return Outlook(OutlookKind.WINDOW_OPEN, "Its maintenance window is open", end_s)
-
-
-def _next_of_each(windows: Windows, now: datetime) -> Iterable[Window]:
-    """The next or open window of each single schedule, and of all repeated ones together."""
-    status = ScheduleStatus.OS_UPDATE
-    repeated = tuple(
-        repeated_schedule(row) for row in windows.repeated if row.schedule_status is status
-    )
-    each = [Schedules(repeated=repeated)]
-    each += [
-        Schedules(single_schedule(row)) for row in windows.single if row.schedule_status is status
-    ]
-    return filter(None, (next_window(schedules, now) for schedules in each))
-
-
-def _first(found: Iterable[Window], now: datetime) -> Window | None:
-    """The window that opens first; of those that are open the one that closes last."""
-
-    def order(window: Window) -> tuple[datetime, bool, float]:
-        closes_s = window.end.timestamp() if window.end else 0.0
-        return max(window.start, now), window.end is not None, -closes_s
-
-    return min(found, key=order, default=None)
+    return Outlook(OutlookKind.WINDOW_OPEN, "Its maintenance window is open", end_s or None)

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session, lazyload
 from orchestrator_stub.os_resources import Image, OSResources
 from orchestrator_stub.records import Instance, OSResource
 from orchestrator_stub.rollouts.gate import Gate, gate
-from orchestrator_stub.schedules.inheritance import Windows, repeated_schedule, single_schedule
+from orchestrator_stub.schedules.inheritance import Windows
+from orchestrator_stub.schedules.windows import repeated_schedule, single_schedule
 from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
 from puad.core.model import Offer, RepeatedSchedule, Schedules, SingleSchedule
 from puad.core.version import compare_versions

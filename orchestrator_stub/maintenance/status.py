@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from orchestrator_stub.records import Host, Instance
-from orchestrator_stub.schedules.inheritance import Windows, repeated_schedule
+from orchestrator_stub.schedules.inheritance import Windows
+from orchestrator_stub.schedules.windows import holds
 from orchestrator_stub.vocabulary import HostState, Indication, InstanceState, ScheduleStatus
-from puad.core.model import Schedules
-from puad.core.windows import open_window
 from puad.core.wire import StatusType
 
 
@@ -107,9 +105,7 @@ def in_maintenance(windows: Windows, at_s: int) -> bool:
         for row in windows.single
     ):
         return True
-    schedules = Schedules(repeated=tuple(map(repeated_schedule, windows.repeated)))
-    moments = (datetime.fromtimestamp(s, UTC) for s in (at_s, at_s - 1))
-    return bool(windows.repeated) and any(open_window(schedules, moment) for moment in moments)
+    return any(holds(row, at_s) for row in windows.repeated)
 
 
 def _may_be_booting(host: Host, now_s: int) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Body as JsonBody
@@ -36,8 +35,8 @@ from orchestrator_stub.rest.schedules import (
     rows,
     shared_fields,
 )
-from orchestrator_stub.schedules.inheritance import repeated_schedule
-from puad.core.cron import FIELDS, parse_cron
+from orchestrator_stub.schedules.windows import holds
+from puad.core.cron import FIELDS
 
 MAX_DURATION_S: Final = 86_400
 _MAX_CRON_CHARS: Final = 512
@@ -95,14 +94,7 @@ def found_repeated(
     if where.at_s is None:
         return part(session, wanted, found, known, order)
     every = everything(session, wanted, found, known, order)
-    return sliced([row for row in every if _is_open(row, where.at_s)], wanted)
-
-
-def _is_open(row: RepeatedSchedule, at_s: int) -> bool:
-    """Whether a window of a schedule holds a moment, its first and its last second counted."""
-    since = datetime.fromtimestamp(max(at_s - row.duration_s, 0), UTC)
-    firing = parse_cron(repeated_schedule(row)).next_firing(since)
-    return firing is not None and firing <= datetime.fromtimestamp(at_s, UTC)
+    return sliced([row for row in every if holds(row, where.at_s)], wanted)
 
 
 @router.get("/repeated")

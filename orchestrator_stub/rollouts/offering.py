@@ -31,8 +31,9 @@ from orchestrator_stub.records import (
     raise_revision,
 )
 from orchestrator_stub.rollouts.members import PENDING, set_state
-from orchestrator_stub.rollouts.places import Places, soon
+from orchestrator_stub.rollouts.places import soon
 from orchestrator_stub.rollouts.waves import Tally
+from orchestrator_stub.schedules.places import Places
 from orchestrator_stub.vocabulary import Indication, MemberState
 
 FEW: Final = 200

@@ -8,7 +8,6 @@ them before next week. A turn may begin some time ahead of the window, for the d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
@@ -16,8 +15,9 @@ from typing import Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, lazyload
 
-from orchestrator_stub.records import Region, RepeatedSchedule, SingleSchedule, Site
-from orchestrator_stub.schedules.inheritance import repeated_schedule
+from orchestrator_stub.records import RepeatedSchedule, SingleSchedule
+from orchestrator_stub.schedules.places import Places, places_of
+from orchestrator_stub.schedules.windows import repeated_schedule
 from orchestrator_stub.vocabulary import ScheduleStatus
 from puad.core import model
 from puad.core.errors import WireError
@@ -27,26 +27,9 @@ AHEAD_S: Final = 3600
 """So long before its window opens a host may be offered the image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Hosts and sites where a window is open or opens soon."""
-
-    host_ids: frozenset[str] = frozenset()
-    site_ids: frozenset[str] = frozenset()
-
-    def hold(self, host_id: str, site_id: str | None) -> bool:
-        """Whether a host is one of them, or stands in one."""
-        return host_id in self.host_ids or site_id in self.site_ids
-
-
 def soon(session: Session, project_uuid: str, now_s: int) -> Places:
     """The places of a project where a window for OS updates is open, or opens soon."""
-    schedules = list(_schedules(session, project_uuid, now_s))
-    regions = {row.region_id for row in schedules if row.region_id}
-    sites = {row.site_id for row in schedules if row.site_id}
-    if regions:
-        sites |= _sites_within(session, project_uuid, regions)
-    return Places(frozenset(row.host_id for row in schedules if row.host_id), frozenset(sites))
+    return places_of(session, project_uuid, _schedules(session, project_uuid, now_s))
 
 
 def _schedules(
@@ -76,17 +59,3 @@ def _schedules(
     for row in session.scalars(repeated.options(lazyload("*"))):
         if opens_soon(repeated_schedule(row)):
             yield row
-
-
-def _sites_within(session: Session, project_uuid: str, regions: set[str]) -> set[str]:
-    parents = select(Region.id, Region.parent_id).where(Region.project_uuid == project_uuid)
-    inner: dict[str | None, list[str]] = {}
-    for region_id, parent_id in session.execute(parents):
-        inner.setdefault(parent_id, []).append(region_id)
-    found, left = set(regions), list(regions)
-    while left:
-        fresh = set(inner.get(left.pop(), ())) - found
-        found |= fresh
-        left.extend(fresh)
-    sites = select(Site.id, Site.region_id).where(Site.project_uuid == project_uuid)
-    return {site_id for site_id, region_id in session.execute(sites) if region_id in found}

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session, lazyload
 
 from orchestrator_stub import records
 from orchestrator_stub.records import Host, Region, Site
-from puad.core import model
 
 Row = TypeVar("Row", records.SingleSchedule, records.RepeatedSchedule)
 
@@ -65,23 +64,6 @@ def for_hosts(session: Session, hosts: Iterable[Host]) -> dict[str, Windows]:
         )
         for host_id in sites
     }
-
-
-def single_schedule(row: records.SingleSchedule) -> model.SingleSchedule:
-    """A single schedule as the node gets it."""
-    return model.SingleSchedule(row.start_s, row.end_s)
-
-
-def repeated_schedule(row: records.RepeatedSchedule) -> model.RepeatedSchedule:
-    """A repeated schedule as the node gets it."""
-    return model.RepeatedSchedule(
-        duration_s=row.duration_s,
-        cron_minutes=row.cron_minutes,
-        cron_hours=row.cron_hours,
-        cron_day_month=row.cron_day_month,
-        cron_month=row.cron_month,
-        cron_day_week=row.cron_day_week,
-    )
 
 
 def _regions(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:

@@ -106,6 +106,33 @@ class Windows(Protocol):
         """Repeated schedules, of every status."""
 
 
+def single_schedule(schedule: Single) -> model.SingleSchedule:
+    """A single schedule as the node gets it."""
+    return model.SingleSchedule(schedule.start_s, schedule.end_s)
+
+
+def repeated_schedule(schedule: Repeated) -> model.RepeatedSchedule:
+    """A repeated schedule as the node gets it."""
+    return model.RepeatedSchedule(
+        duration_s=schedule.duration_s,
+        cron_minutes=schedule.cron_minutes,
+        cron_hours=schedule.cron_hours,
+        cron_day_month=schedule.cron_day_month,
+        cron_month=schedule.cron_month,
+        cron_day_week=schedule.cron_day_week,
+    )
+
+
+def holds(schedule: Repeated, at_s: int) -> bool:
+    """Whether a window of a repeated schedule holds a second, its last one counted (§3b).
+
+    Raises:
+        WireError: When cron fields are not what the wire allows.
+    """
+    firing_s = next_firing(schedule, max(at_s - schedule.duration_s, 0))
+    return firing_s is not None and firing_s <= at_s
+
+
 def is_open(windows: Windows, at_s: int, statuses: Collection[ScheduleStatus] = OS_UPDATE) -> bool:
     """Whether a window of one of these statuses is open."""
     return _Openings.of(_chosen(windows, statuses)).are_open(at_s)
@@ -117,7 +144,7 @@ def next_firing(schedule: Repeated, from_s: int) -> int | None:
     Raises:
         WireError: When cron fields are not what the wire allows.
     """
-    firing = parse_cron(_repeated(schedule)).next_firing(_moment(from_s))
+    firing = parse_cron(repeated_schedule(schedule)).next_firing(_moment(from_s))
     return None if firing is None else _seconds(firing)
 
 
@@ -166,7 +193,7 @@ class _Openings:
         repeated: list[model.RepeatedSchedule] = []
         for schedule in schedules:
             if isinstance(schedule, Repeated):
-                repeated.append(_repeated(schedule))
+                repeated.append(repeated_schedule(schedule))
             else:
                 spans += _span_of(schedule)
         return _Openings(tuple(spans), model.Schedules(repeated=tuple(repeated)))
@@ -233,17 +260,6 @@ def _span_of(schedule: Single) -> list[Window]:
     end_s = schedule.end_s or _NEVER_S
     valid = 0 <= schedule.start_s < min(end_s, _LAST_S)
     return [(schedule.start_s, min(end_s, _NEVER_S))] if valid else []
-
-
-def _repeated(schedule: Repeated) -> model.RepeatedSchedule:
-    return model.RepeatedSchedule(
-        duration_s=schedule.duration_s,
-        cron_minutes=schedule.cron_minutes,
-        cron_hours=schedule.cron_hours,
-        cron_day_month=schedule.cron_day_month,
-        cron_month=schedule.cron_month,
-        cron_day_week=schedule.cron_day_week,
-    )
 
 
 def _span(window: model.Window) -> Window:

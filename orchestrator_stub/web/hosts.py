@@ -205,7 +205,7 @@ def _rows(session: Session, visit: Visit, lines: list[HostLine]) -> list[HostRow
             line=line,
             status=statuses.host(line.state, line.last_seen_s, now_s, line.update_status),
             update=statuses.update(line.update_status, line.indicator),
-            in_maintenance=in_maintenance.has(line.id, line.site_id),
+            in_maintenance=in_maintenance.hold(line.id, line.site_id),
             # polls in quick succession write down only what they changed
             last_seen_s=max(line.last_seen_s or 0, line.update_status_s or 0),
         )

@@ -6,37 +6,22 @@ What was found is kept for the minute, and as long as nobody changes a schedule,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.maintenance.status import in_maintenance
-from orchestrator_stub.records import Project, Region, RepeatedSchedule, SingleSchedule, Site
+from orchestrator_stub.records import Project, RepeatedSchedule, SingleSchedule
 from orchestrator_stub.schedules.inheritance import Windows
+from orchestrator_stub.schedules.places import Places, places_of
 
 _MINUTE_S: Final = 60
 _MAX_KEPT: Final = 64
+_kept: dict[tuple[str, int, int], Places] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Maintained:
-    """The hosts and sites with a window that is open."""
-
-    hosts: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
-
-    def has(self, host_id: str, site_id: str | None) -> bool:
-        """Whether a host at that site is in maintenance."""
-        return host_id in self.hosts or site_id in self.sites
-
-
-_kept: dict[tuple[str, int, int], Maintained] = {}
-
-
-def now(session: Session, project_uuid: str, now_s: int) -> Maintained:
+def now(session: Session, project_uuid: str, now_s: int) -> Places:
     """The hosts of a project that are in maintenance."""
     revision = session.scalar(select(Project.revision).where(Project.uuid == project_uuid)) or 0
     key = (project_uuid, revision, now_s // _MINUTE_S)
@@ -48,7 +33,7 @@ def now(session: Session, project_uuid: str, now_s: int) -> Maintained:
     return found
 
 
-def _look(session: Session, project_uuid: str, now_s: int) -> Maintained:
+def _look(session: Session, project_uuid: str, now_s: int) -> Places:
     open_rows: list[SingleSchedule | RepeatedSchedule] = [
         row
         for row in session.scalars(
@@ -63,29 +48,4 @@ def _look(session: Session, project_uuid: str, now_s: int) -> Maintained:
         )
         if in_maintenance(Windows(repeated=(row,)), now_s)
     ]
-    sites = {row.site_id for row in open_rows if row.site_id}
-    regions = {row.region_id for row in open_rows if row.region_id}
-    if regions:
-        sites |= _sites_in(session, project_uuid, regions)
-    hosts = frozenset(row.host_id for row in open_rows if row.host_id)
-    return Maintained(hosts, frozenset(sites))
-
-
-def _sites_in(session: Session, project_uuid: str, regions: Iterable[str]) -> set[str]:
-    """The sites in some regions and in the regions within them."""
-    within: dict[str | None, list[str]] = {}
-    for region_id, parent_id in session.execute(
-        select(Region.id, Region.parent_id).where(Region.project_uuid == project_uuid)
-    ):
-        within.setdefault(parent_id, []).append(region_id)
-    found: set[str] = set()
-    left = list(regions)
-    while left:
-        region_id = left.pop()
-        if region_id not in found:
-            found.add(region_id)
-            left += within.get(region_id, [])
-    sites = session.execute(
-        select(Site.id, Site.region_id).where(Site.project_uuid == project_uuid)
-    )
-    return {site_id for site_id, region_id in sites if region_id in found}
+    return places_of(session, project_uuid, open_rows)

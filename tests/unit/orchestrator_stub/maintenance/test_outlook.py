@@ -139,7 +139,7 @@ MAINTENANCE = ScheduleStatus.MAINTENANCE
         (Windows(repeated=(daily(2, MAINTENANCE),)), OutlookKind.NO_WINDOW, None),
         (Windows((single(-100, 50),)), OutlookKind.WINDOW_OPEN, 50),
         (Windows((single(-100, 0),)), OutlookKind.WINDOW_OPEN, None),
-        (Windows((single(-100, 50), single(-10, 90), single(5, 999))), OutlookKind.WINDOW_OPEN, 90),
+        (Windows((single(-100, 50), single(-10, 90), single(5, 99))), OutlookKind.WINDOW_OPEN, 99),
         (Windows((single(-100, 50), single(-10, 0))), OutlookKind.WINDOW_OPEN, None),
         (Windows((single(400, 500), single(300, 310))), OutlookKind.WAITS_FOR_WINDOW, 300),
         (Windows((single(400, 500),), (daily(8),)), OutlookKind.WINDOW_OPEN, 3600),
