@@ -5,8 +5,11 @@ A part is one element with an id, rendered by the same template as the page, so 
 shows the same. Rules:
 
 1. Whoever is logged out, or loses the project, is told nothing more.
-2. Streams are few and end by themselves; the browser opens the next one. A browser that gets none
-   (204) does not ask again, and its page still works.
+2. Streams are few, of one operator fewer, and end by themselves; the browser opens the next one. A
+   browser that gets none (204, or one that is over at once) does not ask again, and its page still
+   works.
+3. Whether the browser is still there is asked for here: uvicorn 0.32, which Debian 13 has, lets a
+   response go on that nobody listens to any more.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -27,24 +31,53 @@ from orchestrator_stub.web import rendering
 from orchestrator_stub.web.visit import LoginNeededError, Visit, looking
 
 MAX_STREAMS: Final = 64
+MAX_OF_ONE: Final = 8
+"""A browser has six connections for one server, and a page that is not seen keeps none."""
+
 PERIOD_S: Final = 2.0
 LIFETIME_S: Final = 600.0
 _RETRY_MS: Final = 4000
+_OVER: Final = "event: over\ndata: \n\n"
 
 Parts = dict[str, str]
 
 
-@dataclass(slots=True)
 class Streams:
-    """How many streams this process has open."""
+    """Whose streams this process has open."""
 
-    open: int = 0
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @property
+    def are_all_open(self) -> bool:
+        """Whether nobody can have another one."""
+        return self._open.total() >= MAX_STREAMS
+
+    def open(self, operator: str) -> bool:
+        """Open one for an operator; False when there is none left for them."""
+        if self.are_all_open or self._open[operator] >= MAX_OF_ONE:
+            return False
+        self._open[operator] += 1
+        return True
+
+    def close(self, operator: str) -> None:
+        """Let somebody else have it."""
+        self._open[operator] -= 1
+        self._open += Counter()  # without those who have none
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an operator sees now."""
+
+    operator: str
+    parts: Parts
 
 
 def stream(request: Request, parts: Callable[[Visit], Parts]) -> Response:
     """The stream of the parts of a page that change."""
     streams: Streams = request.app.state.live_streams
-    if streams.open >= MAX_STREAMS:
+    if streams.are_all_open:
         return Response(status_code=204, headers=rendering.HEADERS)
     return StreamingResponse(
         _events(request, parts, streams),
@@ -56,28 +89,32 @@ def stream(request: Request, parts: Callable[[Visit], Parts]) -> Response:
 async def _events(
     request: Request, parts: Callable[[Visit], Parts], streams: Streams
 ) -> AsyncIterator[str]:
-    streams.open += 1
-    sent: Parts = {}
     ends = time.monotonic() + LIFETIME_S
+    yield f"retry: {_RETRY_MS}\n\n"
+    now = await run_in_threadpool(_look, request, parts)
+    if now is None or not streams.open(now.operator):
+        yield _OVER
+        return
+    operator, sent = now.operator, Parts()
     try:
-        yield f"retry: {_RETRY_MS}\n\n"
-        while time.monotonic() < ends and not _is_stopping(request):
-            now = await run_in_threadpool(_look, request, parts)
-            if now is None:
-                yield "event: over\ndata: \n\n"
-                return
-            changed = {name: html for name, html in now.items() if sent.get(name) != html}
-            sent = now
+        while now is not None:
+            changed = {name: html for name, html in now.parts.items() if sent.get(name) != html}
+            sent = now.parts
             yield f"data: {json.dumps(changed)}\n\n" if changed else ": nothing new\n\n"
             await asyncio.sleep(PERIOD_S)
+            if time.monotonic() >= ends or _is_stopping(request) or await request.is_disconnected():
+                return
+            now = await run_in_threadpool(_look, request, parts)
+        yield _OVER
     finally:
-        streams.open -= 1
+        streams.close(operator)
 
 
-def _look(request: Request, parts: Callable[[Visit], Parts]) -> Parts | None:
+def _look(request: Request, parts: Callable[[Visit], Parts]) -> _Look | None:
     """The parts as they are now; None when this browser is not to see them any more."""
     try:
-        return parts(looking(request, request.query_params.get("project", "")))
+        visit = looking(request, request.query_params.get("project", ""))
+        return _Look(visit.visitor.name, parts(visit))
     except LoginNeededError:
         return None
     except OrchestratorError as error:

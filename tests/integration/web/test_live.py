@@ -3,21 +3,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import delete
 
-from orchestrator_stub.records import Host, OperatorSession, RolloutMember
-from orchestrator_stub.vocabulary import MemberState
+from orchestrator_stub.access import operators
+from orchestrator_stub.app import create_app
+from orchestrator_stub.records import Host, OperatorSession, Project, RolloutMember
+from orchestrator_stub.vocabulary import MemberState, Scope
 from orchestrator_stub.web import live
 from tests.integration.web.browser import Browser
 from tests.integration.web.html import Element, parse
-from tests.integration.web.serving import World, services_over, serving
+from tests.integration.web.serving import PASSWORD, PASSWORDS, World, services_over, serving
 
 Event = tuple[str, dict[str, str]]
 
@@ -115,6 +120,58 @@ def test_stream_without_a_session_is_over_at_once(shared: World) -> None:
 def test_streams_are_few(shared: World, looker: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_STREAMS", 0)
     assert looker.client.get("/rollouts/live").status_code == 204
+
+
+def test_one_operator_leaves_streams_for_the_others(
+    lively: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_OF_ONE", 2)
+    with lively.database.writing() as session:
+        project = session.get_one(Project, lively.fleet.project.uuid)
+        other = operators.add(session, "other", PASSWORDS.hash_of(PASSWORD))
+        operators.admit(session, other, project, Scope.READ)
+    with ExitStack() as stack:
+        first = [
+            stack.enter_context(browser.client.stream("GET", "/rollouts/live")) for _ in range(2)
+        ]
+        kept = [events(response) for response in first]  # a stream whose reader goes is closed
+        assert [next(stream)[0] for stream in kept] == ["message", "message"]
+        with browser.client.stream("GET", "/rollouts/live") as response:
+            assert list(events(response)) == [("over", {})]
+        somebody = stack.enter_context(Browser(lively.url))
+        somebody.log_in("other")
+        with somebody.client.stream("GET", "/rollouts/live") as response:
+            assert next(events(response))[0] == "message"
+
+
+def test_stream_ends_when_a_server_says_only_once_that_nobody_listens(
+    lively: World, browser: Browser
+) -> None:
+    """uvicorn 0.32 promises an error when it is sent to, and drops what it is sent."""
+    app = create_app(services_over(lively.database))
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.client.cookies.items())
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/rollouts/live",
+        "raw_path": b"/rollouts/live",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"x"), (b"cookie", cookie.encode())],
+    }
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"} if sent else await asyncio.Event().wait() or {}
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 60))
+    assert any(body.startswith(b"data: ") for body in sent)
 
 
 def test_stream_that_is_left_gives_its_place_back(
