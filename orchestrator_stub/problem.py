@@ -71,7 +71,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, OrchestratorError):  # the signature is Starlette's
         return await _broken(request, error)
     if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
-        log.error("%s %s: %s", request.method, request.url.path, error)
+        log.error("%s %s: %s", request.method, request.scope["path"], error)
     headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {}
     if isinstance(error, ThrottledError):
         headers["Retry-After"] = str(error.retry_after_s)
@@ -99,11 +99,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     code = _CODES.get(error.status_code, Code.INVALID_ARGUMENT)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods: str = request.app.state.allowed_methods(request.url.path)
+        methods: str = request.app.state.allowed_methods(request.scope["path"])
         headers |= {"Allow": methods} if methods else {}
     return problem(error.status_code, code, str(error.detail), headers)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s could not be answered", request.method, request.url.path, exc_info=error)
+    log.error("%s %s could not be answered", request.method, request.scope["path"], exc_info=error)
     return problem(500, Code.INTERNAL, "the orchestrator could not answer; see its log")

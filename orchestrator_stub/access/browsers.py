@@ -36,7 +36,7 @@ def remember(request: Request, response: Response, opened: Opened) -> None:
         opened.cookie,
         max_age=sessions.MOST_S,
         path="/",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
         httponly=True,
         samesite="lax",
     )
@@ -47,7 +47,7 @@ def forget(request: Request, response: Response) -> None:
     response.delete_cookie(
         COOKIE,
         path="/",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
         httponly=True,
         samesite="lax",
     )
@@ -59,7 +59,7 @@ def check_origin(request: Request) -> None:
     Raises:
         OrchestratorError: `PERMISSION_DENIED`.
     """
-    csrf.refuse_other_sites(request.headers, request.url.scheme)
+    csrf.refuse_other_sites(request.headers, request.scope["scheme"])
 
 
 def check_change(request: Request, browser: Browser, token: str | None) -> None:

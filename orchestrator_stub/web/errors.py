@@ -54,7 +54,7 @@ def _for_browsers(
     answer: Callable[[Request, Any], Response], otherwise: _Handler | None
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handler(request: Request, error: Exception) -> Response:
-        if otherwise is None or not request.url.path.startswith(INTERFACES):
+        if otherwise is None or not request.scope["path"].startswith(INTERFACES):
             return answer(request, error)
         response = otherwise(request, error)
         return await response if inspect.isawaitable(response) else response
@@ -70,7 +70,7 @@ def _log_in_first(request: Request, _error: Exception) -> Response:
 
 def _refused(request: Request, error: OrchestratorError) -> Response:
     if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
-        log.error("%s %s: %s", request.method, request.url.path, error)
+        log.error("%s %s: %s", request.method, request.scope["path"], error)
     return _page(request, HTTP_STATUS[error.code], sentence(error))
 
 
@@ -87,7 +87,7 @@ def _http(request: Request, error: HTTPException) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    log.error("%s %s could not be answered", request.method, request.url.path, exc_info=error)
+    log.error("%s %s could not be answered", request.method, request.scope["path"], exc_info=error)
     return _page(request, 500, "The orchestrator could not answer. Its log says why.")
 
 

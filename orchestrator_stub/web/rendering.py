@@ -10,6 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -79,8 +80,8 @@ def here(request: Request) -> str:
     """The address that is shown, to come back to; a form's own address cannot be shown again."""
     if request.method != "GET":
         return "/"
-    query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def is_local(address: str) -> bool:

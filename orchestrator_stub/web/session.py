@@ -155,7 +155,7 @@ def set_cookie(
         max_age=max_age_s,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
     )
 
 

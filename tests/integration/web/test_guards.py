@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
 
 from orchestrator_stub.records import (
     ApiToken,
@@ -387,3 +389,21 @@ def test_pages_that_are_missing_are_pages_and_interfaces_stay_interfaces(
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
     assert looker.client.delete("/hosts").status_code == 405
+
+
+def test_host_header_that_is_no_address_breaks_nothing(
+    lively: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 13's Starlette makes `url` of what the caller says, and fails over `Host: [`."""
+
+    def fail(self: HTTPConnection) -> NoReturn:
+        raise ValueError("Invalid IPv6 URL")
+
+    monkeypatch.setattr(HTTPConnection, "url", property(fail))
+    with Browser(lively.url) as browser:
+        browser.client.headers["Host"] = "["
+        assert browser.get("/login").status == 200
+        assert browser.log_in().title == "Active Hosts"
+        assert browser.get("/nowhere").status == 404
+        assert browser.client.get("/v1/nowhere").json()["code"] == "not_found"
+        assert browser.client.delete("/v1/projects/x/compute/hosts").status_code == 405
