@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import signal
 import socket
@@ -22,8 +23,9 @@ from puad.core.addresses import is_loopback
 _KEEP_ALIVE_S: Final = 75  # nodes poll every 20 s, and each handshake costs both sides
 _SHUTDOWN_S: Final = 10
 _GOODBYE_S: Final = 1.0
-_BACKLOG: Final = 512
+_BACKLOG: Final = 4096  # a whole fleet calls at once when the server is back
 _ACCEPTED_AT_ONCE: Final = 16
+_TLS_BUFFER_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Server:
         """Serve until SIGTERM or SIGINT, either of which is a good end."""
         # uvicorn raises the signal again when it has shut down, for whoever was there before
         signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+        keep_connections_small()
         server = uvicorn.Server(self._config)
         # pages that are kept up to date end by themselves, or stopping would wait for them
         self._app.state.is_stopping = lambda: server.should_exit
@@ -106,6 +109,15 @@ class Server:
                 loop.run(server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
+
+
+def keep_connections_small() -> None:
+    """Let asyncio hold few bytes for each TLS connection of this process.
+
+    Nodes keep theirs from poll to poll, and asyncio would hold 256 KiB for each: gigabytes for a
+    large fleet. A poll fits into the buffer here; what is larger is read in more steps.
+    """
+    asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
 
 
 class _Loop(asyncio.SelectorEventLoop):
