@@ -3,7 +3,9 @@
 
 Two kinds of transaction. *Reading* sees one consistent state and never waits for a writer.
 *Writing* takes SQLite's only write lock at its start: a transaction that turned from reading to
-writing half-way would fail when another writer was quicker, and waiting could not help it. On
+writing half-way would fail when another writer was quicker, and waiting could not help it. The
+writers of one process wait for each other before they ask for it, because SQLite's own waiting is a
+look now and then, the more seldom the longer it lasts, so that late comers overtake. On
 PostgreSQL writers lock the rows that they change; records with a version notice that another was
 quicker, and the caller is told to look again (`Code.ABORTED`).
 """
@@ -66,6 +68,7 @@ class Database:
         self._engine = engine
         self._errors = Counter(dict.fromkeys(_CODES, 0))
         self._counting = threading.Lock()
+        self._pen = threading.Lock()
 
     @property
     def dialect(self) -> str:
@@ -93,6 +96,19 @@ class Database:
             raise told from error
 
     @contextlib.contextmanager
+    def _with_the_pen(self) -> Iterator[None]:
+        """Be the only writer of this process, where the database has room for one."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._pen.acquire(timeout=BUSY_TIMEOUT_S):
+            raise PoolTimeoutError(f"it was not this writer's turn within {BUSY_TIMEOUT_S} s")
+        try:
+            yield
+        finally:
+            self._pen.release()
+
+    @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """A session whose changes are thrown away."""
         with (
@@ -106,6 +122,7 @@ class Database:
         """A session that is committed at the end, or rolled back when an error leaves it."""
         with (
             self._translated(),
+            self._with_the_pen(),
             self.sessions(bind=self._writer) as session,
             session.begin(),
         ):

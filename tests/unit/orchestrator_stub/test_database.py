@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -90,6 +91,42 @@ def test_writers_of_one_record_lose_no_change(database: Database) -> None:
     with database.reading() as session:
         host = session.scalars(select(Host)).one()
     assert (host.tokens_valid_from_s, host.version) == (80, 81)
+
+
+def test_writers_of_one_process_wait_for_each_other_before_they_ask_the_database(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite that waits for nobody refuses whoever comes while another writes."""
+    impatient = {"sqlite": {"connect_args": {"timeout": 0}}}
+    monkeypatch.setattr("orchestrator_stub.database._ARGUMENTS", impatient)
+    together = threading.Barrier(4)
+
+    def write(number: int) -> None:
+        together.wait()
+        with database.writing() as session:
+            session.add(Project(uuid=str(number), name=str(number)))
+            session.flush()
+
+    with databases.fresh("sqlite") as database, ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+        with database.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Project)) == 4
+
+
+def test_writer_whose_turn_does_not_come_is_told_so(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_stub.database.BUSY_TIMEOUT_S", 0.01)
+
+    def write() -> None:
+        with database.writing():
+            pass
+
+    with databases.fresh("sqlite") as database, database.writing():
+        with ThreadPoolExecutor(1) as pool, pytest.raises(OrchestratorError) as caught:
+            pool.submit(write).result()
+        assert caught.value.code is Code.UNAVAILABLE
+        assert database.errors()[Code.UNAVAILABLE] == 1
 
 
 def test_stale_change_is_told_and_leaves_what_the_other_wrote(database: Database) -> None:
