@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from orchestrator_stub import observability, problem, southbound, web
 from orchestrator_stub.body_limit import BodyLimit
+from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.release_files import ReleaseFiles
 from orchestrator_stub.rest import openapi, routers
 from orchestrator_stub.services import Services
@@ -39,6 +40,7 @@ def create_app(
         openapi_url=None,  # and so no page for it either, which would load scripts from elsewhere
     )
     app.state.services = services
+    app.state.poll_queue = PollQueue()
     app.add_middleware(BodyLimit)
     problem.install(app, openapi.allowed_methods)
     app.include_router(southbound.router)

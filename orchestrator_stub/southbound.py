@@ -13,7 +13,6 @@ import time
 from typing import Final
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -21,9 +20,10 @@ from starlette.requests import ClientDisconnect
 from orchestrator_stub.access import node_token
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
 from orchestrator_stub.maintenance import Poll
+from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.services import Services
 from puad.core.errors import WireError
-from puad.core.wire import StatusReport, decode_request, encode_response, loads
+from puad.core.wire import Answer, StatusReport, decode_request, encode_response, loads
 
 PATH: Final = "/maintmgr.v1.MaintmgrService/PlatformUpdateStatus"
 
@@ -57,9 +57,13 @@ async def _call(request: Request) -> JSONResponse:
             headers={"Accept-Post": "application/json"},
         )
     host_guid, report = await _read(request)
-    poll = Poll(node, host_guid, report, int(time.time()))
-    answer = await run_in_threadpool(services.maintenance.answer, poll)
-    return JSONResponse(encode_response(answer))
+    poll_queue: PollQueue = request.app.state.poll_queue
+
+    def answer() -> Answer:
+        return services.maintenance.answer(Poll(node, host_guid, report, int(time.time())))
+
+    answered = await poll_queue.pass_through(host_guid, request.is_disconnected, answer)
+    return JSONResponse(encode_response(answered))
 
 
 async def _read(request: Request) -> tuple[str, StatusReport]:
