@@ -7,13 +7,15 @@ instance. One small query asks for these numbers, so it does not matter which pr
 something. Only the closest single schedule moves with the time alone; it is chosen anew each time.
 
 Every few minutes a poll is answered from the records all the same: what a writer should have
-raised a version for and did not comes right by itself.
+raised a version for and did not comes right by itself. How long an answer is kept differs from host
+to host, so that a fleet that was answered at once, after a restart, is not read at once for ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +30,8 @@ from orchestrator_stub.records import Host, Instance, Project
 from puad.core.wire import Answer, StatusReport
 
 REMEMBERED_FOR_S: Final = 300
+"""No answer is kept for longer, none for less than half of it."""
+
 MAX_REMEMBERED: Final = 50_000
 _Key = tuple[str, str]
 
@@ -57,6 +61,12 @@ class _Memory:
     versions: tuple[Any, ...]
     told: Told
     at_s: int
+
+    def holds_at(self, now_s: int) -> bool:
+        """Whether it is neither too old nor, by the clock, from the future."""
+        half = REMEMBERED_FOR_S // 2
+        kept_for_s = half + zlib.crc32(f"{self.host_id} {self.at_s}".encode()) % half
+        return 0 <= now_s - self.at_s <= kept_for_s
 
 
 class Steady:
@@ -106,7 +116,7 @@ class Steady:
 def _is_same(memory: _Memory, poll: Poll) -> bool:
     return (
         memory.node == poll.node
-        and 0 <= poll.now_s - memory.at_s < REMEMBERED_FOR_S
+        and memory.holds_at(poll.now_s)
         and memory.report == _fingerprint(poll.report)
     )
 

@@ -114,17 +114,17 @@ def test_change_by_another_process_is_told_at_the_next_poll(
 
 
 def test_closest_single_schedule_moves_with_time_in_memory(fleet: Fleet, edge: Edge) -> None:
-    first = ToldSchedule(START_S + 50, START_S + 150)
-    second = ToldSchedule(START_S + 200, START_S + 260)
+    first = ToldSchedule(START_S + 25, START_S + 75)
+    second = ToldSchedule(START_S + 100, START_S + 130)
     for one in (first, second):
         fleet.single(one.start_s, one.end_s, host_id=edge.host_id)
     settle(fleet, edge)
     told = {}
     read = fleet.manager.tally.read
-    for after_s in (100, 126, 199, 259, 260, 280):
+    for after_s in (50, 63, 99, 129, 130, 140):
         fleet.now_s = START_S + after_s
         told[after_s] = fleet.poll(edge, "UP_TO_DATE").schedules.single
-    assert told == {100: first, 126: second, 199: second, 259: second, 260: None, 280: None}
+    assert told == {50: first, 63: second, 99: second, 129: second, 130: None, 140: None}
     assert fleet.manager.tally.read == read
 
 
@@ -190,6 +190,22 @@ def test_memory_is_refreshed_now_and_then(fleet: Fleet, edge: Edge) -> None:
     fleet.later(REMEMBERED_FOR_S)
     fleet.poll(edge, "UP_TO_DATE")
     assert fleet.manager.tally.read == read + 1
+
+
+def test_fleet_that_was_answered_at_once_is_not_read_at_once_again(fleet: Fleet) -> None:
+    edges = [fleet.enrol() for _ in range(30)]
+    for edge in edges:
+        settle(fleet, edge)
+    reads = []
+    for _ in range(10):
+        fleet.later(REMEMBERED_FOR_S // 10)
+        before = fleet.manager.tally.read
+        for edge in edges:
+            fleet.poll(edge, "UP_TO_DATE")
+        reads.append(fleet.manager.tally.read - before)
+    assert reads[:4] == [0, 0, 0, 0]
+    assert sum(reads) == len(edges)
+    assert max(reads) < len(edges) * 2 // 3
 
 
 def test_memory_is_bounded(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
