@@ -6,6 +6,7 @@ The questions are asked in this order, and the first that holds decides:
 | kind | when | `at_s` |
 |---|---|---|
 | UPDATING | it is on its way through a reboot | since when |
+| INVALIDATED | the host is not trusted, so its node is refused | |
 | NO_CONTACT | its node is silent, or has never reported | since when; None: never |
 | NO_POLICY | no OS update policy is linked | |
 | WITHDRAWN | the policy's target was withdrawn | |
@@ -33,7 +34,7 @@ from orchestrator_stub.records import Instance, OSResource
 from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows
 from orchestrator_stub.schedules.windows import next_windows
-from orchestrator_stub.vocabulary import PolicyKind
+from orchestrator_stub.vocabulary import HostState, PolicyKind
 from puad.core.wire import StatusType
 
 _STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
@@ -52,6 +53,7 @@ class OutlookKind(StrEnum):
     NO_CONTACT = "no-contact"
     UP_TO_DATE = "up-to-date"
     UPDATING = "updating"
+    INVALIDATED = "invalidated"
     WITHDRAWN = "withdrawn"
 
 
@@ -94,6 +96,8 @@ def _contact(instance: Instance, now_s: int) -> Outlook | None:
     seen_s = instance.host.last_seen_s
     if instance.update_status == _STARTED:
         return Outlook(OutlookKind.UPDATING, "Updating", instance.update_status_s)
+    if instance.host.state is HostState.UNTRUSTED:
+        return Outlook(OutlookKind.INVALIDATED, "The host is invalidated, so its node is refused")
     if seen_s is None:
         return Outlook(OutlookKind.NO_CONTACT, "The node has never reported")
     if now_s - seen_s > SILENT_AFTER_S:

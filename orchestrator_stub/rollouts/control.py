@@ -63,6 +63,11 @@ def resume(session: Session, rollout: Rollout) -> None:
             f"rollout {rollout.id} cannot be resumed: {rollout.reason}",
             hint="It goes on by itself when its policy wants that image again.",
         )
+    if rollout.os.withdrawn_reason is not None:
+        raise OrchestratorError(
+            Code.FAILED_PRECONDITION,
+            f"rollout {rollout.id} cannot be resumed: {rollout.os.name} was withdrawn",
+        )
     was_stopped = rollout.state is RolloutState.STOPPED
     rollout.state, rollout.reason, rollout.end_s = RolloutState.RUNNING, "", 0
     session.flush()

@@ -14,6 +14,7 @@ from typing import Final
 
 UTC_NAME: Final = "UTC"
 DASH: Final = "\N{EN DASH}"
+JOINED: Final = "\N{NO-BREAK SPACE}"
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
@@ -58,19 +59,22 @@ class Clock:
         at = self.local(time_s)
         return Moment(
             ago=distance(time_s - self.now_s),
-            clock=f"{at:%Y-%m-%d %H:%M %Z}",
+            clock=f"{at:%Y-%m-%d %H:%M}{JOINED}{at:%Z}",
             iso=f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         )
 
-    def opening(self, start_s: int, end_s: int) -> str:
-        """A maintenance window, its day and its hours; without an end when that is 0."""
+    def opening(self, start_s: int, end_s: int) -> tuple[str, str]:
+        """A maintenance window, its day and its hours; without an end when that is 0.
+
+        Each of the two parts stays in one line.
+        """
         start = self.local(start_s)
         if not end_s:
-            return f"{start:%a %-d %b %Y, %H:%M} {start:%Z}, open-ended"
+            return f"{start:%a %-d %b %Y},", f"{start:%H:%M} {start:%Z}, open-ended"
         end = self.local(end_s)
         if end.date() == start.date() or end_s - start_s < _DAY_S:
-            return f"{start:%a %-d %b %Y, %H:%M}{DASH}{end:%H:%M} {end:%Z}"
-        return f"{start:%a %-d %b %Y, %H:%M} {DASH} {end:%a %-d %b %Y, %H:%M} {end:%Z}"
+            return f"{start:%a %-d %b %Y},", f"{start:%H:%M}{DASH}{end:%H:%M} {end:%Z}"
+        return f"{start:%a %-d %b %Y, %H:%M} {DASH}", f"{end:%a %-d %b %Y, %H:%M} {end:%Z}"
 
 
 def local(time_s: int, zone: zoneinfo.ZoneInfo) -> datetime:
@@ -89,19 +93,19 @@ def distance(seconds: int) -> str:
 def _rough(seconds: int) -> str:
     for unit, length_s in (("days", _DAY_S), ("h", _HOUR_S)):
         if seconds >= 2 * length_s:
-            return f"{seconds // length_s} {unit}"
-    return f"{seconds // _MINUTE_S} min"
+            return f"{seconds // length_s}{JOINED}{unit}"
+    return f"{seconds // _MINUTE_S}{JOINED}min"
 
 
 def span(seconds: int) -> str:
     """A length of time, in at most two units."""
     if seconds < _MINUTE_S:
-        return f"{max(seconds, 0)} s"
+        return f"{max(seconds, 0)}{JOINED}s"
     parts = []
     for unit, length_s in (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S)):
         count, seconds = divmod(seconds, length_s)
         if count:
-            parts.append(f"{count} {unit}")
+            parts.append(f"{count}{JOINED}{unit}")
     return " ".join(parts[:2])
 
 

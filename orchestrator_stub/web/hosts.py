@@ -180,6 +180,7 @@ def _ask(visit: Visit, wish: Wish, back: str) -> Response:
         _, total = queries_hosts.find(session, visit.project.uuid, wish, Page(1, 1), visit.now_s)
         values = {
             "policy": policy.name if policy else "",
+            "profile": policy.target_os.profile_name if policy and policy.target_os else "",
             "new_policy": chosen,
             "total": total,
             "wish": wish,

@@ -18,7 +18,7 @@ from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.rules import RolloutRules, RolloutWaveRule
 from orchestrator_stub.vocabulary import PolicyKind
 from orchestrator_stub.web import policy_form
-from orchestrator_stub.web.clock import span
+from orchestrator_stub.web.clock import JOINED, span
 from orchestrator_stub.web.forms import Form
 from orchestrator_stub.web.queries_policies import PolicyUse, usable, uses
 from orchestrator_stub.web.visit import Changing, Visit, Visiting, Writing, sentence
@@ -133,7 +133,7 @@ def waves(policy: Policy) -> str:
 
 def wave_text(wave: RolloutWaveRule) -> str:
     """How far a wave goes, in words."""
-    return f"{wave.hosts:,}" if wave.hosts is not None else f"{wave.percent} %"
+    return f"{wave.hosts:,}" if wave.hosts is not None else f"{wave.percent}{JOINED}%"
 
 
 def limits(policy: Policy) -> str:
@@ -145,7 +145,7 @@ def limits(policy: Policy) -> str:
         text
         for text in (
             f"{rules.max_failed:,} hosts" if rules.max_failed is not None else "",
-            f"{rules.max_failed_percent} %" if rules.max_failed_percent is not None else "",
+            f"{rules.max_failed_percent}{JOINED}%" if rules.max_failed_percent is not None else "",
         )
         if text
     ]

@@ -35,7 +35,7 @@ def options(session: Session, project_uuid: str) -> list[PolicyOption]:
     rows = session.execute(
         select(Policy.id, Policy.name)
         .where(Policy.project_uuid == project_uuid)
-        .order_by(Policy.name, Policy.id)
+        .order_by(func.lower(Policy.name), Policy.id)
         .limit(MAX_OPTIONS)
     )
     return [PolicyOption(*row) for row in rows]
@@ -47,7 +47,7 @@ def usable(session: Session, project_uuid: str) -> list[Policy]:
         session.scalars(
             select(Policy)
             .where(Policy.project_uuid == project_uuid)
-            .order_by(Policy.name, Policy.id)
+            .order_by(func.lower(Policy.name), Policy.id)
             .limit(MAX_OPTIONS)
         )
     )

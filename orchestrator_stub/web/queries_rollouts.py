@@ -128,7 +128,8 @@ def _shown(session: Session, row: Rollout, found: tuple[WaveProgress, ...]) -> S
         failed=_failed(session, row) if any(wave.failed for wave in waves) else [],
         may_pause=row.state is RolloutState.RUNNING,
         may_resume=row.state in {RolloutState.PAUSED, RolloutState.STOPPED}
-        and not is_by_server(row),
+        and not is_by_server(row)
+        and row.os.withdrawn_reason is None,
         may_stop=goes_on,
     )
 

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from orchestrator_stub.web.clock import span
 
 _PACKAGE: Final = Path(__file__).parent.parent
+_KINDS: Final = ("OS_TYPE_", "OS_PROVIDER_KIND_", "SECURITY_FEATURE_")
 THEME_COOKIE: Final = "puad_theme"
 THEMES: Final = ("system", "light", "dark")
 HEADERS: Final = {
@@ -44,7 +45,15 @@ def _templates() -> Environment:
     )
     environment.globals["asset"] = asset
     environment.filters["span"] = span
+    environment.filters["words"] = words
     return environment
+
+
+def words(constant: str) -> str:
+    """A constant of the API, such as `OS_TYPE_IMMUTABLE`, as a person writes it."""
+    for kind in _KINDS:
+        constant = constant.removeprefix(kind)
+    return constant.replace("_", " ").capitalize()
 
 
 @cache

@@ -19,6 +19,7 @@ BOOTING: Final = "Booting"
 INVALIDATED: Final = "Invalidated"
 NOT_REPORTED: Final = "Not reported yet"
 STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
+_DOWNLOADING: Final = UPDATE_STATUS[StatusType.DOWNLOADING].text
 
 _KIND: Final = {
     Indication.IDLE: "idle",
@@ -48,7 +49,9 @@ def host(state: HostState, last_seen_s: int | None, now_s: int, update_status: s
 
 
 def update(text: str | None, indicator: Indication | None) -> Shown:
-    """The status of an update (protocol.md §3a)."""
+    """The status of an update (protocol.md §3a); a download is one that goes on, too."""
     if not text or indicator is None:
         return Shown(NOT_REPORTED, "unknown")
+    if text == _DOWNLOADING and indicator is Indication.IDLE:
+        return Shown(text, "busy")
     return Shown(text, _KIND[indicator])

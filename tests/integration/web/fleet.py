@@ -279,7 +279,7 @@ def _add_host(fleet: Fleet, name: str, plan: Plan, site: Site, number: int) -> N
         policy=fleet.policies.get(plan.policy),
         update_status=plan.status,
         update_status_indicator=plan.indicator,
-        update_status_s=now_s - (plan.seen_ago_s or 0) - 4 * MINUTE_S if plan.status else 0,
+        update_status_s=_changed_s(now_s, plan),
         update_status_detail=detail,
         update_progress_percent=plan.progress,
         phase=plan.phase,
@@ -287,6 +287,12 @@ def _add_host(fleet: Fleet, name: str, plan: Plan, site: Site, number: int) -> N
         slots=_slots(running.image_id, newest.image_id, plan),
     )
     fleet.hosts[name] = host
+
+
+def _changed_s(now_s: int, plan: Plan) -> int:
+    if plan.indicator is Indication.ERROR:
+        return now_s - 26 * MINUTE_S
+    return now_s - (plan.seen_ago_s or 0) - 4 * MINUTE_S if plan.status else 0
 
 
 def _slots(running: str, newest: str, plan: Plan) -> list[dict[str, Any]]:

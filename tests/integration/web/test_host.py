@@ -129,6 +129,7 @@ def test_history_of_none(shared: World, looker: Browser) -> None:
     [
         ("till-01", "It runs what its policy wants"),
         ("till-03", "It is in wave 3 of the rollout of Edge Microvisor Toolkit 3.0.20260801.1010;"),
+        ("kiosk-13", "The host is invalidated, so its node is refused"),
         ("kiosk-09", "Waits for its maintenance window, which opens"),
         ("till-04", "Updating since"),
         ("cabinet-e6-km114", "The node has never reported"),

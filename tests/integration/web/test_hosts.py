@@ -216,9 +216,22 @@ def test_policy_is_linked_to_all_that_match_once_that_is_confirmed(
     without = [name for name, host in fleet.hosts.items() if policy_of(lively, name) is None]
     assert f"Link policy newest to {len(without)} hosts?" in page.document.text
     assert "These are all hosts with: No policy." in page.document.text
+    assert "are left as they are" not in page.document.text  # it is for every profile
     page = browser.submit(page.form("/hosts/policy"))
     assert page.message == f"Policy newest is linked to {len(without)} hosts."
     assert {policy_of(lively, name) for name in without} == {fleet.policies["newest"].id}
+
+
+def test_policy_for_one_profile_says_before_that_others_are_left(
+    lively: World, browser: Browser
+) -> None:
+    june = lively.fleet.policies["hold at June"].id
+    form = browser.get("/hosts").form("/hosts/policy")
+    page = browser.submit(form, scope="all", new_policy=june)
+    said = "Hosts that do not have its OS profile, microvisor-nonrt, are left as they are."
+    assert said in page.document.text
+    page = browser.submit(page.form("/hosts/policy"))
+    assert "13 were left as before" in page.message
 
 
 def test_policy_is_taken_away_from_many(lively: World, browser: Browser) -> None:

@@ -128,6 +128,22 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
+def cut_off(page: Page) -> list[str]:
+    """Controls that stick out of what holds them, and tables that do not show their last column."""
+    found: list[str] = page.evaluate(
+        """() => {
+            for (const part of document.querySelectorAll("main details")) part.open = true;
+            const outside = (inner, outer) =>
+                inner.width && inner.right > outer.right + 1 ? 1 : 0;
+            const box = (one) => one.getBoundingClientRect();
+            return [...document.querySelectorAll("main :is(input, select, button, table)")]
+                .filter((one) => outside(box(one), box(one.closest("fieldset, .card, main"))))
+                .map((one) => one.outerHTML.slice(0, 80));
+        }"""
+    )
+    return found
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_fits_is_accessible_and_complains_of_nothing(
@@ -137,6 +153,7 @@ def test_page_fits_is_accessible_and_complains_of_nothing(
     page.goto(address(shared, PAGES[name]))
     assert overflow(page) <= 0
     assert findings(page) == []
+    assert cut_off(page) == []
     if name in PICTURES and request.config.getoption("--regenerate-golden"):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         picture = SCREENSHOTS / f"{name}-{width}.png"
@@ -201,6 +218,9 @@ def test_narrow_tables_are_cards_that_name_their_cells(shared: World, opened: Op
 def test_theme_is_switched_by_hand(shared: World, opened: Opener) -> None:
     page = opened(shared, color_scheme="light")
     page.get_by_text("Operator").click()
+    legend = page.get_by_text("Colours").bounding_box()
+    assert legend is not None
+    assert legend["height"] < 30  # one line, whatever stands beside it
     page.get_by_role("button", name="Dark").click()
     body = page.locator("body")
     dark = "rgb(18, 22, 28)"
@@ -338,4 +358,6 @@ def test_form_shows_only_what_its_choices_need(shared: World, opened: Opener) ->
     page.goto(shared.url + "/policies/new")
     expect(page.get_by_label("Target", exact=True)).to_be_hidden()
     page.get_by_label("Update To Target").check()
+    page.get_by_label("In waves").check()
     expect(page.get_by_label("Target", exact=True)).to_be_visible()
+    assert cut_off(page) == []

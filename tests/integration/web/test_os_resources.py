@@ -54,6 +54,8 @@ def test_page_of_a_version_has_its_facts_and_cves(shared: World, looker: Browser
     assert page.title == newest.name
     assert newest.file_hash in page.document.text
     assert "It failed on 1 host" in page.document.text
+    for said in ("Immutable", "Infra", "Secure boot and full disk encryption"):
+        assert said in [one.text for one in page.document.all("dd")]
     rows = page.table("3 CVEs, the worst first").rows()
     assert [(row["CVE"], row["Priority"]) for row in rows] == [
         ("CVE-2026-11402", "critical"),

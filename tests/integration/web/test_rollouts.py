@@ -38,8 +38,8 @@ def test_waves_are_counted(shared: World, looker: Browser) -> None:
     found = card(page, shared, "running")
     assert found.one("h2").text == "Edge Microvisor Toolkit 3.0.20260801.1010"
     assert "Running" in found.text
-    assert "Policy newest, began 9 h ago, 1 d between waves" in found.text
-    assert "3 of 7 hosts" in found.text
+    assert "Policy newest, began 9 h ago, a pause of 1 d between waves" in found.text
+    assert "3 of 7 hosts finished" in found.text
     rows = [list(row.values()) for row in found.one("table").rows()]
     assert rows == [
         ["Wave 1, up to 5 %", "1", "0", "0", "0", "1", "0"],
@@ -61,7 +61,7 @@ def test_rollouts_that_go_on_come_first(shared: World, looker: Browser) -> None:
     ]
     assert "Stopped: 2 of 2 hosts of wave 1 failed; the policy allows 30 %" in sections[1].text
     assert buttons(sections[0]) == ["Pause", "Stop"]
-    assert buttons(sections[1]) == ["Resume"]
+    assert buttons(sections[1]) == []  # its image was withdrawn
 
 
 def test_rollout_is_paused_resumed_and_stopped(lively: World, browser: Browser) -> None:
@@ -100,7 +100,29 @@ def test_rollout_that_gave_way_to_a_newer_image_says_so(lively: World, browser: 
     assert not found.all("form")
 
 
+def trust(world: World, name: str) -> None:
+    """Take back that the image of a rollout was withdrawn."""
+    with world.database.writing() as session:
+        session.get_one(Rollout, world.fleet.rollouts[name].id).os.withdrawn_reason = None
+
+
+def test_rollout_of_an_image_that_was_withdrawn_cannot_go_on(
+    lively: World, browser: Browser
+) -> None:
+    trust(lively, "stopped")
+    values = Form(card(browser.get("/rollouts"), lively, "stopped").one("form")).values()
+    with lively.database.writing() as session:
+        row = session.get_one(Rollout, lively.fleet.rollouts["stopped"].id)
+        row.os.withdrawn_reason = "network does not come up"
+    path = f"/rollouts/{lively.fleet.rollouts['stopped'].id}/resume"
+    page = browser.post(path, values)
+    assert page.was_refused
+    assert "was withdrawn" in page.message
+    assert state(lively, "stopped") is RolloutState.STOPPED
+
+
 def test_stopped_rollout_can_go_on(lively: World, browser: Browser) -> None:
+    trust(lively, "stopped")
     steer(lively, browser, "stopped", "resume")
     assert state(lively, "stopped") is RolloutState.RUNNING
 

@@ -149,6 +149,31 @@ def test_list_of_ten_thousand_stays_small_and_cheap(
         assert f"{HOSTS:,}" in page.document.text
 
 
+def test_policy_with_waves_is_linked_to_ten_thousand_at_once(
+    crowd: Services, visitor: Browser
+) -> None:
+    with crowd.database.writing() as session:
+        project_uuid = session.scalars(select(Project.uuid)).one()
+        policy = Policy(
+            project_uuid=project_uuid,
+            name="in waves",
+            kind=PolicyKind.LATEST,
+            rollout={"waves": [{"percent": 1}, {"percent": 100}]},
+        )
+        session.add(policy)
+        session.flush()
+        policy_id = policy.id
+    form = visitor.get("/hosts").form("/hosts/policy")
+    page = visitor.submit(form, scope="all", new_policy=policy_id)
+    began = time.monotonic()
+    page = visitor.submit(page.form("/hosts/policy"))
+    assert time.monotonic() - began < MAX_SECONDS
+    assert page.message == f"Policy in waves is linked to {HOSTS:,} hosts."
+    text = visitor.get("/rollouts").document.text
+    assert f"0 of {HOSTS:,} hosts finished" in text
+    assert "Wave 1, up to 1 % Now 100 0 100 0 0 0" in text
+
+
 def test_policy_is_taken_from_ten_thousand_at_once(crowd: Services, visitor: Browser) -> None:
     form = visitor.get("/hosts").form("/hosts/policy")
     page = visitor.submit(form, scope="all", new_policy="none")

@@ -63,7 +63,7 @@ def test_list_shows_what_opens_when_and_for_whom(looker: Browser) -> None:
 
 
 def test_calendar_shows_each_window_on_its_day(shared: World, looker: Browser) -> None:
-    calendar = looker.get("/schedules").table("Windows of the next weeks, in UTC time")
+    calendar = looker.get("/schedules").table("Windows of the next weeks; times are in UTC")
     heads = [head.text for head in calendar.all("th")]
     assert heads == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     days = calendar.all("td")

@@ -18,7 +18,7 @@ from orchestrator_stub.records import (
 )
 from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows
-from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
+from orchestrator_stub.vocabulary import HostState, PolicyKind, ScheduleStatus
 
 NOW_S = 1_800_000_000  # 08:00 UTC on a Friday
 OLD = OSResource(id="os-1", name="edge 1.0", image_id="1.0", file_hash="1" * 64)
@@ -29,10 +29,12 @@ GONE = OSResource(
 LATEST = Policy(name="latest", kind=PolicyKind.LATEST)
 
 
-def instance(seen_ago_s: int | None = 10, **changes: Any) -> Instance:
+def instance(
+    seen_ago_s: int | None = 10, host_state: HostState = HostState.ONBOARDED, **changes: Any
+) -> Instance:
     seen_s = None if seen_ago_s is None else NOW_S - seen_ago_s
     fields = {
-        "host": Host(name="edge-1", last_seen_s=seen_s),
+        "host": Host(name="edge-1", state=host_state, last_seen_s=seen_s),
         "image_id": "1.0",
         "os": OLD,
         "available_os": NEW,
@@ -75,6 +77,7 @@ NIGHT = Windows(repeated=(daily(2),))
     ("changes", "kind", "at_s"),
     [
         ({"update_status": "Updating", "seen_ago_s": 9999}, OutlookKind.UPDATING, NOW_S - 500),
+        ({"host_state": HostState.UNTRUSTED, "seen_ago_s": 181}, OutlookKind.INVALIDATED, None),
         ({"seen_ago_s": None, "policy": None}, OutlookKind.NO_CONTACT, None),
         ({"seen_ago_s": 181}, OutlookKind.NO_CONTACT, NOW_S - 181),
         ({"policy": None}, OutlookKind.NO_POLICY, None),
@@ -160,6 +163,7 @@ def test_every_kind_can_be_told() -> None:
         for one in (
             instance(),
             instance(None),
+            instance(host_state=HostState.UNTRUSTED),
             instance(policy=None),
             instance(policy=target(GONE)),
             instance(available_os=None),
