@@ -6,10 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import playwright.sync_api
 import pytest
+from playwright.sync_api import Page
 
 from tests.integration.web.browser import Browser
+from tests.integration.web.chromium import Blank, Opener, Served, launched, log_in, opening
 from tests.integration.web.serving import World, world
 
 # Chromium is a package of 300 MB: `.ci/setup` brings it, and these tests run, only when asked.
@@ -45,3 +49,29 @@ def looker(shared: World) -> Iterator[Browser]:
     with Browser(shared.url) as opened:
         opened.log_in()
         yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[playwright.sync_api.Browser]:
+    """The distribution's Chromium."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def blank(chromium: playwright.sync_api.Browser) -> Iterator[Blank]:
+    """Opens empty pages of Chromium."""
+    with opening(chromium) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def opened(blank: Blank) -> Opener:
+    """Opens logged-in pages of Chromium."""
+
+    def open_page(served: Served, width: int = 1280, **options: Any) -> Page:
+        page = blank(width, **options)
+        log_in(page, served)
+        return page
+
+    return open_page

@@ -6,23 +6,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from orchestrator_stub.records import Host, Instance, RolloutMember
 from orchestrator_stub.vocabulary import MemberState
+from tests.integration.web.chromium import (
+    WAIT_MS,
+    WIDTHS,
+    Opener,
+    check,
+    cut_off,
+    findings,
+    overflow,
+)
 from tests.integration.web.fleet import NONRT, Fleet
-from tests.integration.web.serving import PASSWORD, World
+from tests.integration.web.serving import World
 
 SCREENSHOTS = Path(__file__).parents[3] / "docs" / "screenshots"
 MAX_PICTURE_BYTES = 150 * 1024
-WIDTHS = (1280, 390)
-WAIT_MS = 60_000
 PAGES = {
     "hosts": "/hosts",
     "hosts-narrowed": "/hosts?q=till&update=available",
@@ -63,87 +67,6 @@ def address(world: World, path: str) -> str:
     return world.url + path
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The distribution's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
-Opener = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(chromium: Browser) -> Iterator[Opener]:
-    """Opens a logged-in page; what its console says against it fails the test."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(world: World, width: int = 1280, **options: Any) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 800}, timezone_id="Europe/Berlin", **options
-        )
-        context.set_default_timeout(WAIT_MS)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text) if said.type in {"error", "warning"} else None
-            ),
-        )
-        log_in(page, world)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not [one for one in complaints if "404 (Not Found)" not in one], complaints
-
-
-def log_in(page: Page, world: World) -> None:
-    page.goto(world.url + "/login")
-    page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Active Hosts", timeout=WAIT_MS)
-
-
-def findings(page: Page) -> list[str]:
-    """What axe-core finds that is serious or critical."""
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}"
-        for one in violations
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
-def overflow(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
-
-
-def cut_off(page: Page) -> list[str]:
-    """Controls that stick out of what holds them, and tables that do not show their last column."""
-    found: list[str] = page.evaluate(
-        """() => {
-            for (const part of document.querySelectorAll("main details")) part.open = true;
-            const outside = (inner, outer) =>
-                inner.width && inner.right > outer.right + 1 ? 1 : 0;
-            const box = (one) => one.getBoundingClientRect();
-            return [...document.querySelectorAll("main :is(input, select, button, table)")]
-                .filter((one) => outside(box(one), box(one.closest("fieldset, .card, main"))))
-                .map((one) => one.outerHTML.slice(0, 80));
-        }"""
-    )
-    return found
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_fits_is_accessible_and_complains_of_nothing(
@@ -151,9 +74,7 @@ def test_page_fits_is_accessible_and_complains_of_nothing(
 ) -> None:
     page = opened(shared, width)
     page.goto(address(shared, PAGES[name]))
-    assert overflow(page) <= 0
-    assert findings(page) == []
-    assert cut_off(page) == []
+    check(page)
     if name in PICTURES and request.config.getoption("--regenerate-golden"):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         picture = SCREENSHOTS / f"{name}-{width}.png"
