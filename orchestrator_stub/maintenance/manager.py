@@ -20,6 +20,7 @@ from orchestrator_stub.database import Database
 from orchestrator_stub.errors import OrchestratorError
 from orchestrator_stub.maintenance import answering, presence
 from orchestrator_stub.maintenance.answering import Found
+from orchestrator_stub.maintenance.pace import Pace
 from orchestrator_stub.maintenance.poll import Poll
 from orchestrator_stub.maintenance.presence import Presence
 from orchestrator_stub.maintenance.settings import MaintenanceSettings
@@ -58,6 +59,7 @@ class MaintenanceManager:
         self._database = database
         self._steady = Steady(database)
         self._resources: dict[tuple[str, int], OSResources] = {}
+        self._pace = Pace()
         self._counting = threading.Lock()
         self.tally = Tally()
         self.presence = Presence(database)
@@ -113,6 +115,7 @@ class MaintenanceManager:
         return told.at(poll.now_s)
 
     def _written(self, poll: Poll) -> Answer:
+        self._pace.take(poll)
         self._steady.forget(poll)
         found_id, answer = self._database.write(lambda session: _write(session, poll))
         self.presence.note(found_id, poll.now_s, poll.now_s)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention: old update runs are deleted, but never an open one, and never an instance's last.
 
-However often a node fails, only so many runs of an instance are kept.
+However often a node fails, only so many runs of an instance are kept: a new one pushes the oldest
+out, so that no node can fill the disk.
 """
 
 from __future__ import annotations
@@ -10,29 +11,37 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session, aliased, lazyload
 
 from orchestrator_stub.database import Database
-from orchestrator_stub.records import OPEN_END_S, UpdateRun
+from orchestrator_stub.records import OPEN_END_S, Instance, UpdateRun
 
 MAX_RUNS: Final = 500
 MAX_DELETED: Final = 20_000
 """At one time; the next time deletes the others."""
 
 _AT_ONCE: Final = 500
+_MADE_ROOM: Final = 10
+
+
+def make_room(session: Session, instance: Instance, number: int) -> None:
+    """Delete what is too many when the `number`th run of an instance begins."""
+    many = (UpdateRun.instance_id == instance.id) & (UpdateRun.number <= number - MAX_RUNS)
+    oldest = select(UpdateRun).where(many, UpdateRun.end_s != OPEN_END_S)
+    # record by record: whoever only reads gives up a changed session, but cannot run a DELETE
+    for run in session.scalars(
+        oldest.order_by(UpdateRun.number).limit(_MADE_ROOM).options(lazyload("*"))
+    ):
+        session.delete(run)
 
 
 def tidy(database: Database, before_s: int) -> None:
-    """Delete the runs that ended before a time, and those that are too many."""
+    """Delete the runs that ended before a time."""
     with database.reading() as session:
         old = _old(session, before_s)
-        crowded = _crowded(session)
     for start in range(0, len(old), _AT_ONCE):
-        database.write(partial(_delete, UpdateRun.id.in_(old[start : start + _AT_ONCE])))
-    for instance_id, number in crowded:
-        many = (UpdateRun.instance_id == instance_id) & (UpdateRun.number <= number - MAX_RUNS)
-        database.write(partial(_delete, many))
+        database.write(partial(_delete, old[start : start + _AT_ONCE]))
 
 
 def _old(session: Session, before_s: int) -> Sequence[str]:
@@ -44,19 +53,10 @@ def _old(session: Session, before_s: int) -> Sequence[str]:
     return session.scalars(wanted.order_by(UpdateRun.end_s).limit(MAX_DELETED)).all()
 
 
-def _crowded(session: Session) -> list[tuple[str, int]]:
-    """Instances with too many runs, each with the number of its last."""
-    counted = select(UpdateRun.instance_id, func.max(UpdateRun.number)).group_by(
-        UpdateRun.instance_id
-    )
-    rows = session.execute(counted.having(func.count() > MAX_RUNS).limit(MAX_DELETED))
-    return [(instance_id, number) for instance_id, number in rows]
-
-
-def _delete(condition: ColumnElement[bool], session: Session) -> None:
+def _delete(run_ids: Sequence[str], session: Session) -> None:
     # one that was opened again meanwhile stays
     session.execute(
         delete(UpdateRun)
-        .where(condition, UpdateRun.end_s != OPEN_END_S)
+        .where(UpdateRun.id.in_(run_ids), UpdateRun.end_s != OPEN_END_S)
         .execution_options(synchronize_session=False)
     )

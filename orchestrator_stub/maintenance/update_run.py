@@ -28,6 +28,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, lazyload
 
 from orchestrator_stub.maintenance.failure import Detail, said_by_server
+from orchestrator_stub.maintenance.retention import make_room
 from orchestrator_stub.maintenance.status import (
     NOT_BACK,
     UPDATE_STATUS,
@@ -150,6 +151,7 @@ def _concerned(
         return None
     run = _new_run(session, instance, occasion, number=last.number + 1 if last else 1)
     session.add(run)
+    make_room(session, instance, run.number)
     return run
 
 

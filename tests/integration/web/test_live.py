@@ -165,7 +165,9 @@ def test_stream_ends_when_a_server_says_only_once_that_nobody_listens(
     sent: list[bytes] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.disconnect"} if sent else await asyncio.Event().wait() or {}
+        if not sent:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message.get("body", b""))

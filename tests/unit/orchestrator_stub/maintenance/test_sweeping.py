@@ -113,9 +113,10 @@ def test_runs_of_one_instance_are_bounded(
     fleet: Fleet, edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator_stub.maintenance.retention.MAX_RUNS", 3)
-    monkeypatch.setattr("orchestrator_stub.maintenance.retention._AT_ONCE", 2)
+    other = fleet.enrol()
+    old_runs(fleet, other, 2)
     old_runs(fleet, edge, 8)
-    fleet.sweep()
+    assert [run.number for run in fleet.runs(other)] == [1, 2]
     assert [run.number for run in fleet.runs(edge)] == [6, 7, 8]
 
 
