@@ -16,6 +16,7 @@ from orchestrator_stub.body_limit import BodyLimit
 from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.release_files import ReleaseFiles
 from orchestrator_stub.rest import openapi, routers
+from orchestrator_stub.safe_headers import SafeHeaders
 from orchestrator_stub.services import Services
 from puad import __version__
 
@@ -42,6 +43,7 @@ def create_app(
     app.state.services = services
     app.state.poll_queue = PollQueue()
     app.add_middleware(BodyLimit)
+    app.add_middleware(SafeHeaders)
     problem.install(app, openapi.allowed_methods)
     app.include_router(southbound.router)
     for router in (*routers(), openapi.router):

@@ -4,6 +4,9 @@
 Debian 13's Starlette 0.46 leaves two cases wrong, and both are mended here: a suffix longer than
 the file is the whole file (section 14.1.2), and what a 416 says of the file's length begins with
 the unit (section 14.4).
+
+Nothing of it is more than bytes: a publisher chooses the names of files, and a browser must not
+take one for a page or a script of this server.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 _SUFFIX: Final = re.compile(rb"bytes=-([0-9]{1,20})")
 _RANGE_NOT_SATISFIABLE: Final = 416
+_BYTES: Final = "application/octet-stream"
 
 
 class ReleaseFiles(StaticFiles):
@@ -45,7 +49,9 @@ class ReleaseFiles(StaticFiles):
         """The answer with a file; the response reads the range out of the same scope."""
         size = stat_result.st_size
         scope["headers"] = [(name, _within(name, value, size)) for name, value in scope["headers"]]
-        return super().file_response(full_path, stat_result, scope, status_code)
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Content-Type"] = _BYTES
+        return response
 
 
 def _within(name: bytes, value: bytes, size: int) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from orchestrator_stub.access import browsers
 from orchestrator_stub.errors import HTTP_STATUS, OrchestratorError, ThrottledError
 from orchestrator_stub.web import rendering
 from orchestrator_stub.web import session as sessions
@@ -40,7 +41,7 @@ def login_page(
 @router.post("/login")
 def log_in(request: Request, form: Annotated[Form, Depends(read_form)]) -> Response:
     """Open a session; it has a new id, so one that somebody else has planted is worth nothing."""
-    sessions.check_login(request, form.secret(CSRF_FIELD), request.cookies.get(LOGIN_COOKIE, ""))
+    sessions.check_login(request, form.secret(CSRF_FIELD), browsers.cookie(request, LOGIN_COOKIE))
     name, next_page = form.text("name", "Name", _NAME_CHARS), form.text("next", "", _NEXT_CHARS)
     try:
         opened = sessions.log_in(request, name, form.secret("password"), int(time.time()))
@@ -52,7 +53,7 @@ def log_in(request: Request, form: Annotated[Form, Depends(read_form)]) -> Respo
         return refused
     response = _go(_safe(next_page))
     sessions.remember(request, response, opened)
-    response.delete_cookie(LOGIN_COOKIE)
+    browsers.drop_cookie(request, response, LOGIN_COOKIE)
     return response
 
 
@@ -70,7 +71,7 @@ def choose_theme(visit: ChangingOwn) -> Response:
     response = _go(_safe(visit.form.text("next", "", _NEXT_CHARS)))
     theme = visit.form.text("theme")
     if theme in rendering.THEMES:
-        sessions.set_cookie(visit.request, response, rendering.THEME_COOKIE, theme, 365 * 86_400)
+        browsers.keep_cookie(visit.request, response, rendering.THEME_COOKIE, theme, 365 * 86_400)
     return response
 
 
@@ -83,7 +84,7 @@ def _go(path: str) -> Response:
 
 
 def _page(request: Request, values: dict[str, Any], status_code: int = 200) -> Response:
-    token = request.cookies.get(LOGIN_COOKIE, "") or secrets.token_urlsafe(32)
+    token = browsers.cookie(request, LOGIN_COOKIE) or secrets.token_urlsafe(32)
     response = rendering.page(request, "login.html", {CSRF_FIELD: token, **values}, status_code)
-    sessions.set_cookie(request, response, LOGIN_COOKIE, token, None)
+    browsers.keep_cookie(request, response, LOGIN_COOKIE, token, None)
     return response

@@ -16,6 +16,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from orchestrator_stub.access import browsers
 from orchestrator_stub.web.clock import span
 
 _PACKAGE: Final = Path(__file__).parent.parent
@@ -81,7 +82,7 @@ def page(
 
 def theme(request: Request) -> str:
     """The colours that were chosen: those of the system, light, or dark."""
-    wanted = request.cookies.get(THEME_COOKIE, "")
+    wanted = browsers.cookie(request, THEME_COOKIE)
     return wanted if wanted in THEMES else THEMES[0]
 
 

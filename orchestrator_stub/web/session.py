@@ -145,20 +145,6 @@ def change_password(request: Request, visitor: Visitor, old: str, new: str) -> N
         raise OrchestratorError(error.code, "The present password is wrong.") from error
 
 
-def set_cookie(
-    request: Request, response: Response, name: str, value: str, max_age_s: int | None
-) -> None:
-    """Set a cookie that no script reads and no other site's form sends."""
-    response.set_cookie(
-        name,
-        value,
-        max_age=max_age_s,
-        httponly=True,
-        samesite="lax",
-        secure=request.scope["scheme"] == "https",
-    )
-
-
 def _login(request: Request, name: str, password: str) -> Login:
     return Login(name, password, browsers.address_of(request), browsers.cookie_of(request))
 

@@ -22,6 +22,7 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from orchestrator_stub.access import browsers
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Base
 from orchestrator_stub.services import Services
@@ -83,13 +84,13 @@ class Visit:
 
     def page(self, template: str, values: dict[str, Any], status_code: int = 200) -> Response:
         """A page with its values, and the message that a redirect has left for it."""
-        cookie = self.request.cookies.get(messages.COOKIE, "")
+        cookie = browsers.cookie(self.request, messages.COOKIE)
         message = messages.load(cookie, self.visitor.csrf_token) if cookie else None
         response = rendering.page(
             self.request, template, {**self.common(), "message": message, **values}, status_code
         )
         if cookie:
-            response.delete_cookie(messages.COOKIE)
+            browsers.drop_cookie(self.request, response, messages.COOKIE)
         return response
 
     def common(self) -> dict[str, Any]:
@@ -106,7 +107,7 @@ class Visit:
         """The way to another page, with a message for it."""
         response = RedirectResponse(path, status_code=303, headers=rendering.HEADERS)
         value = messages.dump(Message(tone, text), self.visitor.csrf_token)
-        sessions.set_cookie(self.request, response, messages.COOKIE, value, messages.MAX_AGE_S)
+        browsers.keep_cookie(self.request, response, messages.COOKIE, value, messages.MAX_AGE_S)
         return response
 
     def change(

@@ -487,6 +487,8 @@ def release_url(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Any
     base = tmp_path_factory.mktemp("release")
     (base / "files" / "targets").mkdir(parents=True)
     (base / "files" / "targets" / "image.raw.zst").write_bytes(content)
+    for name in ("page.html", "icon.svg", "script.js", "text.xml"):
+        (base / "files" / "targets" / name).write_text("<script>alert(document.domain)</script>")
     (base / "files" / "unpublished").mkdir()
     (base / "files" / "unpublished" / "state").write_text("secret")
     (base / "files-secret").write_text("secret")
@@ -528,6 +530,21 @@ def test_release_file_without_range_is_whole(release_url: str, content: bytes) -
     assert response.headers["accept-ranges"] == "bytes"
     head = requests.head(release_url + "targets/image.raw.zst", timeout=60)
     assert head.headers["content-length"] == str(len(content))
+
+
+@pytest.mark.parametrize("name", ["page.html", "icon.svg", "script.js", "text.xml"])
+@pytest.mark.parametrize("wanted", ["", "bytes=0-", "bytes=0-1,4-5"])
+def test_release_file_is_no_page_and_no_script_of_this_server(
+    release_url: str, name: str, wanted: str
+) -> None:
+    headers = {"Range": wanted} if wanted else {}
+    response = requests.get(f"{release_url}targets/{name}", headers=headers, timeout=60)
+    assert response.ok
+    kind = "multipart/byteranges" if "," in wanted else "application/octet-stream"
+    assert response.headers["content-type"].partition(";")[0] == kind
+    assert "text/" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["content-security-policy"].endswith("; sandbox")
 
 
 @pytest.mark.parametrize("wanted", ["bytes=256000-", "bytes=256000-256001"])

@@ -27,6 +27,7 @@ from puad.config import Limits, ServerSettings
 from puad.core.errors import Code, ServerError
 from puad.core.wire import StatusReport, StatusType
 from tests.integration.orchestrator_stub.running import (
+    CALL,
     Node,
     Orchestrator,
     new_directory,
@@ -72,6 +73,23 @@ def test_serve_is_tls_1_3_with_what_init_has_made(directory: DataDirectory) -> N
             requests.get(orchestrator.url.replace("https:", "http:"), timeout=60)
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(orchestrator.url, timeout=60)
+
+
+def test_browser_comes_back_over_tls_with_cookies_that_nobody_else_can_plant(
+    directory: DataDirectory,
+) -> None:
+    with serving(directory, verify=ca_file(directory)) as orchestrator:
+        for path in ("login", "hosts", "nowhere", "static/style.css", "v1/x", "healthz", CALL):
+            response = orchestrator.session.get(orchestrator.url + path, timeout=60)
+            assert response.headers["strict-transport-security"] == "max-age=2592000", path
+            assert response.headers["x-content-type-options"] == "nosniff", path
+            assert "'none'" in response.headers["content-security-policy"], path
+            if path != "static/style.css":
+                assert response.headers["cache-control"] == "no-store", path
+        cookies = orchestrator.session.get(f"{orchestrator.url}login", timeout=60).headers
+        name, _, attributes = cookies["set-cookie"].partition("=")
+        assert name == "__Host-puad_login"
+        assert {"Secure", "HttpOnly", "Path=/"} <= set(attributes.split("; "))
 
 
 def test_serve_takes_tls_1_2_when_it_is_told_to(directory: DataDirectory) -> None:
