@@ -8,6 +8,8 @@ Rules:
    and both are looked up in the memberships each time. Records of another project are not found.
 3. Whoever posts a form presents the session's CSRF token and has write scope. Handlers cannot
    forget it: a form reaches them only through `Changing`.
+4. A form changes the project that its page has shown; the token names it. Which project the session
+   looks at may have changed meanwhile: in another window, or by a link that somebody else has made.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -34,6 +36,7 @@ from orchestrator_stub.web.messages import Message, Tone
 from orchestrator_stub.web.session import ProjectAccess, Visitor
 
 CSRF_FIELD: Final = "csrf_token"
+_OF: Final = "."
 
 Row = TypeVar("Row", bound=Base)
 
@@ -100,7 +103,7 @@ class Visit:
             "project": self.project,
             "may_write": self.may_write,
             "clock": self.clock,
-            "csrf_token": self.visitor.csrf_token,
+            "csrf_token": f"{self.visitor.csrf_token}{_OF}{self.project.uuid}",
         }
 
     def to(self, path: str, text: str, tone: Tone = Tone.DONE) -> Response:
@@ -199,26 +202,25 @@ def changing(
     Raises:
         OrchestratorError: `PERMISSION_DENIED`, without the CSRF token or write scope.
     """
-    sessions.check_change(visit.request, visit.visitor, form.secret(CSRF_FIELD))
-    return _with_form(writing(visit), form)
+    return writing(changing_own(visit, form))
 
 
 def changing_own(
     visit: Annotated[Visit, Depends(visiting)], form: Annotated[Form, Depends(read_form)]
 ) -> Visit:
     """The same, for what is the operator's own and needs no write scope."""
-    sessions.check_change(visit.request, visit.visitor, form.secret(CSRF_FIELD))
-    return _with_form(visit, form)
+    token, _, project_uuid = form.secret(CSRF_FIELD).partition(_OF)
+    sessions.check_change(visit.request, visit.visitor, token)
+    project = _chosen(visit.visitor, project_uuid)
+    if project.uuid != visit.project.uuid:
+        sessions.choose(visit.request, visit.visitor, project.uuid)
+    return replace(visit, project=project, form=form)
 
 
 Visiting = Annotated[Visit, Depends(visiting)]
 Writing = Annotated[Visit, Depends(writing)]
 Changing = Annotated[Visit, Depends(changing)]
 ChangingOwn = Annotated[Visit, Depends(changing_own)]
-
-
-def _with_form(visit: Visit, form: Form) -> Visit:
-    return Visit(visit.request, visit.services, visit.visitor, visit.project, visit.clock, form)
 
 
 def _chosen(visitor: Visitor, asked: str) -> ProjectAccess:

@@ -230,6 +230,36 @@ def test_project_is_chosen_and_kept(shared: World, looker: Browser) -> None:
     assert theirs not in text
 
 
+def test_form_changes_the_project_that_its_page_has_shown(lively: World, browser: Browser) -> None:
+    form = browser.get("/hosts").form("/hosts/policy")
+    sites = browser.get("/sites").form("/sites/site")
+    before = snapshot(lively, lively.other)
+    for wanted, sent in ((form, {"scope": "all", "new_policy": "none"}), (sites, {"name": "new"})):
+        # a link on another site, or another window of the operator's own
+        assert browser.get("/hosts?project=other").status == 200
+        page = browser.submit(wanted, **sent)
+        if page.title != "Sites and regions":
+            page = browser.submit(page.form("/hosts/policy"))
+            assert page.message.endswith("have no OS update policy any more.")
+        assert page.status == 200
+    assert page.message == "Site new is made."
+    assert page.document.one("nav", aria_label="Pages")
+    assert snapshot(lively, lively.other) == before
+    assert lively.fleet.hosts["till-05"].id in browser.get("/hosts?q=till-05").response.text
+
+
+def test_form_of_a_project_that_is_not_the_operators_changes_nothing(
+    shared: World, reader: Browser
+) -> None:
+    token = reader.get("/hosts").form("/logout").values()["csrf_token"]
+    assert isinstance(token, str)
+    own, theirs = token.partition(".")[0], shared.other.project.uuid
+    before = snapshot(shared, shared.other)
+    page = reader.post("/sites/site", {"name": "x", "csrf_token": f"{own}.{theirs}"})
+    assert page.status == 404
+    assert snapshot(shared, shared.other) == before
+
+
 @pytest.mark.parametrize("project", ["nobody's", "00000000-0000-0000-0000-000000000000", "' OR 1"])
 def test_project_that_is_not_the_operators_does_not_exist(looker: Browser, project: str) -> None:
     page = looker.get(f"/hosts?project={project}")
@@ -407,3 +437,4 @@ def test_host_header_that_is_no_address_breaks_nothing(
         assert browser.get("/nowhere").status == 404
         assert browser.client.get("/v1/nowhere").json()["code"] == "not_found"
         assert browser.client.delete("/v1/projects/x/compute/hosts").status_code == 405
+
