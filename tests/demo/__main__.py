@@ -13,9 +13,10 @@ from typing import Final
 
 from tests.demo.images import Image
 from tests.demo.layout import Layout, standard
+from tests.demo.left_up import stop_left_up
 from tests.demo.narration import Narration
-from tests.demo.orchestrator import stop_left_up
 from tests.demo.sabotage import Sabotage
+from tests.demo.simulated_hosts import HOSTS, SimulatedHosts
 from tests.demo.steps import forgery, resume, rollback, update
 from tests.demo.tool import ToolError
 from tests.demo.versions import UNHEALTHY
@@ -34,8 +35,8 @@ def main() -> int:
     if os.geteuid() != 0:
         narration.plain("The demo makes root images, mounts and namespaces: run it as root.")
         return os.EX_NOPERM
-    if stop_left_up(layout.run):
-        narration.plain("The orchestrator that an earlier demo had left up is stopped.")
+    for name in stop_left_up(layout.run):
+        narration.plain(f"The {name} that an earlier demo had left up is stopped.")
     if arguments.stop:
         return os.EX_OK
     signal.signal(signal.SIGTERM, _interrupt)
@@ -65,7 +66,7 @@ def _play(
         world.ledger.show()
         world.ledger.write(layout.summary)
         if arguments.keep:
-            _tell_of_server(world)
+            _leave_up(world)
     narration.plain("")
     narration.say("everything held" if held else f"NOT everything held; logs: {layout.run}")
     return os.EX_OK if held else 1
@@ -90,12 +91,22 @@ def _images(steps: list[ModuleType], sabotage: Sabotage) -> list[Image]:
     return images
 
 
-def _tell_of_server(world: World) -> None:
-    pid = world.server.leave_up()
-    login = world.server.add_operator()
-    world.narration.title("The orchestrator is left up")
-    world.narration.plain(f"  {world.server.url}/   {login}")
-    world.narration.plain(f"  process {pid}; `make demo-stop` ends it")
+def _leave_up(world: World) -> None:
+    narration, server = world.narration, world.server
+    narration.title(f"{len(HOSTS)} simulated hosts come in beside the real one")
+    simulated = SimulatedHosts(world.layout, server, world.release)
+    simulated.make()
+    simulator = simulated.start()
+    try:
+        simulated.wait_until_lively()
+    except NotSeenError as error:
+        narration.say(f"they are not all as they will be: {error}")
+    login = server.add_operator()
+    narration.title("The orchestrator and the simulated hosts are left up")
+    narration.plain(f"  {server.url}/   {login}")
+    narration.plain(
+        f"  processes {server.leave_up()} and {simulator.pid}; `make demo-stop` ends them"
+    )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -105,8 +116,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description="One update, end to end.")
     parser.add_argument("--only", type=int, action="append", choices=(1, 2, 3, 4), metavar="STEP")
-    parser.add_argument("--keep", action="store_true", help="leave the orchestrator up")
-    parser.add_argument("--stop", action="store_true", help="stop the one that was left up")
+    text = "leave the orchestrator up, with simulated hosts"
+    parser.add_argument("--keep", action="store_true", help=text)
+    parser.add_argument("--stop", action="store_true", help="stop what was left up")
     # for the tests of the demo itself
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--sabotage", default="none", choices=[*Sabotage], help=argparse.SUPPRESS)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -20,8 +18,10 @@ from typing import Any, Final
 
 import requests
 
+from orchestrator_stub.data_directory import DataDirectory
 from tests.demo.images import PROFILE
 from tests.demo.layout import REPOSITORY, Layout
+from tests.demo.left_up import remember, stop_process
 from tests.demo.tool import ToolError, run_tool
 from tests.demo.waiting import wait_for
 from tests.demo.watch import Sight
@@ -76,6 +76,11 @@ class Orchestrator:
         self.token_file = self._data / "api.token"
         token = self.token_file.read_text(encoding="ascii").strip()
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @property
+    def directory(self) -> DataDirectory:
+        """Its data directory."""
+        return DataDirectory(self._data)
 
     @property
     def ca_file(self) -> Path:
@@ -140,7 +145,7 @@ class Orchestrator:
         """Let the server go on after the demo: its process id."""
         assert self._server is not None
         pid, self._server = self._server.pid, None
-        (self._layout.run / "server.pid").write_text(f"{pid}\n", encoding="ascii")
+        remember(self._layout.run, "server", pid)
         return pid
 
     def _is_healthy(self) -> bool:
@@ -220,6 +225,14 @@ class Orchestrator:
         entry: dict[str, str] = json.loads(details)["update_log"][-1]
         return entry
 
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """What REST answers an operator's client."""
+        return self._call(method, path, body)
+
+    def stand_at(self, site_id: str) -> None:
+        """Say where the host stands."""
+        self._call("PATCH", f"compute/hosts/{self._host.host_id}", {"siteId": site_id})
+
     @property
     def _host(self) -> Enrolled:
         assert self._enrolled is not None
@@ -232,23 +245,3 @@ class Orchestrator:
             raise ToolError(f"{method} {path}: {answer.status_code} {answer.text}")
         document: dict[str, Any] = answer.json()
         return document
-
-
-def stop_process(pid: int) -> None:
-    """End a process that was started here; nothing to do when it is gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-
-
-def stop_left_up(run: Path) -> bool:
-    """End the server that a demo has left up; False when there is none."""
-    file = run / "server.pid"
-    if not file.exists():
-        return False
-    pid = int(file.read_text(encoding="ascii"))
-    file.unlink()
-    with contextlib.suppress(OSError):
-        if b"orchestrator_stub" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            stop_process(pid)
-            return True
-    return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trial of a bad image that is rolled out in waves: how many nodes it reaches until it stops."""
+"""The trial of a bad image rolled out in waves: how many nodes it reaches until it stops."""
 
 from __future__ import annotations
 
