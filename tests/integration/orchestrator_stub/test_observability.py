@@ -119,7 +119,7 @@ def test_log_as_json_is_one_object_for_each_line_and_holds_no_secret(
         node.poll("UP_TO_DATE", os_image_id="1.0")
         orchestrator.call({}, "not." + node.token)
         headers = {"X-Request-ID": "from-outside"}
-        path = f"v1/projects/default/compute/hosts/{node.token}%0Anext?filter={node.token}"
+        path = f"v1/projects/{node.token}%0Anext/compute/hosts?filter={node.token}"
         answer = orchestrator.session.get(orchestrator.url + path, headers=headers, timeout=60)
         assert answer.status_code == 401
     log = (directory.path / "server.log").read_text()

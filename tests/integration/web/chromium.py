@@ -22,7 +22,9 @@ Opener = Callable[..., Page]
 class Served(Protocol):
     """Whatever serves pages."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """The address of the first page."""
 
 
 @contextlib.contextmanager

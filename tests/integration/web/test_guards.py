@@ -437,4 +437,3 @@ def test_host_header_that_is_no_address_breaks_nothing(
         assert browser.get("/nowhere").status == 404
         assert browser.client.get("/v1/nowhere").json()["code"] == "not_found"
         assert browser.client.delete("/v1/projects/x/compute/hosts").status_code == 405
-

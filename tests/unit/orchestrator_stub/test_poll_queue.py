@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,13 +58,18 @@ async def is_refused(poll: Awaitable[str]) -> None:
     assert caught.value.code is Code.ABORTED
 
 
+def answer_in(order: list[str], answer: str) -> str:
+    order.append(answer)
+    return answer
+
+
 def test_polls_are_answered_in_the_order_in_which_they_came() -> None:
     async def scene(polls: PollQueue) -> None:
         first, order = Work(), list[str]()
         under_way = begin(polls.pass_through("a", stays, first))
         await first.begins()
         waiting = [
-            begin(polls.pass_through(name, stays, lambda name=name: order.append(name) or name))
+            begin(polls.pass_through(name, stays, partial(answer_in, order, name)))
             for name in ("d", "b", "c")
         ]
         await asyncio.sleep(0)
@@ -108,17 +114,17 @@ def test_second_poll_of_a_node_waits_for_the_end_of_the_first() -> None:
 
 def test_polls_of_one_node_are_answered_in_their_order_although_places_are_free() -> None:
     async def scene(polls: PollQueue) -> None:
-        first, order = Work(), list[int]()
+        first, order = Work(), list[str]()
         under_way = begin(polls.pass_through("a", stays, first))
         await first.begins()
         later = [
-            begin(polls.pass_through("a", stays, lambda n=n: order.append(n) or str(n)))
+            begin(polls.pass_through("a", stays, partial(answer_in, order, str(n))))
             for n in range(5)
         ]
         await asyncio.sleep(0)
         first.may_end.set()
         await asyncio.gather(under_way, *later)
-        assert order == list(range(5))
+        assert order == list("01234")
 
     play(scene, at_once=8)
 
