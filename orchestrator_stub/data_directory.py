@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data directory: the orchestrator's database, secrets and configuration.
 
-    orchestrator.toml   what the operator may set; every key is optional
-    orchestrator.db     the database, unless `database_url` names another one
+    orchestrator.toml   what the operator may set; every key is optional; 0600
+    orchestrator.db     the database, 0600, unless `database_url` names another one
     secret.key          signs node tokens, 0600
     api.token           opens every project, 0600
     metrics.token       opens /metrics to other machines, 0600; somebody has to make it
@@ -88,7 +88,7 @@ class DataDirectory:
                 url=json.dumps(database_url or self._standard_url),
                 names=json.dumps(list(names)),
             )
-            _write_new(self._config_path, config, 0o640)
+            _write_new(self._config_path, config, 0o600)
             _write_new(self._token_path, secrets.token_urlsafe(32) + "\n", 0o600)
             # last, because it marks the directory as complete
             _write_new(self._secret_path, secrets.token_hex(32) + "\n", 0o600)

@@ -13,12 +13,13 @@ quicker, and the caller is told to look again (`Code.ABORTED`).
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -39,6 +40,7 @@ _ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
 TRIES: Final = 12
 """How often a change is made again when another writer was quicker."""
 
+_OWNER_ALONE: Final = 0o600
 _BEGIN: Final = "puad_begin"
 _QUEUE: Final = 0x70756165  # the advisory lock of those who have lost a race
 # serialization_failure, deadlock_detected
@@ -78,9 +80,15 @@ class Database:
     def upgrade(self) -> None:
         """Make the tables, or bring those of an older version up to date.
 
+        A file that is made for them is its owner's alone; so are SQLite's files beside it.
+
         Raises:
             SettingsError: When a newer version has made them.
         """
+        file = self._engine.url.database if self.dialect == "sqlite" else None
+        if file and not file.startswith((":", "file:")):
+            with contextlib.suppress(OSError):  # it is there, or SQLite says what is wrong
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ALONE))
         with self._translated():
             migrations.upgrade(self._engine)
 
@@ -185,13 +193,16 @@ def _translation(error: Exception) -> OrchestratorError:
         return _lost_race()
     cause = getattr(error, "orig", error)
     if isinstance(error, IntegrityError):
-        return OrchestratorError(Code.ALREADY_EXISTS, f"the records do not allow it: {cause}")
+        return OrchestratorError(
+            Code.ALREADY_EXISTS, "the records do not allow it", inside=str(cause)
+        )
     if isinstance(error, OperationalError) and _state(cause) in _LOST_RACES:
         return _lost_race()
     return OrchestratorError(
         Code.UNAVAILABLE,
-        f"the database does not answer: {cause}",
+        "the database does not answer",
         hint="Check its disk and its URL; `init` makes it.",
+        inside=str(cause),
     )
 
 
@@ -208,24 +219,47 @@ def _state(cause: object) -> str:
 
 
 def _engine(url: str) -> Engine:
+    parsed = _parsed(url)
     try:
-        parsed = make_url(url)
         arguments = _ARGUMENTS[parsed.get_backend_name()]
-        engine = create_engine(parsed, pool_size=CONNECTIONS, **arguments)
+        # what a statement was given is never part of an error's text: it may be a secret's hash
+        engine = create_engine(parsed, pool_size=CONNECTIONS, hide_parameters=True, **arguments)
     except ImportError as error:
         raise SettingsError(
             f"database_url needs a driver that is not installed: {error}",
             hint="Write it as postgresql+psycopg://host/name, and install python3-psycopg.",
         ) from error
     except (ArgumentError, KeyError) as error:
-        raise SettingsError(
-            f"database_url cannot be used: {error}",
-            hint="Write it as sqlite:////path/to/file or postgresql+psycopg://host/name.",
-        ) from error
+        raise _unusable(str(error)) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # what SQLAlchemy says has the URL in it, and the URL may have a password
+        raise _unusable("it is no URL of a database") from None
+
+
+def _unusable(why: str) -> SettingsError:
+    return SettingsError(
+        f"database_url cannot be used: {why}",
+        hint="Write it as sqlite:////path/to/file or postgresql+psycopg://host/name.",
+    )
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL of a database has its password in it.
+
+    Raises:
+        SettingsError: When it is no URL.
+    """
+    parsed = _parsed(url)
+    return bool(parsed.password) or "password" in parsed.query
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types

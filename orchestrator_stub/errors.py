@@ -65,16 +65,19 @@ class OrchestratorError(Exception):
         code: The word for it.
         what: What happened, on what, for a person; never a secret.
         hint: What to do next; empty when the message says it.
+        inside: What only the log and whoever runs the server may know: where its database is, and
+            what that says. Callers are told `what`; as a text the error is both.
     """
 
-    def __init__(self, code: Code, what: str, *, hint: str = "") -> None:
+    def __init__(self, code: Code, what: str, *, hint: str = "", inside: str = "") -> None:
         super().__init__(what)
         self.code = code
         self.what = what
         self.hint = hint
+        self.inside = inside
 
     def __str__(self) -> str:
-        return self.what
+        return f"{self.what}: {self.inside}" if self.inside else self.what
 
 
 class SettingsError(OrchestratorError):

@@ -17,7 +17,7 @@ from orchestrator_stub.backup import back_up
 from orchestrator_stub.commands.command import Verbs, add_verb, open_database, tell
 from orchestrator_stub.commands.project import check_name
 from orchestrator_stub.data_directory import DataDirectory
-from orchestrator_stub.database import Database
+from orchestrator_stub.database import Database, has_password
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Project
 from orchestrator_stub.tls.certificates import Certificates
@@ -94,6 +94,12 @@ def _check_empty(database_url: str) -> None:
 
 
 def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
+    if arguments.database_url and has_password(arguments.database_url):
+        raise OrchestratorError(
+            Code.INVALID_ARGUMENT,
+            "everybody on this machine sees a password on the command line",
+            hint="Leave it out, and put it into ~/.pgpass of the user who runs the server.",
+        )
     facts = init(directory, arguments.project, arguments.names, arguments.database_url)
     tell(
         arguments,

@@ -45,7 +45,7 @@ def facts(*arguments: str) -> Any:
 def test_init_makes_secrets_that_only_the_owner_reads(tmp_path: Path) -> None:
     told = facts("init", "--data-dir", str(tmp_path / "data"))
     assert told["project"] == "default"
-    for name in ("secret.key", "api.token"):
+    for name in ("secret.key", "api.token", "orchestrator.db", "orchestrator.toml"):
         assert stat.S_IMODE((tmp_path / "data" / name).stat().st_mode) == 0o600
     token = (tmp_path / "data" / "api.token").read_text().strip()
     assert len(token) >= 32
@@ -255,6 +255,18 @@ def test_wrong_configuration_is_refused_by_name(
     (directory.path / "orchestrator.toml").write_text(config)
     assert main(["serve", "--data-dir", str(directory.path), "--port", "0"]) == os.EX_CONFIG
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["u:s3cret@h/d", "u@h/d?password=s3cret"])
+def test_init_takes_no_password_that_everybody_can_see(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    url = f"postgresql+psycopg://{form}"
+    assert main(["init", "--data-dir", str(tmp_path / "x"), "--database-url", url]) == os.EX_USAGE
+    told = capsys.readouterr().err
+    assert "~/.pgpass" in told
+    assert "s3cret" not in told
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("name", ["secret.key", "api.token"])

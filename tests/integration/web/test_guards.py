@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Iterator
 from typing import NoReturn
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
+from orchestrator_stub.database import Database
 from orchestrator_stub.records import (
     ApiToken,
     Base,
@@ -35,7 +37,7 @@ from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web import _PAGES
 from tests.integration.web.browser import Browser, Values
 from tests.integration.web.fleet import NONRT, Fleet
-from tests.integration.web.serving import PASSWORDS, World
+from tests.integration.web.serving import PASSWORDS, World, services_over, serving
 
 READER_PASSWORD = "only to look at it"
 
@@ -437,3 +439,17 @@ def test_host_header_that_is_no_address_breaks_nothing(
         assert browser.get("/nowhere").status == 404
         assert browser.client.get("/v1/nowhere").json()["code"] == "not_found"
         assert browser.client.delete("/v1/projects/x/compute/hosts").status_code == 405
+
+
+def test_stranger_is_not_told_where_the_database_is() -> None:
+    database = Database("postgresql+psycopg://puad@127.0.0.1:1/inventory")
+    headers = {"Cookie": "puad_session=x", "Authorization": "Bearer puad_x"}
+    with (
+        serving(services_over(database)) as url,
+        httpx.Client(base_url=url, timeout=60, trust_env=False, headers=headers) as stranger,
+    ):
+        for path in ("/hosts", "/v1/projects/default/compute/hosts", "/readyz"):
+            response = stranger.get(path)
+            assert response.status_code == 503
+            assert "does not answer" in response.text
+            assert "127.0.0.1" not in response.text

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from orchestrator_stub import enrolment
@@ -213,3 +216,47 @@ def test_enrolled_host_is_unique_by_guid_and_by_name(database: Database) -> None
     enrol(database, "edge-2", other)
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Host)) == 2
+
+
+def test_callers_are_not_told_where_the_database_is() -> None:
+    database = Database("postgresql+psycopg://puad@127.0.0.1:1/inventory")
+    with pytest.raises(OrchestratorError) as caught:
+        database.check()
+    assert (caught.value.code, caught.value.what) == (
+        Code.UNAVAILABLE,
+        "the database does not answer",
+    )
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_no_error_has_what_a_statement_was_given(database: Database) -> None:
+    given = {"name": "s3" + "cret"}  # a trace shows the lines of this file as well
+    with pytest.raises(OrchestratorError) as caught, database.reading() as session:
+        session.execute(text("SELECT name FROM nowhere WHERE name = :name"), given)
+    assert "nowhere" in str(caught.value.__cause__)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql//u:s3cret@h/d", "s3cret", "postgresql+psycopg://u:p@h:s3cret/d"]
+)
+def test_url_that_is_none_is_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Database(url)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert "database_url cannot be used: it is no URL" in str(caught.value)
+
+
+def test_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        database = Database(f"sqlite:///{tmp_path}/orchestrator.db")
+        database.upgrade()
+        with database.writing() as session:
+            session.add(Project(uuid="x", name="x"))
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+        database.close()
+    assert modes.keys() >= {"orchestrator.db", "orchestrator.db-wal"}
+    assert set(modes.values()) == {0o600}
