@@ -8,10 +8,10 @@ What this needs of the records takes a handful of small queries, whatever the nu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session, joinedload, lazyload
 
 from orchestrator_stub.errors import Code, OrchestratorError
@@ -19,12 +19,25 @@ from orchestrator_stub.maintenance import plan, unwanted
 from orchestrator_stub.maintenance.plan import Openings
 from orchestrator_stub.maintenance.poll import Poll
 from orchestrator_stub.maintenance.reporting import Reporting
-from orchestrator_stub.os_resources import OSResources
+from orchestrator_stub.maintenance.shelf import Shelf
 from orchestrator_stub.records import Host, Instance, Policy, Project
-from orchestrator_stub.schedules import inheritance
 from orchestrator_stub.vocabulary import HostState, InstanceState
 from puad.core.model import Offer
 from puad.core.wire import Answer, OSType
+
+_FIND: Final = (  # made once: making it takes as long as the database does
+    select(Project.revision, Host)
+    .outerjoin(Host, and_(Host.project_uuid == Project.uuid, Host.uuid == bindparam("guid")))
+    .where(Project.uuid == bindparam("project_uuid"))
+    .options(
+        lazyload(Host.site),
+        joinedload(Host.instance).options(
+            lazyload(Instance.os),
+            lazyload(Instance.available_os),
+            joinedload(Instance.policy).lazyload(Policy.target_os),
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +85,8 @@ def find(session: Session, poll: Poll) -> Found:
     Raises:
         OrchestratorError: With the code that protocol.md §1 gives each refusal.
     """
-    instance_alone = joinedload(Host.instance).options(
-        lazyload(Instance.os),
-        lazyload(Instance.available_os),
-        joinedload(Instance.policy).lazyload(Policy.target_os),
-    )
-    same = and_(Host.project_uuid == Project.uuid, Host.uuid == poll.host_guid)
-    wanted = select(Project.revision, Host).outerjoin(Host, same)
-    row = session.execute(
-        wanted.where(Project.uuid == poll.node.project_uuid).options(
-            lazyload(Host.site), instance_alone
-        )
-    ).first()
+    whose = {"guid": poll.host_guid, "project_uuid": poll.node.project_uuid}
+    row = session.execute(_FIND, whose).first()
     if row is None:
         raise OrchestratorError(Code.UNAUTHENTICATED, "the token names no project that is here")
     host: Host | None = row.Host
@@ -109,11 +112,9 @@ def lock(session: Session, poll: Poll) -> None:
     )
 
 
-def take(
-    session: Session, found: Found, poll: Poll, resources_of: Callable[[Found], OSResources]
-) -> Told:
+def take(session: Session, found: Found, poll: Poll, shelf: Shelf) -> Told:
     """Take a node's status into the records of a session, and give what it is told."""
-    instance, resources = found.instance, resources_of(found)
+    instance, resources = found.instance, shelf.resources
     if poll.node.expires_s and found.host.token_expires_s != poll.node.expires_s:
         found.host.token_expires_s = poll.node.expires_s
     reporting = Reporting(session, instance, resources, poll.report)
@@ -122,9 +123,8 @@ def take(
         unwanted.drop(session, instance, resources, before, poll)
     reporting.write(before, poll.now_s)
     assignment = plan.assign(session, instance, resources, poll.now_s)
-    windows = inheritance.for_host(session, found.host)
     return Told(
         assignment.offer,
-        plan.openings(windows, assignment, poll.now_s),
+        plan.openings(shelf.timetable, found.host, assignment, poll.now_s),
         tuple(instance.released),
     )

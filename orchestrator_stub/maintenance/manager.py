@@ -24,9 +24,9 @@ from orchestrator_stub.maintenance.pace import Pace
 from orchestrator_stub.maintenance.poll import Poll
 from orchestrator_stub.maintenance.presence import Presence
 from orchestrator_stub.maintenance.settings import MaintenanceSettings
+from orchestrator_stub.maintenance.shelf import Shelf, Shelves
 from orchestrator_stub.maintenance.steady import Steady
 from orchestrator_stub.maintenance.sweeping import Sweeper
-from orchestrator_stub.os_resources import OSResources
 from puad.core.wire import Answer
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class MaintenanceManager:
     ) -> None:
         self._database = database
         self._steady = Steady(database)
-        self._resources: dict[tuple[str, int], OSResources] = {}
+        self._shelves = Shelves()
         self._pace = Pace()
         self._counting = threading.Lock()
         self.tally = Tally()
@@ -106,10 +106,10 @@ class MaintenanceManager:
         """The answer, unless something has to be written."""
         with self._database.reading() as session:
             found = answering.find(session, poll)
-            told = answering.take(session, found, poll, lambda found: self._shelf(session, found))
+            told = answering.take(session, found, poll, self._shelf(session, found, poll))
             if found.host.last_seen_s is None or _has_changes(session):
                 return None
-            self._steady.remember(session, poll, found, told)
+            self._steady.remember(poll, found, told)
             self.presence.note(found.host.id, poll.now_s, found.host.last_seen_s)
         self._count("read")
         return told.at(poll.now_s)
@@ -117,21 +117,24 @@ class MaintenanceManager:
     def _written(self, poll: Poll) -> Answer:
         self._pace.take(poll)
         self._steady.forget(poll)
-        found_id, answer = self._database.write(lambda session: _write(session, poll))
+        found_id, answer = self._database.write(lambda session: self._write(session, poll))
         self.presence.note(found_id, poll.now_s, poll.now_s)
         self._count("written")
         return answer
 
-    def _shelf(self, session: Session, found: Found) -> OSResources:
-        """The project's OS resources, read once for each revision of the project."""
-        key = (found.host.project_uuid, found.revision)
-        shelf = self._resources.get(key)
-        if shelf is None:
-            shelf = OSResources(session, found.host.project_uuid).load()
-            with self._counting:
-                kept = {k: v for k, v in self._resources.items() if k[0] != key[0]}
-                self._resources = {**kept, key: shelf}
-        return shelf
+    def _write(self, session: Session, poll: Poll) -> tuple[str, Answer]:
+        answering.lock(session, poll)
+        found = answering.find(session, poll)
+        known_detail = found.instance.detail
+        told = answering.take(session, found, poll, self._shelf(session, found, poll))
+        if found.instance.detail not in {"", known_detail}:
+            log.warning("instance %s: %s", found.instance.id, found.instance.detail)
+        session.flush()
+        presence.write(session, [{"host_id": found.host.id, "seen_s": poll.now_s}])
+        return found.host.id, told.at(poll.now_s)
+
+    def _shelf(self, session: Session, found: Found, poll: Poll) -> Shelf:
+        return self._shelves.of(session, found.host.project_uuid, found.revision, poll.now_s)
 
     def _count(self, way: str) -> None:
         with self._counting:
@@ -148,20 +151,6 @@ def answer(database: Database, poll: Poll) -> Answer:
     result = manager.answer(poll)
     manager.presence.flush(poll.now_s)
     return result
-
-
-def _write(session: Session, poll: Poll) -> tuple[str, Answer]:
-    answering.lock(session, poll)
-    found = answering.find(session, poll)
-    known_detail = found.instance.detail
-    told = answering.take(
-        session, found, poll, lambda found: OSResources(session, found.host.project_uuid)
-    )
-    if found.instance.detail not in {"", known_detail}:
-        log.warning("instance %s: %s", found.instance.id, found.instance.detail)
-    session.flush()
-    presence.write(session, [{"host_id": found.host.id, "seen_s": poll.now_s}])
-    return found.host.id, told.at(poll.now_s)
 
 
 def _has_changes(session: Session) -> bool:

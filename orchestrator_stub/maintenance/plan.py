@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session, lazyload
 
 from orchestrator_stub.os_resources import Image, OSResources
-from orchestrator_stub.records import Instance, OSResource
+from orchestrator_stub.records import Host, Instance, OSResource
 from orchestrator_stub.rollouts.gate import Gate, gate
-from orchestrator_stub.schedules.inheritance import Windows
-from orchestrator_stub.schedules.windows import repeated_schedule, single_schedule
-from orchestrator_stub.vocabulary import PolicyKind, ScheduleStatus
+from orchestrator_stub.schedules.timetable import Timetable
+from orchestrator_stub.vocabulary import PolicyKind
 from puad.core.model import Offer, RepeatedSchedule, Schedules, SingleSchedule
 from puad.core.version import compare_versions
 from puad.core.wire import MAX_SCHEDULES
@@ -94,21 +93,14 @@ def assign(session: Session, instance: Instance, resources: OSResources, now_s: 
     return Assignment(wanted, gate(session, instance, resource, now_s))
 
 
-def openings(windows: Windows, assignment: Assignment, now_s: int) -> Openings:
-    """The schedules that may open an update window now or later."""
+def openings(timetable: Timetable, host: Host, assignment: Assignment, now_s: int) -> Openings:
+    """The schedules that may open an update window of a host now or later."""
     if assignment.gate is Gate.HELD:
         return Openings()
-    single = tuple(
-        single_schedule(row)
-        for row in windows.single
-        if row.schedule_status is ScheduleStatus.OS_UPDATE and _is_left(row.end_s, now_s)
-    )
-    repeated = tuple(
-        repeated_schedule(row)
-        for row in windows.repeated
-        if row.schedule_status is ScheduleStatus.OS_UPDATE
-    )
-    return Openings(single, repeated[:MAX_SCHEDULES])
+    single = timetable.single(host.id, host.site_id)
+    repeated = timetable.repeated(host.id, host.site_id)
+    left = tuple(one for one in single if _is_left(one.end_s, now_s))
+    return Openings(left, repeated[:MAX_SCHEDULES])
 
 
 def closest(singles: Iterable[SingleSchedule], now_s: int) -> SingleSchedule | None:

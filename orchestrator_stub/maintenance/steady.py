@@ -88,16 +88,13 @@ class Steady:
             return None
         return memory.host_id, memory.told.at(poll.now_s)
 
-    def remember(self, session: Session, poll: Poll, found: Found, told: Told) -> None:
-        """Keep what a node is told, as the session has found it without changing anything."""
-        versions = _versions(session, found.host.id)
-        if versions is None:
-            return
+    def remember(self, poll: Poll, found: Found, told: Told) -> None:
+        """Keep what a node is told, as it was found without changing anything."""
         memory = _Memory(
             host_id=found.host.id,
             node=poll.node,
             report=_fingerprint(poll.report),
-            versions=versions,
+            versions=_versions_of(found),
             told=told,
             at_s=poll.now_s,
         )
@@ -123,6 +120,18 @@ def _is_same(memory: _Memory, poll: Poll) -> bool:
 
 def _fingerprint(report: StatusReport) -> bytes:
     return hashlib.blake2b(repr(report).encode(), digest_size=16).digest()
+
+
+def _versions_of(found: Found) -> tuple[Any, ...]:
+    host, instance = found.host, found.instance
+    return (
+        found.revision,
+        host.version,
+        host.state,
+        host.tokens_valid_from_s,
+        instance.version,
+        instance.state,
+    )
 
 
 def _versions(session: Session, host_id: str) -> tuple[Any, ...] | None:
