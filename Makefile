@@ -19,11 +19,11 @@ setup: ## bring Debian packages and .venv (every other target brings what it nee
 	@.ci/setup
 
 .PHONY: demo
-demo: setup ## one update end to end on real images; KEEP=1 leaves the server up
+demo: setup ## one update end to end on real images; KEEP=1 leaves the server and twenty hosts up
 	@$(AS_ROOT) $(BIN)/python -m tests.demo $(if $(KEEP),--keep) $(DEMO_OPTIONS)
 
 .PHONY: demo-stop
-demo-stop: setup ## stop the server that `make demo KEEP=1` left up
+demo-stop: setup ## stop what `make demo KEEP=1` left up
 	@$(AS_ROOT) $(BIN)/python -m tests.demo --stop
 
 .PHONY: test
@@ -105,6 +105,14 @@ bench-vm: setup-vm ## what puad costs a node: memory, wake-ups, exposure, second
 .PHONY: bench-smoke
 bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke
+
+.PHONY: setup-database
+setup-database:
+	@PUAD_SETUP_DATABASE=1 .ci/setup
+
+.PHONY: bench-orchestrator
+bench-orchestrator: setup-database ## the orchestrator under 10,000 hosts: polls, recovery, page, rollouts
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.orchestrator $(BENCH_OPTIONS)
 
 .PHONY: setup-build
 setup-build:

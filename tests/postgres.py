@@ -2,7 +2,7 @@
 """A PostgreSQL server of the tests' own: Debian's, in a temporary folder, on a unix socket.
 
 It listens nowhere else. PostgreSQL refuses root, so root runs it as somebody else. What it holds is
-thrown away at the end, so it never waits for the disk.
+thrown away at the end, so it never waits for the disk, unless it is to be as slow as a real one.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ ROLE = "puad"
 USERS = ("postgres", "nobody")
 PATIENCE_S = 180
 STOP_S = 60
-SETTINGS = {
-    "listen_addresses": "",
+FORGETFUL = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
+}
+SETTINGS = {
+    "listen_addresses": "",
     "max_connections": "400",
     "shared_buffers": "64MB",
     "log_timezone": "UTC",
@@ -74,14 +76,19 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server for the length of the block; it ends with this process, however that ends."""
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server for the length of the block; it ends with this process, however that ends.
+
+    Args:
+        durable: Whether it waits for the disk, as it does by default.
+    """
     folder = Path(tempfile.mkdtemp(prefix="puad-postgres-"))  # a socket's path must be short
     user = _user()
     try:
         shutil.chown(folder, user.pw_uid, user.pw_gid)
         _initialise(folder, user)
-        with _process(folder, user) as process:
+        settings = SETTINGS if durable else SETTINGS | FORGETFUL
+        with _process(folder, user, settings) as process:
             _wait(folder, process)
             yield Postgres(folder)
     finally:
@@ -122,9 +129,11 @@ def _initialise(folder: Path, user: pwd.struct_passwd) -> None:
 
 
 @contextmanager
-def _process(folder: Path, user: pwd.struct_passwd) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    folder: Path, user: pwd.struct_passwd, settings: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     command: list[str | Path] = [program("postgres"), "-D", folder / "data", "-k", folder]
-    for name, value in SETTINGS.items():
+    for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(_as_user(user, *command), cwd=folder, stdout=log, stderr=log)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load: nodes at rest that poll, each on a connection of its own, in asyncio in this process.
+
+The load is open: a poll is due at its time whether or not those before it were answered, and how
+long it took is counted from then. So a server that falls behind shows it, and nothing that holds
+this process up is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from puad.core.model import Assessment, SlotState
+from puad.core.wire import SlotReport, StatusReport, StatusType, encode_request
+from tests.simulator.connection import BrokenError, Connection, Origin
+from tests.simulator.enrolments import Enrolled
+from tests.simulator.talk import PATH
+
+_OK = 200
+
+
+@dataclass(slots=True)
+class Polls:
+    """What came of some polls.
+
+    Attributes:
+        seconds: How long each answered one took.
+        errors: What was wrong with the others.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return len(self.seconds) + len(self.errors)
+
+
+@dataclass(slots=True)
+class RestingNode:
+    """A node with nothing to do: what it tells is always the same."""
+
+    connection: Connection
+    token: str
+    body: bytes
+
+    async def poll(self, due_s: float, polls: Polls) -> bool:
+        """Poll, and note how long it took since the poll was due.
+
+        Returns:
+            Whether it was answered.
+        """
+        try:
+            reply = await self.connection.post(PATH, self.token, self.body)
+        except BrokenError as error:
+            polls.errors.append(str(error))
+            return False
+        if reply.status != _OK:
+            polls.errors.append(f"HTTP {reply.status}")
+            return False
+        polls.seconds.append(time.perf_counter() - due_s)
+        return True
+
+
+def resting_nodes(
+    hosts: Sequence[Enrolled], origin: Origin, timeout_s: float = 30.0
+) -> list[RestingNode]:
+    """The nodes of hosts, as they are after their first boot."""
+    return [
+        RestingNode(Connection(origin, timeout_s), host.identity.token, _body(host))
+        for host in hosts
+    ]
+
+
+def _body(host: Enrolled) -> bytes:
+    identity = host.identity
+    slots = (
+        SlotReport("a", identity.image_id, SlotState.BOOTED, Assessment.GOOD),
+        SlotReport("b", "", SlotState.INACTIVE, Assessment.INDETERMINATE),
+    )
+    report = StatusReport(
+        StatusType.UP_TO_DATE,
+        profile_name=identity.profile,
+        os_image_id=identity.image_id,
+        slots=slots,
+        quarantine=(),
+    )
+    return json.dumps(encode_request(identity.guid, report)).encode()
+
+
+async def poll_in_turn(nodes: Sequence[RestingNode], rate: float, seconds: float) -> Polls:
+    """Let nodes poll, one after the other, so many each second for so long."""
+    polls = Polls()
+    started = time.perf_counter()
+    under_way: set[asyncio.Task[bool]] = set()
+    for number in range(int(rate * seconds)):
+        due_s = started + number / rate
+        if (early_s := due_s - time.perf_counter()) > 0:
+            await asyncio.sleep(early_s)
+        task = asyncio.ensure_future(nodes[number % len(nodes)].poll(due_s, polls))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+    await asyncio.gather(*under_way)
+    return polls
+
+
+async def warm_up(nodes: Sequence[RestingNode], rate: float) -> None:
+    """Let every node poll three times: to be written down, to be read, to be remembered."""
+    for _ in range(3):
+        polls = await poll_in_turn(nodes, rate, len(nodes) / rate)
+        assert not polls.errors, polls.errors[:3]
+    gc.collect()
+    gc.freeze()  # what lives as long as the load is not looked at again and again
+
+
+def close(nodes: Sequence[RestingNode]) -> None:
+    """Close their connections."""
+    for node in nodes:
+        node.connection.close()
