@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
@@ -100,7 +100,7 @@ class Database:
         except (DatabaseError, PoolTimeoutError, StaleDataError) as error:
             told = _translation(error)
             with self._counting:
-                self._errors[told.code] += 1
+                self._errors[told.code] += told.code in _CODES
             raise told from error
 
     @contextlib.contextmanager
@@ -195,6 +195,10 @@ def _translation(error: Exception) -> OrchestratorError:
     if isinstance(error, IntegrityError):
         return OrchestratorError(
             Code.ALREADY_EXISTS, "the records do not allow it", inside=str(cause)
+        )
+    if isinstance(error, DataError):
+        return OrchestratorError(
+            Code.INVALID_ARGUMENT, "a value is none that a record can have", inside=str(cause)
         )
     if isinstance(error, OperationalError) and _state(cause) in _LOST_RACES:
         return _lost_race()

@@ -6,11 +6,12 @@ Every time is a whole number of seconds of Unix time, so that no database can sh
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Enum, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -19,6 +20,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 def now_s() -> int:
     """The time, Unix seconds."""
     return int(time.time())
+
+
+ID: Final = "[a-z]+-[0-9a-f]{8}"
+"""The form of an id; what has another one is in no table, and may be what a database refuses."""
+
+_ID: Final = re.compile(ID)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of an id."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_id(prefix: str) -> Callable[[], str]:

@@ -23,11 +23,10 @@ from orchestrator_stub.access.callers import project_for, scope_of
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import ApiToken, Base, Project
-from orchestrator_stub.rest.routing import ID
+from orchestrator_stub.records.base import is_id
 from orchestrator_stub.services import Services
 
 _JSON: Final = re.compile(r"application/([a-z0-9.-]+\+)?json")
-_ID: Final = re.compile(ID)
 
 Row = TypeVar("Row", bound=Base)
 _Result = TypeVar("_Result")
@@ -92,10 +91,9 @@ class Context:
         Raises:
             OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
         """
-        # what has not the form of an id is in no table, and may be what a database refuses
-        row = session.get(table, row_id) if _ID.fullmatch(row_id) else None
+        row = session.get(table, row_id) if is_id(row_id) else None
         if row is None or getattr(row, "project_uuid", None) != self.project_uuid:
-            known = row_id if _ID.fullmatch(row_id) else "such record"
+            known = row_id if is_id(row_id) else "such record"
             raise OrchestratorError(Code.NOT_FOUND, f"there is no {known} in this project")
         return row
 

@@ -19,9 +19,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
+from orchestrator_stub.records.base import ID
 from orchestrator_stub.rest import routers
 from orchestrator_stub.rest.problems import Problem, refusals, responses
-from orchestrator_stub.rest.routing import ID, PROJECT
+from orchestrator_stub.rest.routing import PROJECT
 
 VERSION: Final = "1"
 _TITLE: Final = "puad orchestrator"

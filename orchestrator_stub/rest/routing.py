@@ -13,9 +13,9 @@ from fastapi import APIRouter, Path
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.records.base import ID
 
 PROJECT: Final = "/v1/projects/{project}"
-ID: Final = "[a-z]+-[0-9a-f]{8}"
 
 RecordId = Annotated[str, Path(pattern=f"^{ID}$", description="The record's resourceId.")]
 

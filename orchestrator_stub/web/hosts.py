@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Instance, OSResource, Policy, Site
+from orchestrator_stub.records.base import is_id
 from orchestrator_stub.web import linking, live, maintained, queries_hosts, rendering, statuses
 from orchestrator_stub.web.forms import Form
 from orchestrator_stub.web.paging import SIZES, AskedPage, Page, address, links
@@ -157,7 +158,7 @@ def link_policy(visit: Changing) -> Response:
         if form.text("scope") == "all":
             wanted = queries_hosts.matching_instances(visit.project.uuid, wish, visit.now_s)
         else:
-            ticked = form.many("host")
+            ticked = [one for one in form.many("host") if is_id(one)]
             if not ticked:
                 raise OrchestratorError(
                     Code.INVALID_ARGUMENT, "No host is ticked, so nothing was changed."

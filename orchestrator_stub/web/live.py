@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -40,6 +41,8 @@ _RETRY_MS: Final = 4000
 _OVER: Final = "event: over\ndata: \n\n"
 
 Parts = dict[str, str]
+
+log = logging.getLogger(__name__)
 
 
 class Streams:
@@ -90,24 +93,26 @@ async def _events(
     request: Request, parts: Callable[[Visit], Parts], streams: Streams
 ) -> AsyncIterator[str]:
     ends = time.monotonic() + LIFETIME_S
-    yield f"retry: {_RETRY_MS}\n\n"
-    now = await run_in_threadpool(_look, request, parts)
-    if now is None or not streams.open(now.operator):
-        yield _OVER
-        return
-    operator, sent = now.operator, Parts()
+    operator, sent = "", Parts()
     try:
-        while now is not None:
+        yield f"retry: {_RETRY_MS}\n\n"
+        while (now := await run_in_threadpool(_look, request, parts)) is not None:
+            if not operator and not streams.open(now.operator):
+                break
+            operator = now.operator
             changed = {name: html for name, html in now.parts.items() if sent.get(name) != html}
             sent = now.parts
             yield f"data: {json.dumps(changed)}\n\n" if changed else ": nothing new\n\n"
             await asyncio.sleep(PERIOD_S)
             if time.monotonic() >= ends or _is_stopping(request) or await request.is_disconnected():
                 return
-            now = await run_in_threadpool(_look, request, parts)
         yield _OVER
+    except OrchestratorError as error:
+        # the stream ends, and the browser opens the next one; the message says it all
+        log.error("a page was not kept up to date: %s", error)  # noqa: TRY400 - see above
     finally:
-        streams.close(operator)
+        if operator:
+            streams.close(operator)
 
 
 def _look(request: Request, parts: Callable[[Visit], Parts]) -> _Look | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
+from orchestrator_stub.records.base import is_id
 from orchestrator_stub.web.upcoming import AnySchedule
 
 MAX_SHOWN: Final = 500
@@ -42,10 +43,10 @@ def find(session: Session, project_uuid: str, schedule_id: str) -> AnySchedule:
     Raises:
         OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
     """
-    row: AnySchedule | None
-    if schedule_id.startswith("singlesche-"):
+    row: AnySchedule | None = None
+    if is_id(schedule_id) and schedule_id.startswith("singlesche-"):
         row = session.get(SingleSchedule, schedule_id)
-    else:
+    elif is_id(schedule_id):
         row = session.get(RepeatedSchedule, schedule_id)
     if row is None or row.project_uuid != project_uuid:
         raise OrchestratorError(Code.NOT_FOUND, "There is no such schedule.")

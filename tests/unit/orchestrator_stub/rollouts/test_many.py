@@ -76,7 +76,7 @@ def test_bad_image_at_ten_thousand_hosts_stops_in_the_first_wave(fleet: StagedFl
     fleet.sweep()
     stopped = fleet.rollout()
     assert (stopped.state, stopped.wave) == (RolloutState.STOPPED, 0)
-    assert stopped.reason.endswith("in wave 1 6 of 100 hosts failed, more than 5 %")
+    assert stopped.reason.endswith("6 of 100 hosts of wave 1 failed; the policy allows 5 %")
     members = fleet.members()
     reached = {one for one, row in members.items() if row.state is not MemberState.WAITING}
     assert reached == set(first)

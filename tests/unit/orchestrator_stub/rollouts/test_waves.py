@@ -115,15 +115,19 @@ def test_wave_is_over_when_nobody_is_waited_for(tally: Tally, is_over: bool) -> 
         (
             {"maxFailed": 2},
             Tally(offered=97, failed=3),
-            "in wave 1 3 of 100 hosts failed, more than 2",
+            "3 of 100 hosts of wave 1 failed; the policy allows 2",
         ),
-        ({"maxFailed": 0}, Tally(failed=1), "more than 0"),
+        ({"maxFailed": 0}, Tally(failed=1), "the policy allows 0"),
         ({"maxFailedPercent": 2}, Tally(offered=98, failed=2), ""),
-        ({"maxFailedPercent": 2}, Tally(offered=97, failed=3), "more than 2 %"),
-        ({"maxFailedPercent": 0}, Tally(offered=97, failed=1), "more than 0 %"),
-        ({"maxFailed": 50, "maxFailedPercent": 2}, Tally(offered=97, failed=3), "more than 2 %"),
+        ({"maxFailedPercent": 2}, Tally(offered=97, failed=3), "the policy allows 2 %"),
+        ({"maxFailedPercent": 0}, Tally(offered=97, failed=1), "the policy allows 0 %"),
+        (
+            {"maxFailed": 50, "maxFailedPercent": 2},
+            Tally(offered=97, failed=3),
+            "the policy allows 2 %",
+        ),
         ({"maxFailed": 2}, Tally(offered=97, failed=3, accepted=1), ""),
-        ({"maxFailed": 2}, Tally(offered=97, failed=4, accepted=1), "more than 2"),
+        ({"maxFailed": 2}, Tally(offered=97, failed=4, accepted=1), "the policy allows 2"),
     ],
 )
 def test_rollout_stops_when_more_fail_than_it_allows(
