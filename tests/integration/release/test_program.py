@@ -111,9 +111,9 @@ def test_lock_of_a_killed_publisher_is_free(site: Site) -> None:
 
 @contextmanager
 def add_at_work(site: Site) -> Iterator[subprocess.Popen[bytes]]:
-    """An `add` that is halted while it compresses."""
+    """An `add` that is halted while it compresses: so much that it cannot have ended before."""
     image = site.folder / "noise.img"
-    image.write_bytes(os.urandom(8 * MIB))
+    image.write_bytes(os.urandom(32 * MIB))
     words = ["--profile", "edge", "--version", "9", "--level", "19", "--threads", "1"]
     command: list[str | Path] = [*PROGRAM, "add", image, "--repo", site.repo, *words]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
