@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.deb.conftest import Packages, depends_of
+from tests.packaging.deb.conftest import Packages, depends_of, field
 from tests.packaging.deb.debian_root import DebianRoot, overlay
 
 STORE = "var/lib/puad/run.json"
@@ -49,6 +49,16 @@ def test_program_starts_with_what_the_package_depends_on(
     with_puad: DebianRoot, program: tuple[str, ...], says: str
 ) -> None:
     assert with_puad.run(*program).startswith(says)
+
+
+@pytest.mark.parametrize("which", ["node", "server"])
+@pytest.mark.parametrize("kind", ["Recommends", "Suggests"])
+def test_what_is_recommended_is_there_to_install(
+    packages: Packages, with_puad: DebianRoot, which: str, kind: str
+) -> None:
+    clauses = field(getattr(packages, which), kind).split(",")
+    names = [clause.split("|")[0].strip() for clause in clauses]
+    assert [name for name in names if with_puad.call("apt-cache", "show", name).returncode] == []
 
 
 def test_installed_modules_are_compiled(with_puad: DebianRoot) -> None:

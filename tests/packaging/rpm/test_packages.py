@@ -70,7 +70,7 @@ def test_payload_is_that_of_the_deb(unpack: Unpack, which: str) -> None:
     ("which", "package", "names"),
     [
         ("node", "puad", ("boot-control.md", "packages.md")),
-        ("server", "puad-orchestrator", ("orchestrator.md", "releases.md")),
+        ("server", "puad-orchestrator", ("orchestrator.md", "releases.md", "rollouts.md")),
     ],
 )
 def test_payload_has_the_documents_of_integrators(
