@@ -68,6 +68,12 @@ def set_site(visit: Changing, host_id: str) -> Response:
 
     def change(session: Session) -> str:
         host = visit.mine(session, Host, host_id)
+        if (host.site_id or "") != visit.form.text("shown_site"):
+            raise OrchestratorError(
+                Code.ABORTED,
+                "Somebody else has put this host at another site meanwhile.",
+                hint="Nothing was changed; look at it again.",
+            )
         site_id = visit.form.text("site")
         site = visit.mine(session, Site, site_id) if site_id else None
         host.site = site

@@ -20,7 +20,7 @@ from orchestrator_stub.vocabulary import PolicyKind
 from orchestrator_stub.web import policy_form
 from orchestrator_stub.web.clock import JOINED, span
 from orchestrator_stub.web.forms import Form
-from orchestrator_stub.web.queries_policies import PolicyUse, usable, uses
+from orchestrator_stub.web.queries_policies import PolicyUse, check_name, usable, uses
 from orchestrator_stub.web.visit import Changing, Visit, Visiting, Writing, sentence
 from puad.core.version import version_key
 
@@ -77,6 +77,7 @@ def make_policy(visit: Changing) -> Response:
         with visit.services.database.writing() as session:
             target_id = wanted.target_os_id
             target = visit.mine(session, OSResource, target_id) if target_id else None
+            check_name(session, visit.project.uuid, wanted.name)
             row = Policy(
                 project_uuid=visit.project.uuid,
                 name=wanted.name,

@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.records import Instance, Policy, UpdateRun
+from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.records import Instance, Policy, Project, UpdateRun
 
 MAX_OPTIONS: Final = 200
 
@@ -51,6 +52,21 @@ def usable(session: Session, project_uuid: str) -> list[Policy]:
             .limit(MAX_OPTIONS)
         )
     )
+
+
+def check_name(session: Session, project_uuid: str, name: str) -> None:
+    """Refuse a name that a policy has already: whoever chooses one sees nothing but names.
+
+    Programs may make several of one name, as with the original.
+
+    Raises:
+        OrchestratorError: `ALREADY_EXISTS`.
+    """
+    # until the new one is there, nobody else may make it
+    session.execute(select(Project.uuid).where(Project.uuid == project_uuid).with_for_update())
+    same = select(Policy.id).where(Policy.project_uuid == project_uuid, Policy.name == name)
+    if session.scalar(same.limit(1)):
+        raise OrchestratorError(Code.ALREADY_EXISTS, f"Name: there is a policy {name} already")
 
 
 def uses(session: Session, project_uuid: str) -> dict[str, PolicyUse]:

@@ -19,7 +19,15 @@ from orchestrator_stub.web.forms import Form
 from orchestrator_stub.web.schedule_draft import Draft, settled
 from orchestrator_stub.web.schedule_form import ScheduleType
 from orchestrator_stub.web.upcoming import AnySchedule
-from orchestrator_stub.web.visit import Changing, Visit, Visiting, Writing, sentence
+from orchestrator_stub.web.visit import (
+    CSRF_FIELD,
+    PROJECT_FIELD,
+    Changing,
+    Visit,
+    Visiting,
+    Writing,
+    sentence,
+)
 
 PATH: Final = "/schedules"
 SHOWN_WINDOWS: Final = 5
@@ -201,7 +209,7 @@ def _preview(visit: Visit, draft: Draft, target: str, known: AnySchedule | None)
         "sent": [
             (name, value)
             for name in visit.form.names()
-            if name not in {"csrf_token", "step"}
+            if name not in {CSRF_FIELD, PROJECT_FIELD, "step"}
             for value in visit.form.many(name)
         ],
     }

@@ -8,8 +8,7 @@ Rules:
    and both are looked up in the memberships each time. Records of another project are not found.
 3. Whoever posts a form presents the session's CSRF token and has write scope. Handlers cannot
    forget it: a form reaches them only through `Changing`.
-4. A form changes the project that its page has shown; the token names it. Which project the session
-   looks at may have changed meanwhile: in another window, or by a link that somebody else has made.
+4. A form changes the project of the page that it stands on, whatever another tab has chosen since.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -37,7 +36,8 @@ from orchestrator_stub.web.messages import Message, Tone
 from orchestrator_stub.web.session import ProjectAccess, Visitor
 
 CSRF_FIELD: Final = "csrf_token"
-_OF: Final = "."
+PROJECT_FIELD: Final = "project"
+_PROJECT_CHARS: Final = 64
 
 Row = TypeVar("Row", bound=Base)
 
@@ -105,7 +105,7 @@ class Visit:
             "project": self.project,
             "may_write": self.may_write,
             "clock": self.clock,
-            "csrf_token": f"{self.visitor.csrf_token}{_OF}{self.project.uuid}",
+            "csrf_token": self.visitor.csrf_token,
         }
 
     def to(self, path: str, text: str, tone: Tone = Tone.DONE) -> Response:
@@ -149,17 +149,16 @@ def sentence(error: OrchestratorError) -> str:
     return f"{what} {error.hint}".strip()
 
 
-def visiting(request: Request, project: Annotated[str, Query(max_length=64)] = "") -> Visit:
+def visiting(
+    request: Request, project: Annotated[str, Query(max_length=_PROJECT_CHARS)] = ""
+) -> Visit:
     """The visit that a request is; its session remembers the project.
 
     Raises:
         LoginNeededError: When nobody is logged in.
         OrchestratorError: `NOT_FOUND`, when the operator has no such project.
     """
-    visit = looking(request, project)
-    if visit.visitor.project_uuid != visit.project.uuid:
-        sessions.choose(request, visit.visitor, visit.project.uuid)
-    return visit
+    return _remembered(looking(request, project))
 
 
 def looking(request: Request, project: str) -> Visit:
@@ -196,33 +195,38 @@ def writing(visit: Annotated[Visit, Depends(visiting)]) -> Visit:
     return visit
 
 
-def changing(
-    visit: Annotated[Visit, Depends(visiting)], form: Annotated[Form, Depends(read_form)]
-) -> Visit:
+def changing(request: Request, form: Annotated[Form, Depends(read_form)]) -> Visit:
     """A visit that sends a form, once that has been proved to be meant.
 
     Raises:
-        OrchestratorError: `PERMISSION_DENIED`, without the CSRF token or write scope.
+        LoginNeededError: When nobody is logged in.
+        OrchestratorError: `PERMISSION_DENIED`, without the CSRF token or write scope; `NOT_FOUND`,
+            when the operator has no such project.
     """
-    return writing(changing_own(visit, form))
+    visit = looking(request, form.text(PROJECT_FIELD, "Project", _PROJECT_CHARS))
+    return writing(_remembered(_sent(visit, form)))
 
 
-def changing_own(
-    visit: Annotated[Visit, Depends(visiting)], form: Annotated[Form, Depends(read_form)]
-) -> Visit:
+def changing_own(request: Request, form: Annotated[Form, Depends(read_form)]) -> Visit:
     """The same, for what is the operator's own and needs no write scope."""
-    token, _, project_uuid = form.secret(CSRF_FIELD).partition(_OF)
-    sessions.check_change(visit.request, visit.visitor, token)
-    project = _chosen(visit.visitor, project_uuid)
-    if project.uuid != visit.project.uuid:
-        sessions.choose(visit.request, visit.visitor, project.uuid)
-    return replace(visit, project=project, form=form)
+    return _sent(looking(request, ""), form)
 
 
 Visiting = Annotated[Visit, Depends(visiting)]
 Writing = Annotated[Visit, Depends(writing)]
 Changing = Annotated[Visit, Depends(changing)]
 ChangingOwn = Annotated[Visit, Depends(changing_own)]
+
+
+def _remembered(visit: Visit) -> Visit:
+    if visit.visitor.project_uuid != visit.project.uuid:
+        sessions.choose(visit.request, visit.visitor, visit.project.uuid)
+    return visit
+
+
+def _sent(visit: Visit, form: Form) -> Visit:
+    sessions.check_change(visit.request, visit.visitor, form.secret(CSRF_FIELD))
+    return Visit(visit.request, visit.services, visit.visitor, visit.project, visit.clock, form)
 
 
 def _chosen(visitor: Visitor, asked: str) -> ProjectAccess:

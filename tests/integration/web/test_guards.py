@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -37,7 +38,9 @@ from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web import _PAGES
 from tests.integration.web.browser import Browser, Values
 from tests.integration.web.fleet import NONRT, Fleet
-from tests.integration.web.serving import PASSWORDS, World, services_over, serving
+from tests.integration.web.html import parse
+from tests.integration.web.serving import PASSWORD, PASSWORDS, World, services_over, serving
+from tests.integration.web.spoiled import SHORT, spoil
 
 READER_PASSWORD = "only to look at it"
 
@@ -120,6 +123,30 @@ def test_form_without_the_csrf_token_changes_nothing(
     assert looker.get("/hosts").title == "Active Hosts"
 
 
+@pytest.mark.parametrize("path", paths("POST"))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_form_that_another_site_sends_changes_nothing_whatever_it_knows(
+    shared: World, looker: Browser, path: str, headers: dict[str, str]
+) -> None:
+    before = snapshot(shared, shared.fleet)
+    token = looker.get("/hosts").form("/logout").values()["csrf_token"]
+    sent = {**fields(shared.fleet), "csrf_token": token, "name": "admin", "password": PASSWORD}
+    response = looker.client.post(filled(path, shared.fleet), data=sent, headers=headers)
+    assert response.status_code == 403
+    assert "comes from another" in response.text
+    assert "set-cookie" not in response.headers
+    assert snapshot(shared, shared.fleet) == before
+    assert looker.get("/hosts").title == "Active Hosts"
+
+
 def test_csrf_token_of_another_session_is_worth_nothing(shared: World, looker: Browser) -> None:
     with Browser(shared.url) as other:
         other.log_in()
@@ -179,10 +206,11 @@ def test_records_of_another_project_cannot_be_referred_to(lively: World, browser
     before = snapshot(lively, lively.fleet)
     other = lively.other
     host = lively.fleet.hosts["till-07"].id
+    mine = lively.fleet.sites["Munich store 12"].id
     token = browser.get("/hosts").form("/logout").values()["csrf_token"]
     for path, sent in (
         (f"/hosts/{host}/policy", {"policy": other.policies["newest"].id, "shown_policy": ""}),
-        (f"/hosts/{host}/site", {"site": other.sites["Berlin store 3"].id}),
+        (f"/hosts/{host}/site", {"site": other.sites["Berlin store 3"].id, "shown_site": mine}),
         ("/hosts/policy", {"host": host, "new_policy": other.policies["newest"].id}),
         (
             "/policies",
@@ -254,10 +282,9 @@ def test_form_of_a_project_that_is_not_the_operators_changes_nothing(
     shared: World, reader: Browser
 ) -> None:
     token = reader.get("/hosts").form("/logout").values()["csrf_token"]
-    assert isinstance(token, str)
-    own, theirs = token.partition(".")[0], shared.other.project.uuid
     before = snapshot(shared, shared.other)
-    page = reader.post("/sites/site", {"name": "x", "csrf_token": f"{own}.{theirs}"})
+    form: Values = {"csrf_token": token, "project": shared.other.project.uuid, "name": "x"}
+    page = reader.post("/sites/site", form)
     assert page.status == 404
     assert snapshot(shared, shared.other) == before
 
@@ -323,41 +350,6 @@ def test_operator_without_a_project_is_told_so(lively: World) -> None:
         assert "You are a member of no project yet." in page.document.text
 
 
-MARKUP = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
-SHORT = "\"'><script>alert(1)</script>{{7*7}}"
-
-
-def spoil(session: Session, project_uuid: str) -> None:
-    """Put markup wherever a text comes from somebody else."""
-    texts = {
-        Host: ("note",),
-        Instance: ("name", "detail", "update_status", "phase", "profile_name"),
-        OSResource: ("name", "profile_name", "withdrawn_reason", "refused_hash"),
-        Policy: ("description",),
-        Rollout: ("reason",),
-        UpdateRun: ("name", "description", "status", "image_id"),
-        SingleSchedule: ("name",),
-        RepeatedSchedule: ("name",),
-    }
-    unique = {Host: ("name",), Policy: ("name",), Region: ("name",), Site: ("name",)}
-    for table, names in [*texts.items(), *unique.items()]:
-        mine = table.__table__.columns["project_uuid"] == project_uuid
-        for number, row in enumerate(session.scalars(select(table).where(mine)).unique()):
-            for name in names:
-                length = getattr(table.__table__.columns[name].type, "length", None) or 200
-                ending = f"{number}" if table in unique and name in unique[table] else ""
-                text = (MARKUP if length >= len(MARKUP) else SHORT)[: length - len(ending)]
-                setattr(row, name, text + ending)
-    for row in session.scalars(select(Instance).where(Instance.project_uuid == project_uuid)):
-        row.slots = [{"name": MARKUP, "imageId": MARKUP, "state": MARKUP, "assessment": MARKUP}]
-        row.update_status_detail = MARKUP
-    for run in session.scalars(select(UpdateRun).where(UpdateRun.project_uuid == project_uuid)):
-        run.status_details = MARKUP
-    for os in session.scalars(select(OSResource).where(OSResource.project_uuid == project_uuid)):
-        os.fixed_cves = [{"cve_id": MARKUP, "priority": MARKUP, "affected_packages": [MARKUP]}]
-    session.get_one(Project, project_uuid).name = SHORT
-
-
 def test_markup_in_names_stays_text_everywhere(lively: World, browser: Browser) -> None:
     with lively.database.writing() as session:
         spoil(session, lively.fleet.project.uuid)
@@ -381,6 +373,23 @@ def test_markup_in_names_stays_text_everywhere(lively: World, browser: Browser) 
         assert len(page.document.all("img")) == 1, path
         seen += page.document.text.count("<script>alert(1)</script>")
     assert seen > 100
+
+
+def test_markup_in_names_stays_text_in_live_parts(lively: World, browser: Browser) -> None:
+    with lively.database.writing() as session:
+        spoil(session, lively.fleet.project.uuid)
+    for path in paths("GET"):
+        if not path.endswith("/live"):
+            continue
+        with browser.client.stream("GET", filled(path, lively.fleet)) as response:
+            line = next(one for one in response.iter_lines() if one.startswith("data: {"))
+        parts = json.loads(line.removeprefix("data: "))
+        assert parts, path
+        for html in parts.values():
+            assert not parse(html).all("script")
+            assert not parse(html).all("img")
+        text = " ".join(parse(html).text for html in parts.values())
+        assert "<script>alert(1)</script>" in text, path
 
 
 def test_markup_in_messages_and_queries_stays_text(lively: World, browser: Browser) -> None:

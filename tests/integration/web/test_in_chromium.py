@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from orchestrator_stub.records import Host, Instance, RolloutMember
 from orchestrator_stub.vocabulary import MemberState
@@ -24,6 +24,7 @@ from tests.integration.web.chromium import (
 )
 from tests.integration.web.fleet import NONRT, Fleet
 from tests.integration.web.serving import World
+from tests.integration.web.spoiled import MARKUP, spoil
 
 SCREENSHOTS = Path(__file__).parents[3] / "docs" / "screenshots"
 MAX_PICTURE_BYTES = 150 * 1024
@@ -260,6 +261,32 @@ def test_operator_makes_a_policy_links_it_and_sets_a_window(
     expect(page.locator("#update")).to_contain_text("Waits for its maintenance window")
     page.reload()
     assert page.get_by_role("status").count() == 0
+
+
+def test_markup_in_names_does_nothing(lively: World, opened: Opener) -> None:
+    with lively.database.writing() as session:
+        spoil(session, lively.fleet.project.uuid)
+    page = opened(lively)
+    alerts: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        alerts.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+    for path in PAGES.values():
+        page.goto(address(lively, path))
+        assert page.locator("img").count() == 1  # the product's own
+        assert page.locator("script").count() == 1
+        assert overflow(page) <= 0, path
+    page.goto(address(lively, "/hosts/{till-02}"))
+    with lively.database.writing() as session:
+        row = session.get_one(Host, lively.fleet.hosts["till-02"].id)
+        change(row.instance, phase=f"{MARKUP[:30]}new", update_progress_percent=51)
+    expect(page.locator("#update progress")).to_have_attribute("value", "51", timeout=WAIT_MS)
+    expect(page.locator("#update")).to_contain_text("<script>")
+    assert page.locator("main script, main img").count() == 0
+    assert alerts == []
 
 
 def test_form_shows_only_what_its_choices_need(shared: World, opened: Opener) -> None:

@@ -78,6 +78,7 @@ def test_withdrawn_target_says_so_in_the_list(looker: Browser) -> None:
     ("fields", "reason"),
     [
         ({"name": ""}, "Name: it is needed."),
+        ({"name": "newest"}, "Name: there is a policy newest already."),
         ({"name": "x" * 51}, "Name: it has more than 50 characters."),
         ({"description": "x" * 201}, "Description: it has more than 200 characters."),
         ({"kind": "UPDATE_POLICY_UNSPECIFIED"}, "Update: choose latest or target."),
@@ -97,7 +98,7 @@ def test_wrong_policy_is_refused_with_the_field_and_kept_in_the_form(
 ) -> None:
     form = looker.get("/policies/new").form("/policies")
     page = looker.submit(form, **{"name": "tried", **fields})
-    assert page.status in {400, 404}
+    assert page.status in {400, 404, 409}
     assert page.was_refused
     assert reason in page.message
     assert page.form("/policies").values()["name"] == fields.get("name", "tried")
