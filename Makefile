@@ -126,6 +126,14 @@ deb: setup-build ## the Debian packages for nodes and server, in dist/
 rpm: setup-build ## the same packages for Fedora and its kin, in dist/
 	@packaging/rpm/build
 
+.PHONY: setup-browser
+setup-browser:
+	@PUAD_SETUP_BROWSER=1 .ci/setup
+
+.PHONY: screenshots
+screenshots: setup-browser ## the pictures of the web pages in docs/screenshots, made anew
+	$(BIN)/python -m tests.integration.web.screenshots
+
 .PHONY: clean
 clean: ## forget everything that was made, caches and .venv too
 	$(AS_ROOT) rm -rf build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every page in a real browser: wide and narrow, light and dark, with and without a script.
-
-`--regenerate-golden` keeps the pictures of `PICTURES` in docs/screenshots.
-"""
+"""Every page in a real browser: wide and narrow, light and dark, with and without a script."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Dialog, expect
@@ -26,8 +21,6 @@ from tests.integration.web.fleet import NONRT, Fleet
 from tests.integration.web.serving import World
 from tests.integration.web.spoiled import MARKUP, spoil
 
-SCREENSHOTS = Path(__file__).parents[3] / "docs" / "screenshots"
-MAX_PICTURE_BYTES = 150 * 1024
 PAGES = {
     "hosts": "/hosts",
     "hosts-narrowed": "/hosts?q=till&update=available",
@@ -50,9 +43,6 @@ PAGES = {
     "api-tokens": "/api-tokens",
     "missing": "/nowhere",
 }
-PICTURES = frozenset(
-    {"hosts", "host-failed", "host-updating", "os-resources", "schedules", "rollouts"}
-)
 
 
 def address(world: World, path: str) -> str:
@@ -71,29 +61,20 @@ def address(world: World, path: str) -> str:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_fits_is_accessible_and_complains_of_nothing(
-    shared: World, opened: Opener, request: pytest.FixtureRequest, name: str, width: int
+    shared: World, opened: Opener, name: str, width: int
 ) -> None:
     page = opened(shared, width)
     page.goto(address(shared, PAGES[name]))
     check(page)
-    if name in PICTURES and request.config.getoption("--regenerate-golden"):
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        picture = SCREENSHOTS / f"{name}-{width}.png"
-        page.screenshot(path=picture)
-        assert picture.stat().st_size <= MAX_PICTURE_BYTES
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_accessible_in_the_dark(
-    shared: World, opened: Opener, request: pytest.FixtureRequest, name: str
-) -> None:
+def test_page_is_accessible_in_the_dark(shared: World, opened: Opener, name: str) -> None:
     page = opened(shared, color_scheme="dark")
     page.goto(address(shared, PAGES[name]))
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(18, 22, 28)"
     assert findings(page) == []
-    if name == "host-failed" and request.config.getoption("--regenerate-golden"):
-        page.screenshot(path=SCREENSHOTS / f"{name}-dark.png")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
