@@ -20,7 +20,7 @@ class Figure:
 
     Attributes:
         name: What was measured, with its unit.
-        value: The figure; of several, the one that the goal is for.
+        value: The figure; of several, the one that the goal is for. Infinite: it never came.
         goal: The most that it may be; None when it is only told.
         spread: Minimum, median and maximum, where it was measured again and again.
     """
@@ -37,12 +37,12 @@ class Figure:
 
     def dump(self) -> dict[str, Any]:
         """The entry of the JSON."""
-        entry: dict[str, Any] = {"name": self.name, "value": round(self.value, 3)}
+        entry: dict[str, Any] = {"name": self.name, "value": _rounded(self.value)}
         if self.goal is not None:
             entry |= {"goal": self.goal, "held": self.held}
         if self.spread is not None:
             names = ("min", "median", "max")
-            entry |= {name: round(one, 3) for name, one in zip(names, self.spread, strict=True)}
+            entry |= {name: _rounded(one) for name, one in zip(names, self.spread, strict=True)}
         return entry
 
 
@@ -68,9 +68,16 @@ def table(title: str, figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
+def _rounded(value: float) -> float | None:
+    """As JSON has it, which knows nothing that is infinite."""
+    return round(value, 3) if math.isfinite(value) else None
+
+
 def _cell(value: float | None) -> str:
     if value is None:
         return " " * 9
+    if math.isinf(value):
+        return f"{'never':>9}"
     return f"{value:>9.0f}" if value == round(value) or value >= 1000 else f"{value:>9.2f}"
 
 
