@@ -123,12 +123,14 @@ def keep_connections_small() -> None:
 class _Loop(asyncio.SelectorEventLoop):
     """A loop that has patience with nobody, neither with few who are slow nor with many at once.
 
-    It accepts some connections, and then has a look at them: asyncio accepts all that wait, and a
-    crowd of them takes the last file before the first is refused. It waits not long for whoever
-    does not get on with TLS's greeting or goodbye.
+    It waits not long for whoever does not get on with TLS's greeting or goodbye. Nodes keep their
+    connection from poll to poll and do not look at it in between: with asyncio's 30 s, each stop of
+    the server would take all the time that it may.
 
-    Nodes keep their connection from poll to poll and do not look at it in between: with asyncio's
-    30 s, each stop of the server would take all the time that it may.
+    When a whole fleet calls, asyncio would accept as many at once as may wait: all of them would
+    wait for their handshake together, and a crowd would take the last file before the first is
+    refused. So few are accepted at once, and the others wait in the kernel, first come, first
+    served.
     """
 
     async def create_server(

@@ -21,6 +21,7 @@ import h11
 import puad
 
 MAX_ANSWER_BYTES: Final = 1 << 20
+_CONNECT_S: Final = 10.0
 _PIECE_BYTES: Final = 16 << 10
 
 
@@ -106,9 +107,10 @@ class Connection:
 
     async def _open(self) -> None:
         name = self.origin.host if self.origin.trust else None
-        self._reader, self._writer = await asyncio.open_connection(
-            self.origin.host, self.origin.port, ssl=self.origin.trust, server_hostname=name
-        )
+        async with asyncio.timeout(_CONNECT_S):
+            self._reader, self._writer = await asyncio.open_connection(
+                self.origin.host, self.origin.port, ssl=self.origin.trust, server_hostname=name
+            )
         self._http = h11.Connection(h11.CLIENT)
         self.opened += 1
 
