@@ -18,6 +18,11 @@ The configuration::
     ca_file = ""                              # CA of its certificate; empty: the system's
     refresh_period_s = 43200                  # how often OS profiles are looked for
     revision = "~1.2.3"                       # take only profiles of app version 1.2.x, x >= 3
+    enabled_profiles = ["edge"]               # take only these OS profiles; without it, all
+    [maintenance]
+    silence_s = 3600                          # after STARTED; then its node did not come back
+    retention_s = 2592000                     # how long update runs are kept, 30 days
+    sweep_period_s = 10                       # how often runs and rollouts are looked after
     [tls]
     names = ["orchestrator.example.org"]      # what the server's certificate vouches for
 """
@@ -53,6 +58,11 @@ _TEMPLATE: Final = """\
 # ca_file = ""
 # refresh_period_s = 43200
 # revision = ""
+# enabled_profiles = []
+
+[maintenance]
+# silence_s = 3600
+# retention_s = 2592000
 
 [tls]
 names = {names}

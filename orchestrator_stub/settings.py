@@ -2,7 +2,7 @@
 """The orchestrator's settings: what `orchestrator.toml` may hold, each key with its default.
 
 One dataclass is one table of the file, one field one key. A new table is a new field of `Settings`
-and nothing else.
+and nothing else. The metadata of a number may say what it is at `least`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from orchestrator_stub.errors import SettingsError
+from orchestrator_stub.maintenance.settings import MaintenanceSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """Where the release service is, what vouches for it, and how often it is asked."""
+    """Where the release service is, what vouches for it, how often it is asked, what is taken."""
 
     url: str = ""
     root: str = ""
     ca_file: str = ""
     refresh_period_s: int = 12 * 3600
     revision: str = ""
+    enabled_profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Settings:
     database_url: str = ""
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
+    maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
 
 
 def parse(document: dict[str, Any]) -> Settings:
@@ -69,7 +72,13 @@ def _checked(form: type[Any], document: object, prefix: str) -> dict[str, Any]:
             values[key] = table(**_checked(table, value, f"{prefix}{key}."))
         else:
             values[key] = _KINDS[type(known[key].default)](value, prefix + key)
+            _check_least(values[key], prefix + key, known[key].metadata.get("least"))
     return values
+
+
+def _check_least(value: object, key: str, least: int | None) -> None:
+    if isinstance(value, int) and least is not None and value < least:
+        raise SettingsError(f"{key} is less than {least}")
 
 
 def _text(value: object, key: str) -> str:

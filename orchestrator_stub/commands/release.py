@@ -14,10 +14,11 @@ from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
 from orchestrator_stub.os_resources.manager import ResourceManager
-from orchestrator_stub.os_resources.revision import Selection
+from orchestrator_stub.os_resources.revision import Selection, is_revision
 from orchestrator_stub.os_resources.taking import Refresh
 from orchestrator_stub.release_fetcher import is_safe
 from orchestrator_stub.release_service import ReleaseService
+from orchestrator_stub.settings import ReleaseSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,16 @@ def resource_manager(
         ca_file=options.ca_file or release.ca_file,
     )
     period_s = options.period_s or release.refresh_period_s
-    return ResourceManager(database, service, Selection(release.revision), period_s)
+    return ResourceManager(database, service, _selection(release), period_s)
+
+
+def _selection(release: ReleaseSettings) -> Selection:
+    if not is_revision(release.revision):
+        raise SettingsError(
+            f"release.revision {release.revision!r} is no revision",
+            hint="Write 1.2.3 for that version alone, ~1.2.3 for each 1.2.x from it on.",
+        )
+    return Selection(release.revision, frozenset(release.enabled_profiles))
 
 
 def _refresh(arguments: argparse.Namespace, directory: DataDirectory) -> int:

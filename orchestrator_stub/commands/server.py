@@ -75,7 +75,8 @@ def prepare_server(directory: DataDirectory, endpoint: Endpoint, options: Releas
         manager = release.resource_manager(directory, database, options)
         if manager is None:
             log.warning("no release service is configured: no OS resources will be found")
-        maintenance, access = MaintenanceManager(database), Access(database, token)
+        maintenance = MaintenanceManager(database, directory.settings().maintenance)
+        access = Access(database, token)
         services = Services(database, key, token, maintenance, manager, access=access)
         app = create_app(services, options.folder, metrics_token)
         server = Server(app, endpoint, certificate)

@@ -40,6 +40,11 @@ class Selection:
         return f"app version {version} is not compatible with {self.revision}"
 
 
+def is_revision(text: str) -> bool:
+    """Whether a text is a revision rule, an empty one included."""
+    return not text or _REVISION.fullmatch(text) is not None
+
+
 def is_compatible(app_version: str, revision: str) -> bool:
     """Whether a profile's app version satisfies a revision rule."""
     if not revision:

@@ -246,8 +246,13 @@ def new_directory(path: Path, database_url: str = "") -> DataDirectory:
 
 def second_directory(path: Path, first: DataDirectory) -> DataDirectory:
     """The data directory of another server on the same database, with the same secrets."""
-    own = shutil.ignore_patterns("orchestrator.*", "*.log", "tuf")
+    own = shutil.ignore_patterns("orchestrator.db*", "*.log", "tuf")
     shutil.copytree(first.path, path, ignore=own)
-    config = f'database_url = "{first.settings().database_url}"\n'
-    (path / "orchestrator.toml").write_text(config)
     return DataDirectory(path)
+
+
+def configure(directory: DataDirectory, *lines: str) -> None:
+    """Configure a server on the database that it has."""
+    url = directory.settings().database_url
+    text = "\n".join([f'database_url = "{url}"', *lines])
+    (directory.path / "orchestrator.toml").write_text(text + "\n")

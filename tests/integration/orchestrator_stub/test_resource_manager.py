@@ -28,7 +28,7 @@ from orchestrator_stub.errors import OrchestratorError, ReleaseServiceError
 from orchestrator_stub.os_resources.manager import ASKING
 from orchestrator_stub.records import OSResource
 from tests.integration.orchestrator_stub.published import Published
-from tests.integration.orchestrator_stub.running import os_profile, serving
+from tests.integration.orchestrator_stub.running import configure, os_profile, serving
 
 CVE = {"cve_id": "CVE-2026-1", "priority": "high", "affected_packages": ["openssl"]}
 PACKAGES = {"repo": [{"name": "openssl", "version": "3"}]}
@@ -82,12 +82,6 @@ def published(tmp_path: Path) -> Published:
 def options(published: Published, url: str = "") -> ReleaseOptions:
     folder = None if url else published.folder
     return ReleaseOptions(folder=folder, url=url, root=published.root_json)
-
-
-def configure(directory: DataDirectory, line: str) -> None:
-    """Say one thing of the release service in the configuration."""
-    text = f'database_url = "{directory.settings().database_url}"\n[release]\n{line}\n'
-    (directory.path / "orchestrator.toml").write_text(text)
 
 
 def resources(directory: DataDirectory) -> dict[tuple[str, str], OSResource]:
@@ -180,10 +174,33 @@ def test_revision_keeps_only_compatible_profiles(
 ) -> None:
     published.add("edge", "2.0", app_version="1.3.0")
     published.publish()
-    configure(directory, 'revision = "~1.2.1"')
+    configure(directory, "[release]", 'revision = "~1.2.1"')
     result = commands.refresh(directory, options(published))
     assert result["created"] == ["edge 1.0"]
     assert "1.3.0 is not compatible with ~1.2.1" in result["refused"][0]
+
+
+@pytest.mark.parametrize(("revision", "taken"), [("1.2.3", ["edge 1.0"]), ("1.2.4", [])])
+def test_revision_without_a_tilde_is_that_version_alone(
+    directory: DataDirectory, published: Published, revision: str, taken: list[str]
+) -> None:
+    published.add("edge", "2.0", app_version="1.2.5")
+    published.publish()
+    configure(directory, "[release]", f'revision = "{revision}"')
+    assert commands.refresh(directory, options(published))["created"] == taken
+
+
+def test_only_profiles_that_are_enabled_are_taken(
+    directory: DataDirectory, published: Published
+) -> None:
+    for profile in ("kiosk", "till"):
+        published.add(profile, "1.0")
+    published.publish()
+    configure(directory, "[release]", 'enabled_profiles = ["kiosk", "edge"]')
+    result = commands.refresh(directory, options(published))
+    assert (result["created"], result["refused"]) == (["edge 1.0", "kiosk 1.0"], [])
+    configure(directory, "[release]", "enabled_profiles = []")
+    assert commands.refresh(directory, options(published))["created"] == ["till 1.0"]
 
 
 def test_documents_come_verified_with_their_release(
@@ -414,7 +431,7 @@ def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Pu
 
 
 def test_configured_url_without_root_is_refused(directory: DataDirectory) -> None:
-    configure(directory, 'url = "https://releases.example.org/"')
+    configure(directory, "[release]", 'url = "https://releases.example.org/"')
     with pytest.raises(OrchestratorError, match="nothing vouches"):
         commands.refresh(directory, ReleaseOptions())
 

@@ -10,6 +10,8 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,27 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
 
 from orchestrator_stub import commands, server
 from orchestrator_stub.data_directory import DataDirectory
+from orchestrator_stub.database import Database
+from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.main import main
+from orchestrator_stub.maintenance import MaintenanceSettings
+from orchestrator_stub.records import Instance, UpdateRun
 from orchestrator_stub.server import Endpoint
-from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
+from orchestrator_stub.vocabulary import Indication
+from tests.integration.conftest import wait_until
+from tests.integration.orchestrator_stub.running import (
+    Orchestrator,
+    configure,
+    new_directory,
+    serving,
+)
 
 GUID = "11111111-2222-3333-4444-555555555555"
+CANDIDATE = Candidate("edge-1", GUID, "edge", "1.0")
 NOBODY = 65534
 
 
@@ -245,6 +260,11 @@ def test_bug_is_exit_code_70_with_its_trace(
         ("database_url = 5", "database_url is not a text"),
         ("database_url = 'nonsense'", "database_url cannot be used"),
         ("[release]\nurl = 'http://r.example.org'\nroot = 'r'", "release.url http://r.example.org"),
+        ("[release]\nurl = 'file:///r/'\nroot = 'r'\nrevision = '1.2'", "'1.2' is no revision"),
+        ("[release]\nenabled_profiles = 'edge'", "enabled_profiles is not a list of texts"),
+        ("[maintenance]\nsilence_s = 119", "maintenance.silence_s is less than 120"),
+        ("[maintenance]\nretention_s = 0", "maintenance.retention_s is not positive"),
+        ("[maintenance]\nretention = 1", "Did you mean maintenance.retention_s?"),
         ("= broken", "cannot be read"),
         ("#" * 70_000, "too large"),
     ],
@@ -405,6 +425,35 @@ def test_restart_keeps_every_record(directory: DataDirectory) -> None:
         assert [again.get(path) for path in paths] == before
         response = again.call({"hostGuid": node.guid, "updateStatus": {}}, node.token)
         assert response.json()["osProfileUpdateSource"]["osImageId"] == "2.0"
+
+
+def test_times_of_the_maintenance_manager_are_configured(directory: DataDirectory) -> None:
+    """The retention shows by itself; the silence stands beside it and would take two minutes."""
+    url = directory.settings().database_url
+    assert directory.settings().maintenance == MaintenanceSettings(3600, 30 * 86_400, 10)
+    times = ("silence_s = 120", "retention_s = 86400", "sweep_period_s = 1")
+    configure(directory, "[maintenance]", *times)
+    assert directory.settings().maintenance == MaintenanceSettings(120, 86_400, 1)
+    with closing(Database(url)) as database:
+        node_id = commands.enrol(directory, CANDIDATE, 3600, renew=False)["instance_id"]
+        ended = [int(time.time()) - days * 86_400 - 60 for days in (2, 1, 0)]
+        with database.writing() as session:
+            project_uuid = session.get_one(Instance, node_id).project_uuid
+            session.add_all(
+                UpdateRun(
+                    project_uuid=project_uuid, instance_id=node_id, number=number, name="n",
+                    description="d", status="Update failed", status_indicator=Indication.ERROR,
+                    status_s=end_s, start_s=end_s, end_s=end_s,
+                )
+                for number, end_s in enumerate(ended, start=1)
+            )  # fmt: skip
+
+        def numbers() -> list[int]:
+            with database.reading() as session:
+                return sorted(session.scalars(select(UpdateRun.number)))
+
+        with serving(directory):
+            wait_until(lambda: numbers() == [3], "runs that are older than a day are gone")
 
 
 def test_lost_database_is_not_ready_and_no_reason_for_a_restart(directory: DataDirectory) -> None:
