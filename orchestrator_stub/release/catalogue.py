@@ -61,11 +61,21 @@ def parse_catalogue(data: bytes) -> Catalogue:
     try:
         document = json.loads(data)
         return Catalogue(
-            profiles=tuple(map(str, document["profiles"])),
-            withdrawn=tuple(Withdrawal(**row) for row in document["withdrawn"]),
+            profiles=tuple(map(_word, document["profiles"])),
+            withdrawn=tuple(
+                Withdrawal(**{name: _word(value) for name, value in row.items()})
+                for row in document["withdrawn"]
+            ),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RepositoryError("the catalogue cannot be read", on="profiles.json") from error
+
+
+def _word(value: object) -> str:
+    """What pages and databases can hold: printable text."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError
+    return value
 
 
 def check_reason(reason: str) -> str:

@@ -86,8 +86,25 @@ def test_catalogue_dumped_and_parsed_is_the_same() -> None:
     assert catalogue.withdrawal("a", "1") is None
 
 
+ROW = (
+    '{"profiles": ["a"], "withdrawn": [{"profile": "a", "version": "1", "at": "x", "reason": %s}]}'
+)
+
+
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"profiles": 1}', b'{"profiles": [], "withdrawn": [{}]}']
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"profiles": 1}',
+        b'{"profiles": [1], "withdrawn": []}',
+        b'{"profiles": [], "withdrawn": [{}]}',
+        b'{"profiles": [], "withdrawn": [1]}',
+        # what no page could show and PostgreSQL refuses
+        *((ROW % reason).encode() for reason in ("1", "null", '"a\\u0000b"', '"\\ud800"')),
+    ],
 )
 def test_parse_catalogue_of_another_form_is_refused(data: bytes) -> None:
     with pytest.raises(RepositoryError):
