@@ -230,11 +230,22 @@ def _reason(run: UpdateRun, occasion: Occasion) -> str:
 
 
 def _learn_target(run: UpdateRun, occasion: Occasion) -> None:
-    """Take the image that shows on a slot for the run's, whoever had it installed."""
-    if occasion.target and occasion.target != run.image_id:
-        run.image_id = occasion.target
-        if occasion.target != occasion.offered:
+    """Take the image that shows for the run's, whoever had it installed.
+
+    It shows on a slot, or in the end by what the node runs then.
+    """
+    target = occasion.image_id if _has_arrived(run, occasion) else occasion.target
+    if target and target != run.image_id:
+        run.image_id = target
+        if target != occasion.offered:
             run.policy_id = None
+
+
+def _has_arrived(run: UpdateRun, occasion: Occasion) -> bool:
+    """Whether the node says at the end of a run that it runs another image than before it."""
+    if occasion.status_type is StatusType.UP_TO_DATE:
+        return occasion.moved and not run.image_id
+    return occasion.moved and occasion.status_type is StatusType.UPDATED and not occasion.rejection
 
 
 def _tell_rollout(session: Session, instance: Instance, run: UpdateRun, now_s: int) -> None:
