@@ -7,6 +7,9 @@ process does it. A project is swept by one at a time: whoever finds its row lock
 other. Runs are changed under the locks of their instances and only as they are found there, so to
 come second is to find nothing to do.
 
+What a node is just reporting on is passed over. Its poll may have read what was wanted before a
+change, so each change is looked at in two sweeps.
+
 Silence counts only from this process's own start: while no orchestrator runs, nobody can report.
 """
 
@@ -16,6 +19,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -40,6 +44,14 @@ _Result = TypeVar("_Result")
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The project's revision that a sweep has found, and whether the one before found it too."""
+
+    revision: int | None = None
+    was_second: bool = False
+
+
 class Sweeper:
     """The thread that looks after runs, rollouts and last-seen times."""
 
@@ -50,7 +62,7 @@ class Sweeper:
         self._presence = presence
         self._settings = settings
         self._since_s = since_s
-        self._revisions: dict[str, int] = {}
+        self._looked: dict[str, _Look] = {}
         self._tidied_s = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -84,15 +96,16 @@ class Sweeper:
             retention.tidy(self._database, now_s - self._settings.retention_s)
 
     def _sweep_project(self, project_uuid: str, now_s: int) -> None:
-        known = self._revisions.get(project_uuid)
+        last = self._looked.get(project_uuid, _Look())
 
         def keep(session: Session, revision: int) -> int:
-            if revision != known:
+            if revision != last.revision:
                 keep_available(session, project_uuid, OSResources(session, project_uuid))
             return revision
 
         revision = self._alone(project_uuid, keep)
-        everything = revision is not None and revision != known
+        again = revision == last.revision
+        everything = revision is not None and not (again and last.was_second)
         self._in_batches(
             lambda session, after: unwanted.sweep(
                 session, project_uuid, after, now_s, everything=everything
@@ -106,7 +119,7 @@ class Sweeper:
                 )
             )
         if revision is not None:
-            self._revisions[project_uuid] = revision
+            self._looked[project_uuid] = _Look(revision, again)
 
     def _in_batches(self, step: Callable[[Session, str], str]) -> None:
         """Do a step again and again, each time after the run at which the last one ended."""

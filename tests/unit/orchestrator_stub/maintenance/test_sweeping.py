@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from orchestrator_stub import rollouts
@@ -48,6 +48,26 @@ def test_sweep_that_finds_nothing_writes_nothing(fleet: Fleet, edge: Edge) -> No
     with fleet.writes() as writes:
         fleet.sweep()
     assert writes == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], scope="session")
+def test_run_that_was_locked_when_its_image_was_withdrawn_ends_with_the_next_sweep(
+    fleet: Fleet, edge: Edge
+) -> None:
+    """A poll had read what is wanted just before, and its node is not heard of any more."""
+    fleet.publish("3.0")  # what is available stays, so that only the run has to change
+    fleet.link(edge, fleet.policy("2.0"))
+    fleet.poll(edge, "DOWNLOADING")
+    fleet.sweep()
+    fleet.sweep()
+    with fleet.database.writing() as session:
+        wanted = select(Instance.id).where(Instance.id == edge.instance_id)
+        session.execute(wanted.with_for_update())
+        fleet.withdraw("2.0")
+        fleet.sweep()
+        assert fleet.run(edge).status == "Downloading artifacts"
+    fleet.sweep()
+    assert fleet.run(edge).status == "Cancelled: image 2.0 was withdrawn: it breaks"
 
 
 def test_available_update_is_healed_when_the_revision_has_risen(fleet: Fleet, edge: Edge) -> None:
