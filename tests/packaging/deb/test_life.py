@@ -12,10 +12,28 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.deb.conftest import Packages, depends_of, field
-from tests.packaging.deb.debian_root import DebianRoot, overlay
+from tests.packaging.deb.debian_root import REPOSITORY, DebianRoot, overlay
 
 STORE = "var/lib/puad/run.json"
 UNITS = "usr/lib/systemd/system"
+ASK = """
+import fcntl, json, socket, struct, subprocess, sys, urllib.request
+
+with socket.socket() as any_socket:  # a network namespace begins with its loopback down
+    up = struct.pack("16sh22x", b"lo", 1)  # IFF_UP
+    fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
+command = ["puad-orchestrator", "serve", "--plain-http", "--port", "0", "--json"]
+user = {"user": "puad-orchestrator", "group": "puad-orchestrator", "extra_groups": []}
+server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **user)
+url = json.loads(server.stdout.readline())["url"]
+said = {}
+for path in sys.argv[1:]:
+    with urllib.request.urlopen(url + path, timeout=300) as answer:
+        said[path] = answer.status, answer.read().decode()
+server.terminate()
+assert server.wait(300) == 0
+print(json.dumps(said))
+"""
 
 
 def version_with(package: Path, suffix: str, folder: Path) -> Path:
@@ -117,6 +135,17 @@ def test_orchestrator_can_be_set_up_as_its_readme_says(copy: DebianRoot) -> None
     assert json.loads(said)["guid"] == guid
     unit = copy.tree / "usr/lib/systemd/system/puad-orchestrator.service"
     assert f"ConditionPathExists=/{condition.relative_to(copy.tree)}" in unit.read_text("utf-8")
+
+
+def test_orchestrator_serves_with_the_libraries_of_debian(copy: DebianRoot) -> None:
+    copy.run("runuser", "-u", "puad-orchestrator", "--", "puad-orchestrator", "init")
+    (copy.tree / "tmp/ask.py").write_text(ASK, "utf-8")
+    paths = ("healthz", "readyz", "login", "static/style.css", "static/live.js", "openapi.json")
+    said = json.loads(copy.run("/usr/bin/python3", "/tmp/ask.py", *paths))
+    assert {path: status for path, (status, _) in said.items()} == dict.fromkeys(paths, 200)
+    assert "<form" in said["login"][1]
+    schema = (REPOSITORY / "docs/openapi.json").read_text("utf-8")
+    assert json.loads(said["openapi.json"][1])["paths"].keys() == json.loads(schema)["paths"].keys()
 
 
 def test_release_can_be_published(copy: DebianRoot) -> None:
