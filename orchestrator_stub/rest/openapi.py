@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
@@ -35,9 +35,15 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/openapi.json")
-def get_openapi() -> JSONResponse:
+def get_openapi() -> Response:
     """Give the document to whoever asks."""
-    return JSONResponse(document())
+    return Response(_given(), media_type="application/json")
+
+
+@functools.cache
+def _given() -> bytes:
+    """The document as it is given: anybody may ask, as often as they like."""
+    return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @functools.cache

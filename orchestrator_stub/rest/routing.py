@@ -14,6 +14,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records.base import ID
+from orchestrator_stub.rest.context import AuthorisedRoute
 
 PROJECT: Final = "/v1/projects/{project}"
 
@@ -28,7 +29,10 @@ register_url_convertor("id", _IdConvertor())
 
 
 class Router(APIRouter):
-    """A router of the API."""
+    """A router of the API: all of it is for callers who are known."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's own
+        super().__init__(route_class=AuthorisedRoute, **options)
 
     def add_api_route(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - FastAPI's own
         """Add a route; FastAPI's decorators end up here."""

@@ -15,11 +15,11 @@ import requests
 from sqlalchemy import select
 
 from orchestrator_stub import commands
-from orchestrator_stub.access import node_token
+from orchestrator_stub.access import node_token, tokens
 from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.enrolment import Candidate
-from orchestrator_stub.records import Host, Instance
-from orchestrator_stub.vocabulary import InstanceState
+from orchestrator_stub.records import Host, Instance, Project
+from orchestrator_stub.vocabulary import InstanceState, Scope
 from tests.integration.orchestrator_stub.running import CALL, YEAR_S, Node, Orchestrator
 
 
@@ -333,6 +333,28 @@ def test_unknown_project_and_wrong_method_are_problems(orchestrator: Orchestrato
         assert response.headers["content-type"] == "application/problem+json"
     for project in ("nul%00", "n" * 500):
         assert orchestrator.rest("GET", "compute/hosts", project=project).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["", "reader"])
+def test_rest_settles_who_calls_before_a_byte_of_the_body(
+    orchestrator: Orchestrator, token: str
+) -> None:
+    """The body is announced and never comes; whoever waits for it waits half a minute."""
+    address = urlsplit(orchestrator.url)
+    if token:
+        with orchestrator.database.writing() as session:
+            project = session.scalars(select(Project).where(Project.name == "default")).one()
+            until_s = int(time.time()) + 3600
+            name = f"reader-{uuid.uuid4().hex[:8]}"
+            token = tokens.issue(session, project, name, Scope.READ, until_s).token
+    head = (
+        "POST /v1/projects/default/compute/sites HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n"
+        f"Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=60) as stranger:
+        stranger.sendall(head.encode())
+        answer = stranger.recv(4096).decode()
+    assert answer.startswith(f"HTTP/1.1 {403 if token else 401} ")
 
 
 def test_too_long_body_at_rest_is_a_problem_413(orchestrator: Orchestrator) -> None:
