@@ -8,6 +8,7 @@ that has got where it does not belong can be searched for.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -77,6 +78,12 @@ def find(session: Session, presented: str) -> ApiToken | None:
         return None
     wanted = select(ApiToken).where(ApiToken.token_hash == digest(presented))
     return session.scalars(wanted).first()
+
+
+def of_projects(session: Session, project_uuids: Collection[str]) -> list[tuple[str, str]]:
+    """The tokens of some projects, each as its project's name and its own, in order."""
+    wanted = select(ApiToken).where(ApiToken.project_uuid.in_(project_uuids))
+    return sorted((token.project.name, token.name) for token in session.scalars(wanted))
 
 
 def has_expired(token: ApiToken, now_s: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from orchestrator_stub.access import operators
+from orchestrator_stub.access import operators, tokens
 from orchestrator_stub.access.passwords import Passwords, check_new
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands.command import (
@@ -147,20 +147,26 @@ def _remove(arguments: argparse.Namespace, directory: DataDirectory) -> int:
     with open_database(directory) as database, database.writing() as session:
         operator = operators.get(session, arguments.name)
         name = operator.name
+        projects = {membership.project_uuid for membership in operator.memberships}
+        place: str | None = None
         if arguments.project:
             project = project_named(session, arguments.project)
             operators.dismiss(session, operator, project)
-            place: str | None = project.name
+            place, projects = project.name, {project.uuid}
         else:
             operators.remove(session, operator)
-            place = None
-    tell(
-        arguments,
-        {"name": name, "project": place},
+        known = tokens.of_projects(session, projects)
+    done = (
         f"Operator {name} is out of project {place}."
         if place
-        else f"Operator {name} is removed, and their sessions have ended.",
+        else f"Operator {name} is removed, and their sessions have ended."
     )
+    left = [
+        "API tokens stay; revoke those that this operator may know:",
+        *(f"  puad-orchestrator token revoke {one} --project {of}" for of, one in known),
+    ]
+    named = [{"project": of, "name": one} for of, one in known]
+    tell(arguments, {"name": name, "project": place, "tokens_left": named}, done, *known and left)
     return 0
 
 

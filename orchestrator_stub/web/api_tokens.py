@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -23,6 +24,7 @@ _DAY_S: Final = 86_400
 _MOST_DAYS: Final = 3653
 _NAME_CHARS: Final = 64
 
+log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False, prefix=PATH)
 
 
@@ -47,6 +49,7 @@ def make_token(visit: Changing) -> Response:
         with visit.services.database.writing() as session:
             project = session.get_one(Project, visit.project.uuid)
             issued = tokens.issue(session, project, name, scope, until_s)
+        _note(visit, "made", issued.token_id, name)
     except OrchestratorError as error:
         return _page(visit, {"error": sentence(error)}, HTTP_STATUS[error.code])
     return _page(visit, {"issued": issued, "issued_name": name})
@@ -60,9 +63,23 @@ def revoke_token(visit: Changing, token_id: str) -> Response:
         row = visit.mine(session, ApiToken, token_id)
         name = row.name
         tokens.revoke(session, session.get_one(Project, visit.project.uuid), row.id)
-        return f"Token {name} is revoked."
+        return name
 
-    return visit.change(PATH, change)
+    name = visit.services.database.write(change)
+    _note(visit, "revoked", token_id, name)
+    return visit.to(PATH, f"Token {name} is revoked.")
+
+
+def _note(visit: Visit, done: str, token_id: str, name: str) -> None:
+    """Say in the log who has done it: a token outlives the membership of whoever made it."""
+    log.info(
+        "operator %s has %s API token %s (%s) of project %s",
+        visit.visitor.name,
+        done,
+        name,
+        token_id,
+        visit.project.name,
+    )
 
 
 def _page(visit: Visit, values: dict[str, Any], status_code: int = 200) -> Response:

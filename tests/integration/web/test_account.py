@@ -114,12 +114,18 @@ def test_wrong_token_is_refused(looker: Browser, fields: dict[str, str], reason:
     assert not page.document.all("section", aria_labelledby="issued")
 
 
-def test_token_is_revoked(lively: World, browser: Browser) -> None:
+def test_token_is_revoked(
+    lively: World, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     page = browser.submit(browser.get("/api-tokens").form("/api-tokens"), name="ci")
     with lively.database.reading() as session:
         token_id = session.scalars(select(ApiToken.id)).one()
     page = browser.submit(page.form(f"/api-tokens/{token_id}/revoke"))
     assert page.message == "Token ci is revoked."
+    for done in ("made", "revoked"):
+        told = f"operator admin has {done} API token ci ({token_id}) of project default"
+        assert caplog.messages.count(told) == 1
     assert page.document.one("section", class_="empty").one("h2").text == "No API tokens yet"
 
 

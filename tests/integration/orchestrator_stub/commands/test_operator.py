@@ -59,10 +59,29 @@ def test_operator_is_let_into_a_second_project_and_out_again(
     (row,) = facts("operator", "list")["operators"]
     assert [place["project"] for place in row["projects"]] == ["default"]
     assert told("operator", "remove", "ada", "--project", "second")[0] == os.EX_NOINPUT
-    assert facts("operator", "remove", "Ada") == {"name": "ada", "project": None}
+    gone = {"name": "ada", "project": None, "tokens_left": []}
+    assert facts("operator", "remove", "Ada") == gone
     assert facts("operator", "list") == {"operators": []}
     assert "operator add NAME" in told("operator", "list")[1]
     assert not can_log_in(directory, PASSWORD)
+
+
+def test_removal_tells_of_the_tokens_that_stay(
+    directory: DataDirectory, facts: Facts, told: Told
+) -> None:
+    facts("project", "add", "second")
+    for name in ("eve", "ada"):
+        facts("operator", "add", name, "--password-stdin", stdin=PASSWORD)
+        facts("operator", "add", name, "--project", "second")
+    for project in ("default", "second"):
+        facts("token", "add", f"of-{project}", "--project", project)
+    here = {"project": "default", "name": "of-default"}
+    there = {"project": "second", "name": "of-second"}
+    assert facts("operator", "remove", "eve", "--project", "second")["tokens_left"] == [there]
+    assert facts("operator", "remove", "eve")["tokens_left"] == [here]
+    text = told("operator", "remove", "ada")[1]
+    assert "puad-orchestrator token revoke of-default --project default" in text
+    assert "puad-orchestrator token revoke of-second --project second" in text
 
 
 def test_password_is_changed_and_sessions_end(directory: DataDirectory, facts: Facts) -> None:
