@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -35,11 +35,16 @@ CATALOGUE: Final = "profiles.json"
 MAX_CATALOGUE_BYTES: Final = 1 << 20
 MAX_PROFILE_BYTES: Final = 64 << 10
 MAX_PROFILES: Final = 2000
+MAX_PROFILES_BYTES: Final = 8 << 20
+"""Of all OS profile manifests: YAML takes seconds for each megabyte, minutes when it is made to."""
+
 MAX_DOCUMENT_BYTES: Final = 16 << 20
 MAX_DOCUMENTS_BYTES: Final = 64 << 20
 """Of all documents that one reading fetches; the next reading fetches the others."""
 
 _MAX_ROOT_BYTES: Final = 512_000
+# what PyYAML ends in over a scalar that is not what its tag says, such as `!!timestamp x`
+_NO_SCALAR: Final = (ValueError, ArithmeticError, LookupError, AttributeError)
 
 
 def _no_documents(_profile: OSProfile) -> Mapping[str, str]:
@@ -76,7 +81,7 @@ class ReleaseService:
             with self._updater() as updater:
                 updater.refresh()
                 catalogue = _catalogue(updater)
-                profiles = [_profile(updater, path) for path in catalogue.profiles]
+                profiles = _profiles(updater, catalogue.profiles)
                 documents = _documents(updater, profiles, wanted)
         except (RepositoryError, DownloadError) as error:
             raise ReleaseServiceError(
@@ -176,15 +181,27 @@ def _catalogue(updater: Updater) -> Catalogue:
     return catalogue
 
 
-def _profile(updater: Updater, path: str) -> ProfileEntry:
+def _profiles(updater: Updater, paths: Iterable[str]) -> list[ProfileEntry]:
+    entries, left = [], MAX_PROFILES_BYTES
+    for path in paths:
+        try:
+            data = _target(updater, path, min(MAX_PROFILE_BYTES, left))
+        except (RepositoryError, DownloadError, ReleaseServiceError) as error:
+            entries.append(ProfileEntry(path, None, str(error)))
+            continue
+        left -= len(data)
+        entries.append(_profile(path, data))
+    return entries
+
+
+def _profile(path: str, data: bytes) -> ProfileEntry:
     try:
-        data = _target(updater, path, MAX_PROFILE_BYTES)
         # The loader is a SafeLoader without aliases: the rule looks for the name only.
         document = yaml.load(data, Loader=_PlainLoader)  # noqa: S506
         return ProfileEntry(path, parse_profile(document))
-    except (RepositoryError, DownloadError, ReleaseServiceError, PuadError) as error:
+    except PuadError as error:
         return ProfileEntry(path, None, str(error))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, *_NO_SCALAR, RecursionError) as error:
         return ProfileEntry(path, None, f"it is not YAML that can be read: {type(error).__name__}")
 
 

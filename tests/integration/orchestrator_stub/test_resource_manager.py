@@ -153,6 +153,10 @@ def test_withdrawn_release_is_flagged_and_published_again_is_not(
         b"a: &a [x, x]\nb: &b [*a, *a]\nspec: *b\n",
         b"!!python/object/apply:os.system ['true']",
         b"x: " + b"y" * (70 << 10),
+        b"x: " + b"1:" * 30_000 + b"1.5",  # a number in the base of 60 that no float can hold
+        b"x: !!int ''",
+        b"x: !!timestamp x",
+        b"x: !!bool x",
     ],
 )
 def test_one_broken_profile_does_not_stop_the_others(
@@ -166,6 +170,20 @@ def test_one_broken_profile_does_not_stop_the_others(
     assert [line.partition(":")[0] for line in result["refused"]] == [
         "aaa/1/profile.yaml",
         "nowhere/1/profile.yaml",
+    ]
+
+
+def test_profiles_are_bounded_together(
+    directory: DataDirectory, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.files["zebra/1/profile.yaml"] = b"#" * 3000
+    published.publish()
+    size = len(published.files["edge/1.0/profile.yaml"])
+    monkeypatch.setattr("orchestrator_stub.release_service.MAX_PROFILES_BYTES", size + 2999)
+    result = commands.refresh(directory, options(published))
+    assert result["created"] == ["edge 1.0"]
+    assert result["refused"] == [
+        "zebra/1/profile.yaml: zebra/1/profile.yaml has more than 2999 bytes"
     ]
 
 
