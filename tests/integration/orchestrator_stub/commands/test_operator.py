@@ -59,7 +59,7 @@ def test_operator_is_let_into_a_second_project_and_out_again(
     (row,) = facts("operator", "list")["operators"]
     assert [place["project"] for place in row["projects"]] == ["default"]
     assert told("operator", "remove", "ada", "--project", "second")[0] == os.EX_NOINPUT
-    gone = {"name": "ada", "project": None, "tokens_left": []}
+    gone: dict[str, object] = {"name": "ada", "project": None, "tokens_left": []}
     assert facts("operator", "remove", "Ada") == gone
     assert facts("operator", "list") == {"operators": []}
     assert "operator add NAME" in told("operator", "list")[1]
