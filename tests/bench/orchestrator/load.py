@@ -44,11 +44,12 @@ class Polls:
 
 @dataclass(slots=True)
 class RestingNode:
-    """A node with nothing to do: what it tells is always the same."""
+    """A node with nothing to do: what it tells is always the same, one poll after the other."""
 
     connection: Connection
     token: str
     body: bytes
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def poll(self, due_s: float, polls: Polls) -> bool:
         """Poll, and note how long it took since the poll was due.
@@ -57,7 +58,8 @@ class RestingNode:
             Whether it was answered.
         """
         try:
-            reply = await self.connection.post(PATH, self.token, self.body)
+            async with self._turn:
+                reply = await self.connection.post(PATH, self.token, self.body)
         except BrokenError as error:
             polls.errors.append(str(error))
             return False

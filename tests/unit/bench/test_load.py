@@ -23,10 +23,15 @@ class Answers:
     status: int | None = 200
     takes_s: float = 0.0
     at_s: list[float] = field(default_factory=list)
+    under_way: int = 0
+    most_at_once: int = 0
 
     async def post(self, _path: str, _token: str, _body: bytes) -> Reply:
         self.at_s.append(time.perf_counter())
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
         await asyncio.sleep(self.takes_s)
+        self.under_way -= 1
         if self.status is None:
             raise BrokenError("it was reset")
         return Reply(self.status, {}, b"{}")
@@ -55,6 +60,13 @@ def test_load_is_open_and_does_not_wait_for_answers() -> None:
     first = [one.at_s[0] for one in slow]
     assert max(first) - min(first) < 0.5
     assert min(polls.seconds) >= 0.5
+
+
+def test_poll_that_is_due_while_the_one_before_is_under_way_waits_and_that_counts() -> None:
+    slow = Answers(takes_s=0.2)
+    polls = run([node(slow)], rate=1000.0, seconds=0.003)
+    assert max(polls.seconds) >= 0.58
+    assert slow.most_at_once == 1
 
 
 def test_whatever_holds_a_poll_up_counts() -> None:
