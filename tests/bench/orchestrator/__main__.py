@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from orchestrator_stub.server import make_room_for_connections
 from tests.bench.orchestrator import hosts_page, polls, recovery, trials
 from tests.bench.orchestrator.figures import FILE, Figure, keep, table
 from tests.bench.orchestrator.options import Options
@@ -46,6 +47,7 @@ def main() -> int:
         patience_s=arguments.patience,
     )
     conditions = options.dump() | {"tls": not arguments.plain_http, "cpus": os.cpu_count()}
+    make_room_for_connections()
     held = True
     with ExitStack() as stack:
         server: Postgres | None = None
