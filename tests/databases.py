@@ -43,11 +43,14 @@ class Databases:
             database.upgrade()
             database.close()
             self._templates[dialect] = url
-        template = self._templates[dialect]
+        return self.copied(dialect, self._templates[dialect])
+
+    def copied(self, dialect: str, url: str) -> str:
+        """The URL of a copy of a database that nobody uses meanwhile."""
         if dialect == "postgresql":
-            return self.server().url(self.server().create(_name(template)))
+            return self.server().url(self.server().create(_name(url)))
         file = self._file()
-        shutil.copy(template.removeprefix("sqlite:///"), file)
+        shutil.copy(url.removeprefix("sqlite:///"), file)
         return f"sqlite:///{file}"
 
     @contextlib.contextmanager

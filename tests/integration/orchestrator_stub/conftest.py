@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator_stub.data_directory import DataDirectory
 from tests.databases import Databases
+from tests.integration.orchestrator_stub.pair import Pair, two_servers
 from tests.integration.orchestrator_stub.running import Node, Orchestrator, new_directory, serving
 
 
@@ -44,6 +45,13 @@ def orchestrators(
 def orchestrator(orchestrators: Callable[[str], Orchestrator], dialect: str) -> Orchestrator:
     """One running orchestrator for all tests: each works on hosts and profiles of its own."""
     return orchestrators(dialect)
+
+
+@pytest.fixture(scope="session")
+def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers on one PostgreSQL for all tests: each works on hosts and profiles of its own."""
+    with two_servers(databases, tmp_path_factory.mktemp("pair")) as running:
+        yield running
 
 
 @pytest.fixture

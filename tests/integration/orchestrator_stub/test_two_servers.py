@@ -6,11 +6,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -19,15 +15,8 @@ from orchestrator_stub import commands
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import OPEN_END_S, SingleSchedule
-from tests.databases import Databases
-from tests.integration.orchestrator_stub.running import (
-    YEAR_S,
-    Node,
-    Orchestrator,
-    new_directory,
-    second_directory,
-    serving,
-)
+from tests.integration.orchestrator_stub.pair import Pair, insist, together
+from tests.integration.orchestrator_stub.running import YEAR_S, Node, Orchestrator
 
 POLLERS = 12
 ROUNDS = 15
@@ -50,50 +39,6 @@ FAILURE = json.dumps(
         ]
     }
 )
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two servers on one database."""
-
-    one: Orchestrator
-    other: Orchestrator
-
-    def node(self) -> Node:
-        """A fresh host, enrolled at one, whose image both know."""
-        profile = f"edge-{uuid.uuid4().hex[:8]}"
-        self.one.publish(profile, "1.0", "2.0")
-        return self.one.enrol(profile)
-
-    def both(self, node: Node) -> tuple[Node, Node]:
-        """The same node, talking to one and to the other."""
-        return node, replace(node, orchestrator=self.other)
-
-
-@pytest.fixture(scope="module")
-def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    folder = tmp_path_factory.mktemp("pair")
-    first = new_directory(folder / "one", databases.upgraded("postgresql"))
-    second = second_directory(folder / "other", first)
-    with serving(first) as one, serving(second) as other:
-        yield Pair(one, other)
-
-
-def together(*jobs: Callable[[], None]) -> None:
-    """Run jobs at the same time; what one of them raises is raised here."""
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        for done in [pool.submit(job) for job in jobs]:
-            done.result(240)
-
-
-def insist(ask: Callable[[], Any]) -> None:
-    """Ask until it is done: 409 says that somebody else was quicker, and nothing else may come."""
-    for _ in range(200):
-        response = ask()
-        if response.status_code == 200:
-            return
-        assert response.status_code == 409, response.text
-    pytest.fail("it was refused 200 times")
 
 
 def test_what_one_writes_the_other_answers_at_once(pair: Pair) -> None:
