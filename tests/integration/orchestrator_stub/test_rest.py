@@ -87,6 +87,8 @@ def test_withdrawn_release_is_offered_to_nobody(orchestrator: Orchestrator, node
     assert node.poll("UP_TO_DATE", os_image_id="1.0").offer is None
     os_path = f"compute/operating_systems/{orchestrator.os_id(node.profile, '3.0')}"
     assert orchestrator.get(os_path)["withdrawnReason"] == "it breaks"
+    warned = orchestrator.get(f"os_update_policy/{target}")
+    assert warned["targetOs"]["withdrawnReason"] == "it breaks"
 
 
 def test_no_policy_offers_nothing_but_still_the_schedules(
