@@ -200,8 +200,12 @@ def protocol(most: int) -> type[Connection]:
     return OfOneServer
 
 
-def most_places() -> int:
-    """How many connections this process may have, once it has asked for the files they need."""
+def ask_for_files() -> int:
+    """Let this process have as many open files as many connections need.
+
+    Returns:
+        How many it may have now.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -209,5 +213,10 @@ def most_places() -> int:
         with contextlib.suppress(OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-    files = _FILES if soft == resource.RLIM_INFINITY else min(soft, _FILES)
+    return _FILES if soft == resource.RLIM_INFINITY else min(soft, _FILES)
+
+
+def most_places() -> int:
+    """How many connections this process may have, once it has asked for the files they need."""
+    files = ask_for_files()
     return max(files - _OTHER_FILES, files // 2)

@@ -10,7 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from orchestrator_stub.server import make_room_for_connections
+from orchestrator_stub.connections import ask_for_files
+from orchestrator_stub.server import keep_connections_small
 from tests.simulator.fleet import Fleet
 from tests.simulator.roll import Roll
 
@@ -19,7 +20,8 @@ def main() -> int:
     """Let them live."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
     parser.add_argument("roll", type=Path, help="the file that says who they are")
-    make_room_for_connections()
+    ask_for_files()
+    keep_connections_small()
     fleet = Roll.read(parser.parse_args().roll).fleet()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_play(fleet))

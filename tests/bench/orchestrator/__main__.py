@@ -17,7 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from orchestrator_stub.server import make_room_for_connections
+from orchestrator_stub.connections import ask_for_files
+from orchestrator_stub.server import keep_connections_small
 from tests.bench.orchestrator import hosts_page, polls, recovery, trials
 from tests.bench.orchestrator.figures import FILE, Figure, keep, table
 from tests.bench.orchestrator.options import Options
@@ -47,7 +48,8 @@ def main() -> int:
         patience_s=arguments.patience,
     )
     conditions = options.dump() | {"tls": not arguments.plain_http, "cpus": os.cpu_count()}
-    make_room_for_connections()
+    ask_for_files()
+    keep_connections_small()
     held = True
     with ExitStack() as stack:
         server: Postgres | None = None
