@@ -18,9 +18,11 @@ function replace(id, html) {
   if (focused?.matches("select, textarea, input:not([type=checkbox])")) return; // somebody types
   const place = focused && pathTo(before, focused);
   const ticked = [...before.querySelectorAll("input:checked")].map((input) => input.value);
+  const typed = new Map([...before.querySelectorAll("input:is(:not([type]), [type=text])")].map((input) => [input.name, input.value]));
   const opened = [...before.querySelectorAll("details")].map((part) => part.open);
   before.replaceWith(after);
   for (const input of after.querySelectorAll("input[type=checkbox]")) input.checked = ticked.includes(input.value);
+  for (const input of after.querySelectorAll("input:is(:not([type]), [type=text])")) input.value = typed.get(input.name) ?? input.value;
   after.querySelectorAll("details").forEach((part, at) => { part.open = opened[at] ?? part.open; });
   place?.reduce((node, at) => node?.children[at], after)?.focus();
 }

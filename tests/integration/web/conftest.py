@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import playwright.sync_api
 import pytest
 from playwright.sync_api import Page
 
+from orchestrator_stub.database import Database
+from tests.databases import Databases
 from tests.integration.web.browser import Browser
 from tests.integration.web.chromium import Blank, Opener, Served, launched, log_in, opening
 from tests.integration.web.serving import World, world
@@ -22,16 +23,16 @@ if os.environ.get("PUAD_SETUP_BROWSER") != "1":
 
 
 @pytest.fixture
-def lively(tmp_path: Path) -> Iterator[World]:
-    """A server with two lively projects, for one test alone."""
-    with world(tmp_path) as made:
+def lively(database: Database) -> Iterator[World]:
+    """A server with two lively projects, for one test alone, on each database."""
+    with world(database) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared(databases: Databases, dialect: str) -> Iterator[World]:
     """The same for all tests of a module: they only look."""
-    with world(tmp_path_factory.mktemp("world")) as made:
+    with databases.fresh(dialect) as database, world(database) as made:
         yield made
 
 

@@ -14,8 +14,10 @@ from typing import Final
 from playwright.sync_api import Browser
 
 from orchestrator_stub.access import operators
+from tests.databases import Databases
 from tests.integration.web.chromium import WAIT_MS, launched, log_in
 from tests.integration.web.serving import World, world
+from tests.postgres import Postgres
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "screenshots"
 MAX_BYTES: Final = 150 * 1024
@@ -46,12 +48,20 @@ PICTURES: Final = (
 def main() -> None:
     """Make every picture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as made:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Databases(Path(folder), _no_server).fresh("sqlite") as database,
+        world(database) as made,
+    ):
         with made.database.writing() as session:
             operators.get(session, "admin").time_zone = ZONE
         with launched() as browser:
             for picture in PICTURES:
                 take(browser, made, picture)
+
+
+def _no_server() -> Postgres:
+    raise RuntimeError("the pages are the same on each database")
 
 
 def take(browser: Browser, made: World, picture: Picture) -> None:

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import socket
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import argon2
 import uvicorn
@@ -72,22 +69,6 @@ def serving(services: Services) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-def new_database(path: Path) -> Database:
-    """An empty database with all tables: a copy, because making them takes half a second."""
-    path.write_bytes(_empty_database())
-    return Database(f"sqlite:///{path}")
-
-
-@functools.cache
-def _empty_database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.sqlite"
-        database = Database(f"sqlite:///{path}")
-        database.upgrade()
-        database.close()
-        return path.read_bytes()
-
-
 def add_admin(session: Session) -> None:
     """Make an operator who may change every project that there is."""
     operator = operators.add(session, "admin", PASSWORDS.hash_of(PASSWORD))
@@ -113,9 +94,8 @@ def services_over(database: Database) -> Services:
 
 
 @contextlib.contextmanager
-def world(path: Path) -> Iterator[World]:
+def world(database: Database) -> Iterator[World]:
     """A server with a lively project, and another project that is as lively."""
-    database = new_database(path / "orchestrator.sqlite")
     now_s = int(time.time())
     with database.writing() as session:
         made = []

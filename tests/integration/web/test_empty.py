@@ -5,27 +5,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from orchestrator_stub.records import Project
+from tests.databases import Databases
 from tests.integration.web.browser import Browser
-from tests.integration.web.serving import add_admin, new_database, services_over, serving
+from tests.integration.web.serving import add_admin, services_over, serving
 
 
 @pytest.fixture(scope="module")
-def beginner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def beginner(databases: Databases, dialect: str) -> Iterator[Browser]:
     """A browser in a project that was just made."""
-    path: Path = tmp_path_factory.mktemp("empty")
-    database = new_database(path / "orchestrator.sqlite")
-    with database.writing() as session:
-        session.add(Project(uuid=str(uuid.uuid4()), name="default"))
-        session.flush()
-        add_admin(session)
-    with serving(services_over(database)) as url, Browser(url) as browser:
-        browser.log_in()
-        yield browser
+    with databases.fresh(dialect) as database:
+        with database.writing() as session:
+            session.add(Project(uuid=str(uuid.uuid4()), name="default"))
+            session.flush()
+            add_admin(session)
+        with serving(services_over(database)) as url, Browser(url) as browser:
+            browser.log_in()
+            yield browser
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ PAGES = {
 }
 
 
+@pytest.fixture(scope="session")
+def dialect() -> str:
+    """The pages are the same on each database."""
+    return "sqlite"
+
+
 def address(world: World, path: str) -> str:
     fleet: Fleet = world.fleet
     ids = {
@@ -193,10 +199,14 @@ def test_waves_are_counted_while_somebody_looks(lively: World, opened: Opener) -
     page.goto(f"{lively.url}/rollouts")
     rollout_id = lively.fleet.rollouts["running"].id
     expect(page.locator(f"#{rollout_id}")).to_contain_text("3 of 7 hosts")
+    why = page.locator(f"#{rollout_id}").get_by_placeholder("Why")
+    why.fill("the shops call")
+    why.blur()
     with lively.database.writing() as session:
         for member in session.query(RolloutMember).filter_by(rollout_id=rollout_id):
             member.state = MemberState.UPDATED
     expect(page.locator(f"#{rollout_id}")).to_contain_text("7 of 7 hosts", timeout=WAIT_MS)
+    expect(why).to_have_value("the shops call")
 
 
 def test_every_host_of_a_page_is_ticked_at_once(shared: World, opened: Opener) -> None:

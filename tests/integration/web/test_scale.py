@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import event, insert, select
 from sqlalchemy.engine import Engine
 
+from orchestrator_stub.database import Database
 from orchestrator_stub.records import Host, Instance, OSResource, Policy, Project, Site
 from orchestrator_stub.services import Services
 from orchestrator_stub.vocabulary import Indication, InstanceState, PolicyKind
+from tests.databases import Databases
 from tests.integration.web.browser import Browser
-from tests.integration.web.serving import add_admin, new_database, services_over, serving
+from tests.integration.web.serving import add_admin, services_over, serving
 
 HOSTS = 10_000
 MAX_BYTES = 100 * 1024
@@ -24,9 +26,14 @@ MAX_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Services:
+def crowd(databases: Databases, dialect: str) -> Iterator[Services]:
     """A project with ten thousand hosts, each with an update and everything that a row can have."""
-    database = new_database(tmp_path_factory.mktemp("crowd") / "orchestrator.sqlite")
+    with databases.fresh(dialect) as database:
+        fill(database)
+        yield services_over(database)
+
+
+def fill(database: Database) -> None:
     project_uuid, now_s = str(uuid.uuid4()), int(time.time())
     with database.writing() as session:
         session.add(Project(uuid=project_uuid, name="default"))
@@ -92,7 +99,6 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Services:
                 for number in range(HOSTS)
             ],
         )
-    return services_over(database)
 
 
 @pytest.fixture(scope="module")
