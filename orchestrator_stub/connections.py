@@ -29,11 +29,10 @@ STALLED_S: Final = 60.0
 HANDSHAKE_S: Final = 10.0
 """For TLS: what comes before the connection is one of these."""
 
-_FILES: Final = 65_536
-"""What a server asks for: a fleet of ten thousand keeps as many connections from poll to poll."""
-
-_OTHER_FILES: Final = 256
-"""Beside connections: the database has up to three for each of its own."""
+_FILES: Final = 32_768
+"""What a server asks for. Half of them are places: a fleet of ten thousand keeps as many
+connections from poll to poll. The others are what is sent over them, and the database's.
+"""
 
 _TOLD_EVERY_S: Final = 60.0
 
@@ -218,5 +217,4 @@ def ask_for_files() -> int:
 
 def most_places() -> int:
     """How many connections this process may have, once it has asked for the files they need."""
-    files = ask_for_files()
-    return max(files - _OTHER_FILES, files // 2)
+    return ask_for_files() // 2

@@ -74,7 +74,7 @@ def test_exposure_is_within_its_limit(with_puad: DebianRoot) -> None:
         ("puad-bootloader.service", ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"]),
         ("puad-health.service", ["User=puad-health", "CapabilityBoundingSet="]),
         ("puad-orchestrator.service", ["User=puad-orchestrator", "PrivateDevices=yes"]),
-        ("puad-orchestrator.service", ["LimitNOFILE=65536"]),  # it may not ask for them itself
+        ("puad-orchestrator.service", ["LimitNOFILE=32768"]),  # it may not ask for them itself
         ("puad-release-publish.service", ["PrivateNetwork=yes", "CapabilityBoundingSet="]),
     ],
 )
