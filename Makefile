@@ -12,7 +12,7 @@ KEEP ?=
 
 .PHONY: help
 help: ## show what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: setup
 setup: ## bring Debian packages and .venv (every other target brings what it needs)
