@@ -16,7 +16,8 @@ from tests.demo.layout import Layout, standard
 from tests.demo.left_up import stop_left_up
 from tests.demo.narration import Narration
 from tests.demo.sabotage import Sabotage
-from tests.demo.simulated_hosts import HOSTS, SimulatedHosts
+from tests.demo.simulated_fleet import HOSTS
+from tests.demo.simulated_hosts import SimulatedHosts
 from tests.demo.steps import forgery, resume, rollback, update
 from tests.demo.tool import ToolError
 from tests.demo.versions import UNHEALTHY

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,86 +28,32 @@ from tests.demo.layout import REPOSITORY, Layout
 from tests.demo.left_up import remember
 from tests.demo.orchestrator import Orchestrator
 from tests.demo.releases import ReleaseService
+from tests.demo.simulated_fleet import (
+    AUGSBURG,
+    BAD,
+    BERLIN,
+    BROKEN,
+    HOLD,
+    HOSTS,
+    HOUR_S,
+    MUNICH,
+    NEWEST,
+    OSLO,
+    REGIONS,
+    SITES,
+    TILL,
+    VERSIONS,
+    SimulatedHost,
+    missing,
+)
 from tests.demo.waiting import wait_for
 from tests.simulator.characters import Character
 from tests.simulator.enrolments import Enrolled, enrol_many
 from tests.simulator.roll import Part, Roll
 
-TILL: Final = "till-demo"
-KIOSK: Final = "kiosk-demo"
-VERSIONS: Final = {TILL: ("4.0", "4.1", "4.2", "4.3"), KIOSK: ("1.9", "1.10")}
-BAD: Final = "4.2"
-
-MUNICH, AUGSBURG = "Munich store 12", "Augsburg factory"
-BERLIN, OSLO = "Berlin store 3", "Oslo roadside 7"
-REGIONS: Final = {"Germany": "", "Bavaria": "Germany", "Berlin": "Germany", "Norway": ""}
-SITES: Final = {MUNICH: "Bavaria", AUGSBURG: "Bavaria", BERLIN: "Berlin", OSLO: "Norway"}
-
-NEWEST, HOLD, BROKEN = "newest of its profile", "tills stay at 4.1", f"tills to {BAD}"
-_HOUR_S: Final = 3600
 _IMAGE_BYTES: Final = 64 << 10
 _PATIENCE_S: Final = 300
 _POLL_S: Final = 5.0
-_SECONDS: Final = (4.0, 12.0)
-_TWENTY_MINUTES: Final = (1100.0, 1300.0)
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedHost:
-    """One host: where it stands, what it runs, and what becomes of it.
-
-    Attributes:
-        name: Its name.
-        site: Where it stands.
-        image_id: What it runs at first.
-        profile: Its OS profile.
-        policy: The policy that is linked to it; empty for none.
-        shows: The update status that an operator sees in the end.
-        download_s: How long its download takes.
-        is_cut_off: Whether the release service cannot be reached from there.
-        silent_for_s: How long ago it reported last; 0 when it is there.
-    """
-
-    name: str
-    site: str
-    image_id: str
-    profile: str = TILL
-    policy: str = NEWEST
-    shows: str = "No new updates available"
-    download_s: tuple[float, float] = _SECONDS
-    is_cut_off: bool = False
-    silent_for_s: int = 0
-
-
-HOSTS: Final = (
-    SimulatedHost("till-01", MUNICH, "4.3"),
-    SimulatedHost("till-02", MUNICH, "4.3"),
-    SimulatedHost("till-03", MUNICH, "4.0"),
-    SimulatedHost(
-        "till-04", MUNICH, "4.1", shows="Downloading artifacts", download_s=_TWENTY_MINUTES
-    ),
-    SimulatedHost("till-05", MUNICH, "4.1", policy=BROKEN, shows="Update failed"),
-    SimulatedHost("till-06", MUNICH, "4.1", shows="Update failed", is_cut_off=True),
-    SimulatedHost("press-line-a", AUGSBURG, "4.1", policy=HOLD),
-    SimulatedHost("press-line-b", AUGSBURG, "4.1", policy=HOLD),
-    SimulatedHost("press-line-c", AUGSBURG, "4.0", policy=""),
-    SimulatedHost("press-line-d", AUGSBURG, "4.3"),
-    *(
-        SimulatedHost(f"kiosk-{number:02}", BERLIN, image_id, KIOSK, policy)
-        for number, image_id, policy in (
-            (1, "1.10", NEWEST),
-            (2, "1.10", NEWEST),
-            (3, "1.9", ""),
-            (4, "1.9", NEWEST),
-            (5, "1.9", NEWEST),
-            (6, "1.10", ""),
-        )
-    ),
-    SimulatedHost("cabinet-km114", OSLO, "4.1"),
-    SimulatedHost("cabinet-km118", OSLO, "4.1"),
-    SimulatedHost("cabinet-km131", OSLO, "4.3"),
-    SimulatedHost("cabinet-km140", OSLO, "4.1", silent_for_s=5 * _HOUR_S),
-)
 
 
 class SimulatedHosts:
@@ -220,15 +166,15 @@ class SimulatedHosts:
         ):
             body = {
                 "startSeconds": now_s + 2,
-                "endSeconds": now_s + 2 + hours * _HOUR_S,
+                "endSeconds": now_s + 2 + hours * HOUR_S,
                 **_window(name, status, sites[site]),
             }
             self._create("compute/schedules/single", body)
         for name, site, days in (("nightly", OSLO, "*"), ("weekend", BERLIN, "0,6")):
             body = {
-                "durationSeconds": 2 * _HOUR_S,
+                "durationSeconds": 2 * HOUR_S,
                 "cronMinutes": "30",
-                "cronHours": str((now_s // _HOUR_S + 10) % 24),
+                "cronHours": str((now_s // HOUR_S + 10) % 24),
                 "cronDayMonth": "*",
                 "cronMonth": "*",
                 "cronDayWeek": days,
@@ -270,29 +216,6 @@ class SimulatedHosts:
             answer(database, Poll(node, identity.guid, report, then_s))
 
 
-def missing(hosts: list[dict[str, Any]]) -> list[str]:
-    """Names of simulated hosts that do not show yet what they are to show.
-
-    Args:
-        hosts: The hosts as REST lists them.
-    """
-    known = {host["name"]: host for host in hosts}
-    return [host.name for host in HOSTS if not _shows(host, known.get(host.name))]
-
-
-def _shows(host: SimulatedHost, seen: dict[str, Any] | None) -> bool:
-    if seen is None:
-        return False
-    instance = seen["instance"]
-    state = "No Connection" if host.silent_for_s else "Running"
-    quarantined = host.policy == BROKEN
-    return bool(
-        instance["updateStatus"] == host.shows
-        and seen["hostStatus"] == state
-        and bool(instance["quarantine"]) == quarantined
-    )
-
-
 def _part(host: SimulatedHost, enrolled: Enrolled) -> Part:
     cut_off = host.is_cut_off
     return Part(
@@ -301,7 +224,7 @@ def _part(host: SimulatedHost, enrolled: Enrolled) -> Part:
         download_s=host.download_s,
         lost=1.0 if cut_off else 0.0,
         attempts=1 if cut_off else 8,
-        download_window_s=6 * _HOUR_S,
+        download_window_s=6 * HOUR_S,
     )
 
 

@@ -116,10 +116,6 @@ class Fleet:
         """How many nodes have ever booted an image."""
         return sum(image_id in node.memory.booted for node in self.nodes)
 
-    def run_now(self, image_id: str) -> int:
-        """How many nodes run an image."""
-        return sum(node.image_id == image_id for node in self.nodes)
-
     def errors(self) -> list[str]:
         """What was wrong with calls to the orchestrator, the last of each node."""
         return [error for node in self.nodes for error in node.effects.contact.errors]

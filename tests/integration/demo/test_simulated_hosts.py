@@ -16,7 +16,8 @@ from tests.demo.layout import Layout
 from tests.demo.left_up import stop_left_up
 from tests.demo.orchestrator import Orchestrator
 from tests.demo.releases import ReleaseService
-from tests.demo.simulated_hosts import HOSTS, SimulatedHosts
+from tests.demo.simulated_fleet import HOSTS
+from tests.demo.simulated_hosts import SimulatedHosts
 from tests.integration.web.html import parse
 
 PATIENCE_S = 120

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.demo.simulated_hosts import BROKEN, HOSTS, SITES, VERSIONS, missing
+from tests.demo.simulated_fleet import BROKEN, HOSTS, SITES, VERSIONS, missing
 
 
 def seen() -> list[dict[str, Any]]:
