@@ -189,17 +189,20 @@ class Orchestrator:
         link = {"osUpdatePolicyID": made["resourceId"]}
         self._call("PATCH", f"compute/instances/{self._host.instance_id}", link)
 
-    def open_window(self, in_s: int, for_s: int) -> None:
-        """Make a single schedule of type OS update."""
-        start = int(time.time()) + in_s
+    def open_window(self, in_s: int, for_s: int) -> str:
+        """Make a single schedule of type OS update; its id."""
         schedule = {
             "name": "demo window",
             "scheduleStatus": "SCHEDULE_STATUS_OS_UPDATE",
-            "startSeconds": start,
-            "endSeconds": start + for_s,
             "targetHostId": self._host.host_id,
+            **_span(in_s, for_s),
         }
-        self._call("POST", "compute/schedules/single", schedule)
+        made = self._call("POST", "compute/schedules/single", schedule)
+        return str(made["resourceId"])
+
+    def move_window(self, schedule_id: str, in_s: int, for_s: int) -> None:
+        """Have the window of a single schedule open at another time."""
+        self._call("PATCH", f"compute/schedules/single/{schedule_id}", _span(in_s, for_s))
 
     def look(self) -> Sight:
         """What the server says about the node now."""
@@ -245,3 +248,8 @@ class Orchestrator:
             raise ToolError(f"{method} {path}: {answer.status_code} {answer.text}")
         document: dict[str, Any] = answer.json()
         return document
+
+
+def _span(in_s: int, for_s: int) -> dict[str, int]:
+    start = int(time.time()) + in_s
+    return {"startSeconds": start, "endSeconds": start + for_s}
