@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from orchestrator_stub import observability, problem, southbound, web
 from orchestrator_stub.body_limit import BodyLimit
 from orchestrator_stub.poll_queue import PollQueue
-from orchestrator_stub.release_files import ReleaseFiles
+from orchestrator_stub.release_files import OneRangeFiles, ReleaseFiles
 from orchestrator_stub.rest import openapi, routers
 from orchestrator_stub.safe_headers import SafeHeaders
 from orchestrator_stub.services import Services
@@ -49,7 +48,7 @@ def create_app(
     for router in (*routers(), openapi.router):
         app.include_router(router)
     web.install(app)
-    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.mount("/static", OneRangeFiles(directory=_STATIC))
     if release_folder is not None:
         for part in _PUBLISHED:
             files = ReleaseFiles(directory=release_folder / part, check_dir=False)

@@ -594,18 +594,27 @@ def test_release_file_without_range_is_whole(release_url: str, content: bytes) -
 
 
 @pytest.mark.parametrize("name", ["page.html", "icon.svg", "script.js", "text.xml"])
-@pytest.mark.parametrize("wanted", ["", "bytes=0-", "bytes=0-1,4-5"])
+@pytest.mark.parametrize("wanted", ["", "bytes=0-"])
 def test_release_file_is_no_page_and_no_script_of_this_server(
     release_url: str, name: str, wanted: str
 ) -> None:
     headers = {"Range": wanted} if wanted else {}
     response = requests.get(f"{release_url}targets/{name}", headers=headers, timeout=60)
     assert response.ok
-    kind = "multipart/byteranges" if "," in wanted else "application/octet-stream"
-    assert response.headers["content-type"].partition(";")[0] == kind
-    assert "text/" not in response.text
+    assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["content-security-policy"].endswith("; sandbox")
+
+
+@pytest.mark.parametrize("path", ["release/targets/image.raw.zst", "static/style.css"])
+def test_file_of_which_several_ranges_are_wanted_is_given_whole(
+    release_url: str, path: str
+) -> None:
+    """Starlette 0.46, which Debian 13 has, gets their lengths wrong and breaks off."""
+    url = release_url.removesuffix("release/") + path
+    whole = requests.get(url, timeout=60)
+    response = requests.get(url, headers={"Range": "bytes=0-1,4-5"}, timeout=60)
+    assert (response.status_code, response.content) == (200, whole.content)
 
 
 @pytest.mark.parametrize("wanted", ["bytes=256000-", "bytes=256000-256001"])
