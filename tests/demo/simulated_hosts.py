@@ -212,7 +212,7 @@ class SimulatedHosts:
         with open_database(self._server.directory) as database:
             with database.reading() as session:
                 project_uuid = project_named(session, "").uuid
-            node = NodeIdentity(identity.guid, project_uuid, then_s)
+            node = NodeIdentity(identity.guid, project_uuid, issued_s=int(time.time()))
             answer(database, Poll(node, identity.guid, report, then_s))
 
 

@@ -17,6 +17,7 @@ def updated_by_folder(rig: Rig, fleet: Fleet, tmp_path: Path) -> None:
     fleet.releases.run("export", exported, "--profile", PROFILE, "--version", "2.0")
     rig.power_on()
     rig.wait_for_state("IDLE")
+    rig.wait(lambda: rig.status().get("slots"), "boot control answers")
     done = rig.puadctl("install", str(exported), "--no-wait")
     assert done.returncode == 0, done.stderr
     rig.wait(lambda: rig.stored().get("installed"), "the update is done")
