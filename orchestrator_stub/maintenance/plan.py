@@ -5,7 +5,7 @@ Rules (protocol.md §1, §3a, "Decided"):
 
 1. No policy: no offer. TARGET: its OS resource, even when the node runs it already. LATEST: the
    newest of the profile, but never one that is older than what the node runs.
-2. A withdrawn OS resource is offered to nobody.
+2. A withdrawn OS resource is offered to nobody, and no mutable one is.
 3. A rollout may keep the image back (no offer) or hold it (no window is told, so that it can be
    downloaded and not booted).
 4. Only schedules of status OS_UPDATE count, those of the host, its site and the regions around it.
@@ -27,7 +27,7 @@ from orchestrator_stub.schedules.timetable import Timetable
 from orchestrator_stub.vocabulary import PolicyKind
 from puad.core.model import Offer, RepeatedSchedule, Schedules, SingleSchedule
 from puad.core.version import compare_versions
-from puad.core.wire import MAX_SCHEDULES
+from puad.core.wire import MAX_SCHEDULES, OSType
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ def wanted_os(instance: Instance, resources: OSResources) -> Image | None:
         return None
     if policy.kind is PolicyKind.TARGET:
         target = resources.with_id(policy.target_os_id)
-        return target if target is not None and target.withdrawn_reason is None else None
+        if target is None or target.withdrawn_reason is not None:
+            return None
+        return target if target.os_type == OSType.IMMUTABLE else None
     newest = resources.newest(instance.profile_name)
     if newest is None or compare_versions(newest.image_id, instance.image_id) < 0:
         return None

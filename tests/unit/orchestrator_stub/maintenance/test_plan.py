@@ -106,6 +106,13 @@ def test_latest_knows_no_other_profile_and_no_mutable_os(fleet: Fleet, edge: Edg
     assert offered(fleet, edge) == "2.0"
 
 
+def test_mutable_target_is_offered_to_nobody(fleet: Fleet, edge: Edge) -> None:
+    fleet.published["edge 8.0"] = os_profile("edge", "8.0", os_type=OSType.MUTABLE)
+    fleet.publish()
+    fleet.link(edge, fleet.policy("8.0"))
+    assert offered(fleet, edge) is None
+
+
 def test_withdrawn_is_offered_to_nobody(fleet: Fleet) -> None:
     target, latest = fleet.policy("2.0"), fleet.policy()
     edges = [fleet.enrol(), fleet.enrol()]
