@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from puad.core.printable import printable
+
 SCHEMA: Final = 1
 """Of everything that the programs print with `--json`: keys are added, never renamed."""
 
@@ -33,7 +35,9 @@ class Complaint:
     def tell(self, program: str) -> None:
         """Say it on standard error."""
         lines = [f"{program}: {self.text}", f"hint: {self.hint}" if self.hint else ""]
-        sys.stderr.write("".join(f"{line}\n" for line in lines if line))
+        # what a server has sent may be part of it, and must not steer a terminal
+        text = "".join(f"{line}\n" for line in lines if line)
+        sys.stderr.write(printable(text, kept="\n"))
         sys.stderr.flush()
 
     def document(self) -> dict[str, Any]:

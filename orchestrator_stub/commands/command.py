@@ -23,6 +23,7 @@ from orchestrator_stub.duration import parse_duration
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Project
 from orchestrator_stub.vocabulary import Scope
+from puad.core.printable import printable
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - its only name
 
@@ -54,7 +55,7 @@ def _sentence(text: str) -> str:
 def tell(arguments: argparse.Namespace, facts: dict[str, Any], *lines: str) -> None:
     """Print the facts, as lines for people, or with `--json` as one object on one line."""
     text = json.dumps({"schema": SCHEMA, **facts}) if arguments.json else "\n".join(lines)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text, kept="\n") + "\n")
     sys.stdout.flush()
 
 

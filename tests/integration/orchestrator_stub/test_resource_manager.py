@@ -25,6 +25,7 @@ from orchestrator_stub.commands.command import open_database
 from orchestrator_stub.commands.release import resource_manager
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import OrchestratorError, ReleaseServiceError
+from orchestrator_stub.main import main
 from orchestrator_stub.os_resources.manager import ASKING
 from orchestrator_stub.records import OSResource
 from tests.integration.orchestrator_stub.published import Published
@@ -35,7 +36,7 @@ PACKAGES = {"repo": [{"name": "openssl", "version": "3"}]}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder; `/moved/…` redirects to an insecure place."""
+    """Files of a folder; `/moved/…` redirects to an insecure place with an odd name."""
 
     asked: ClassVar[list[str]] = []
 
@@ -46,7 +47,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         self.asked.append(self.path)
         if self.path.startswith("/moved/"):
             self.send_response(302)
-            self.send_header("Location", "http://192.0.2.1/" + self.path.removeprefix("/moved/"))
+            self.send_header("Location", "http://192.0.2.1/\x1b]0;owned\x07")
             self.end_headers()
         elif self.path.startswith("/endless/"):
             self.send_response(200)
@@ -441,6 +442,17 @@ def test_server_that_does_not_give_the_files_is_refused(
 ) -> None:
     with static_server(published.folder) as url:
         refused(directory, options(published, url + path))
+
+
+def test_what_a_server_sends_does_not_steer_a_terminal(
+    directory: DataDirectory, published: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with static_server(published.folder) as url:
+        arguments = ["--release-url", f"{url}moved/", "--release-root", str(published.root_json)]
+        assert main(["refresh", "--data-dir", str(directory.path), *arguments]) != 0
+    told = capsys.readouterr().err
+    assert "would be fetched without TLS" in told
+    assert all(line.isprintable() for line in told.splitlines())
 
 
 def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Published) -> None:
