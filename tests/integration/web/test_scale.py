@@ -21,7 +21,6 @@ from tests.integration.web.serving import add_admin, services_over, serving
 
 HOSTS = 10_000
 MAX_BYTES = 100 * 1024
-MAX_SECONDS = 5.0
 """A bound for a busy machine; the benchmark has the figures."""
 
 
@@ -141,12 +140,9 @@ def test_list_of_ten_thousand_stays_small_and_cheap(
 ) -> None:
     visitor.get("/hosts?size=100")  # the first look fills what is kept for the minute
     statements.clear()
-    began = time.monotonic()
     page = visitor.get(f"/hosts?{query}")
-    took_s = time.monotonic() - began
     assert page.status == 200
     assert len(page.response.content) <= MAX_BYTES
-    assert took_s < MAX_SECONDS
     of_hosts = [one for one in statements if "FROM host" in one]
     # one for the rows and their number, one for the numbers above them
     assert len(of_hosts) == 2, of_hosts
@@ -156,7 +152,7 @@ def test_list_of_ten_thousand_stays_small_and_cheap(
 
 
 def test_policy_with_waves_is_linked_to_ten_thousand_at_once(
-    crowd: Services, visitor: Browser
+    crowd: Services, visitor: Browser, statements: list[str]
 ) -> None:
     with crowd.database.writing() as session:
         project_uuid = session.scalars(select(Project.uuid)).one()
@@ -171,9 +167,9 @@ def test_policy_with_waves_is_linked_to_ten_thousand_at_once(
         policy_id = policy.id
     form = visitor.get("/hosts").form("/hosts/policy")
     page = visitor.submit(form, scope="all", new_policy=policy_id)
-    began = time.monotonic()
+    statements.clear()
     page = visitor.submit(page.form("/hosts/policy"))
-    assert time.monotonic() - began < MAX_SECONDS
+    assert len(statements) < HOSTS / 10  # not one for each host
     assert page.message == f"Policy in waves is linked to {HOSTS:,} hosts."
     text = visitor.get("/rollouts").document.text
     assert f"0 of {HOSTS:,} hosts finished" in text
