@@ -74,7 +74,8 @@ class Town(StagedFleet):
             guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
             with self.database.writing() as session, contextlib.suppress(OrchestratorError):
                 project = session.get_one(Project, PROJECT)
-                enrolment.enrol(session, project, Candidate(name, guid, PROFILE, "1.0"))
+                host = enrolment.enrol(session, project, Candidate(name, guid, PROFILE, "1.0"))
+                host.tokens_valid_from_s = START_S
             with self.database.writing() as session:
                 host = session.scalars(select(Host).where(Host.name == name)).unique().one()
                 host.last_seen_s = START_S
