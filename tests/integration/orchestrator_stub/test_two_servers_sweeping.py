@@ -194,7 +194,7 @@ def test_wave_in_which_one_fails_is_the_last_at_either_server(pair: Pair) -> Non
         if one["policy"]["resourceId"] == policy
     )
     assert rollout["state"] == "ROLLOUT_STATE_STOPPED"
-    assert "in wave 1 1 of 6 hosts failed" in rollout["reason"]
+    assert "1 of 6 hosts of wave 1 failed" in rollout["reason"]
 
 
 def test_operators_who_steer_a_rollout_at_both_do_so_in_turn(pair: Pair) -> None:
