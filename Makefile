@@ -84,9 +84,13 @@ test-vm: setup-vm ## every scenario once, in virtual machines, and power cuts; a
 	  2>&1 | tee build/test-vm/pytest.log
 
 .PHONY: test-vm-full
-test-vm-full: setup-vm ## three tries everywhere, each boot loader; writes docs/vm-report.md
-	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm
+test-vm-full: setup-vm ## three tries everywhere, each boot loader; GO_ON=1: what has not passed yet
+	@$(AS_ROOT) rm -rf build/test-vm && mkdir -p build/test-vm build/test-vm-full
+	@cd build/test-vm-full && touch played.jsonl && \
+	  if [ -n "$(GO_ON)" ]; then cat played.jsonl >>before.jsonl; else : >before.jsonl; fi && \
+	  : >played.jsonl
 	$(AS_ROOT) $(BIN)/python -m pytest $(VM_PYTEST) --vm-full --vm-report docs/vm-report.md \
+	  --vm-note build/test-vm-full/played.jsonl --vm-go-on build/test-vm-full/before.jsonl \
 	  $(PYTEST_OPTIONS) 2>&1 | tee build/test-vm/pytest.log
 
 N ?= 2000

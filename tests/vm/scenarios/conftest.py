@@ -22,11 +22,13 @@ from tests.vm.harness.bench import Bench, Kind, Staged
 from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
 from tests.vm.image.variants import CHOSEN, FAULTY
+from tests.vm.scenarios.played import Notebook, Played, read, write_report
 
 RESULTS = REPOSITORY / "build/test-vm"
 LOADERS = ("systemd-boot", "grub")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 _BEGAN = pytest.StashKey[float]()
+_NOTEBOOK = pytest.StashKey[Notebook]()
 _NOT_PLAYED = "not played, the time is up"
 
 Start = Callable[[Path], Node]
@@ -41,11 +43,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="begin no scenario after that time (Unix time in seconds); what is left is named",
     )
     parser.addoption("--vm-turn", default="", help="a text that says which scenarios come first")
+    parser.addoption("--vm-note", metavar="FILE", help="note each scenario there as it ends")
+    parser.addoption(
+        "--vm-go-on", metavar="FILE", help="leave out what has passed by that note of a run before"
+    )
     parser.addoption("--vm-report", metavar="FILE", help="write what was played as Markdown")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_BEGAN] = time.monotonic()
+    noted = config.getoption("--vm-note")
+    config.stash[_NOTEBOOK] = Notebook(Path(noted) if noted else None)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(config.stash[_NOTEBOOK])
     lines = (
         "tries(n): the boots that a new image gets here",
         "loaders(*names): the boot loaders that the scenario is for; the first one is the default",
@@ -71,10 +81,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--vm-full"):
-        left_out = [item for item in items if item.get_closest_marker("full_only")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    full = config.getoption("--vm-full")
+    passed = {one.nodeid for one in _passed_before(config)}
+    left_out = [
+        item
+        for item in items
+        if item.nodeid in passed or (item.get_closest_marker("full_only") and not full)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     turn = config.getoption("--vm-turn")
     items.sort(key=lambda item: (-_minutes(item), _place(item, turn)))
 
@@ -108,54 +123,31 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    stats = terminalreporter.stats
-    outcomes = {r.nodeid: r for word in ("passed", "failed", "error") for r in stats.get(word, [])}
-    boots, machine_s, cpu_s, rows = 0, 0.0, 0.0, []
-    # what a node cost is known when it is stopped, in the teardown
-    for report in (r for reports in stats.values() for r in reports):
-        facts = dict(getattr(report, "user_properties", ()))
-        if getattr(report, "when", "") != "teardown" or not facts:
-            continue
-        boots += facts["boots"]
-        machine_s += facts["machine_s"]
-        cpu_s += facts["cpu_s"]
-        played = outcomes[report.nodeid]
-        name = report.nodeid.rpartition("/")[2]
-        rows.append((name, played.outcome, facts["boots"], played.duration, facts["cpu_s"]))
-    skipped = len(stats.get("skipped", []))
-    seconds = time.monotonic() - config.stash[_BEGAN]
+    notebook = config.stash[_NOTEBOOK]
+    played = [*_passed_before(config), *notebook.played]
+    skipped = terminalreporter.stats.get("skipped", [])
     line = (
-        f"boots={boots} seconds={seconds:.0f} machine_seconds={machine_s:.0f}"
-        f" cpu_seconds={cpu_s:.0f} scenarios={len(rows)} skipped={skipped}"
+        f"boots={sum(one.boots for one in played)}"
+        f" seconds={time.monotonic() - config.stash[_BEGAN]:.0f}"
+        f" machine_seconds={sum(one.machine_s for one in played):.0f}"
+        f" cpu_seconds={sum(one.cpu_s for one in played):.0f}"
+        f" scenarios={len(played)}"
+        f" failed={sum(one.outcome != 'passed' for one in played)} skipped={len(skipped)}"
     )
-    for name, _, booted, duration, cpu in sorted(rows, key=lambda row: -row[3]):
-        terminalreporter.write_line(f"{duration:5.0f} s {cpu:5.0f} s {booted:2} boots  {name}")
+    for one in sorted(played, key=lambda one: -one.seconds):
+        terminalreporter.write_line(
+            f"{one.seconds:5.0f} s {one.cpu_s:5.0f} s {one.boots:2} boots  {one.name}"
+        )
     terminalreporter.write_line(line)
-    for report in stats.get("skipped", []):
+    for report in skipped:
         terminalreporter.write_line(f"{_NOT_PLAYED}: {report.nodeid.rpartition('/')[2]}")
     if config.getoption("--vm-report"):
-        _write_report(Path(config.getoption("--vm-report")), sorted(rows), line)
+        write_report(Path(config.getoption("--vm-report")), played, line)
 
 
-_Row = tuple[str, str, int, float, float]
-
-
-def _write_report(file: Path, rows: list[_Row], line: str) -> None:
-    text = [
-        "# Scenarios in the virtual machine",
-        "",
-        "Written by `make test-vm-full`; [vm.md](vm.md) says what each scenario is.",
-        "",
-        line,
-        "",
-        "| scenario | outcome | boots | seconds | of a processor |",
-        "|---|---|---|---|---|",
-    ]
-    text += [
-        f"| `{name}` | {outcome} | {boots} | {seconds:.0f} | {cpu_s:.0f} |"
-        for name, outcome, boots, seconds, cpu_s in rows
-    ]
-    file.write_text("\n".join(text) + "\n", encoding="utf-8")
+def _passed_before(config: pytest.Config) -> list[Played]:
+    file = config.getoption("--vm-go-on")
+    return [one for one in read(Path(file)) if one.outcome == "passed"] if file else []
 
 
 @pytest.fixture
