@@ -11,6 +11,7 @@ import json
 import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,8 @@ class Notebook:
         if report.when != "teardown":
             return
         outcome, seconds = self._outcomes.pop(report.nodeid)
-        facts = {"boots": 0, "machine_s": 0.0, "cpu_s": 0.0} | dict(report.user_properties)
+        facts: dict[str, Any] = {"boots": 0, "machine_s": 0.0, "cpu_s": 0.0}
+        facts |= dict(report.user_properties)
         if outcome == "skipped":
             return
         self._note(Played(report.nodeid, outcome, self.commit, seconds=seconds, **facts))
