@@ -73,7 +73,7 @@ demo-vm: setup-vm ## the reference node in a virtual machine: an update and a ro
 	@$(AS_ROOT) $(BIN)/python -m tests.vm.demo $(DEMO_OPTIONS)
 
 # Scenarios run two at a time; each waits for conditions with generous limits.
-# VM_UNTIL=TIME: begin none after that time (as `date +%s` has it), and name what is left.
+# VM_UNTIL=TIME: begin none that may last beyond that time (as `date +%s` has it), and name it.
 VM_PYTEST := -n 2 --dist load --maxschedchunk 1 -p no:cacheprovider --timeout 3600 tests/vm/image tests/vm/scenarios
 
 .PHONY: test-vm

@@ -3,7 +3,7 @@
 
 `--vm-full` plays every scenario with three tries and with every boot loader that it fits; without
 it each is played once, with one try where it does not ask for three. `--vm-until` is for who has an
-hour for everything: what has not begun by then is not played, and is named.
+hour for everything: what would not end by then is not played, and is named.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LOADERS = ("systemd-boot", "grub")
 _REPORT = pytest.StashKey[pytest.TestReport]()
 _BEGAN = pytest.StashKey[float]()
 _NOTEBOOK = pytest.StashKey[Notebook]()
+_UNHURRIED = 2
+"""A scenario takes that many times as long beside another one, at the worst."""
 _NOT_PLAYED = "not played, the time is up"
 
 Start = Callable[[Path], Node]
@@ -40,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--vm-until",
         metavar="TIME",
         type=float,
-        help="begin no scenario after that time (Unix time in seconds); what is left is named",
+        help="begin no scenario that may last beyond that Unix time; what is left is named",
     )
     parser.addoption("--vm-turn", default="", help="a text that says which scenarios come first")
     parser.addoption("--vm-note", metavar="FILE", help="note each scenario there as it ends")
@@ -106,7 +108,7 @@ def _place(item: pytest.Item, turn: str) -> str:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     until = item.config.getoption("--vm-until")
-    if until is not None and time.time() > until:
+    if until is not None and time.time() + _minutes(item) * _UNHURRIED * 60 > until:
         pytest.skip(_NOT_PLAYED)
 
 
