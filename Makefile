@@ -55,7 +55,7 @@ setup-tests:
 pytest: setup-tests ## unit, integration and browser tests, in two processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
-	$(AS_ROOT) $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
+	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
 	  2>&1 | tee build/test/pytest.log
 
 .PHONY: coverage
