@@ -55,8 +55,8 @@ setup-tests:
 pytest: setup-tests ## unit, integration and browser tests, in two processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
-	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS) \
-	  2>&1 | tee build/test/pytest.log
+	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	  --cov --cov-report= --durations 20 $(PYTEST_OPTIONS) 2>&1 | tee build/test/pytest.log
 
 .PHONY: coverage
 coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted

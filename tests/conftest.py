@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of several folders share: golden files, and databases of the orchestrator.
+"""What tests of several folders share: their order, golden files, databases of the orchestrator.
 
 Golden files are what people and programs read, compared with what was last looked at.
 """
@@ -22,6 +22,16 @@ GOLDEN = Path(__file__).with_name("golden")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate-golden", action="store_true", help="write the golden files anew")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes: left for last, one process would wait for the other."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("minutes")
+    return marker.args[0] if marker else 0
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.minutes(2)
+
 ROOT = Path(__file__).parents[2]
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/puad-setup.conf")
 BUILDING = {"debhelper", "dh-python", "dpkg-dev", "git", "make", "python3", "rpm"}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.demo.layout import REPOSITORY
 
-pytestmark = [pytest.mark.demo, pytest.mark.dbus, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.demo, pytest.mark.dbus, pytest.mark.timeout(900), pytest.mark.minutes(4)]
 
 
 @dataclass(frozen=True)

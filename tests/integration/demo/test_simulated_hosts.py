@@ -23,7 +23,7 @@ from tests.integration.web.html import parse
 PATIENCE_S = 120
 GUID = "11111111-2222-3333-4444-555555555555"
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.minutes(2)]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from tests.integration.download.range_server import RangeServer
 from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import PROFILE, MakeRig, Releases, Rig, Window, make_image
 
+pytestmark = pytest.mark.minutes(3)
+
 Forgery = Callable[[Path], None]
 
 

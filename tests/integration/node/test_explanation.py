@@ -14,6 +14,8 @@ from tests.integration.effects.journals import Boot, write_journal
 from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import PATIENCE_S, Rig, Window
 
+pytestmark = pytest.mark.minutes(2)
+
 _GIVEN_UP = {
     "SYSLOG_IDENTIFIER": "puad-boot-failed",
     "MESSAGE_ID": "f6ded17e8d4549f4b168c845ac01c71a",

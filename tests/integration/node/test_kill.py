@@ -12,6 +12,8 @@ import pytest
 from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import MakeRig, Rig, Window
 
+pytestmark = pytest.mark.minutes(3)
+
 GOOD = ["IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE"]
 
 

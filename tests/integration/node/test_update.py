@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import Rig, Window
+
+pytestmark = pytest.mark.minutes(2)
 
 
 def test_update_to_a_good_image_ends_in_the_new_slot(

@@ -17,6 +17,8 @@ from schemathesis.core.result import Ok
 from tests.databases import Databases
 from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
 
+pytestmark = pytest.mark.minutes(3)
+
 DOCUMENT: Final = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 SEED: Final = 5
 # Enough for each operation to be met with valid and invalid input of every kind in its coverage

@@ -115,7 +115,9 @@ def add_at_work(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     image = site.folder / "noise.img"
     image.write_bytes(os.urandom(32 * MIB))
     words = ["--profile", "edge", "--version", "9", "--level", "19", "--threads", "1"]
-    command: list[str | Path] = [*PROGRAM, "add", image, "--repo", site.repo, *words]
+    # a shell that has put the tests into the background has them ignore Ctrl-C
+    command: list[str | Path] = ["env", "--default-signal=INT", *PROGRAM]
+    command += ["add", image, "--repo", site.repo, *words]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
             wait_for(site.repo / "unpublished/releases", ".adding-*/*.raw.zst", process)

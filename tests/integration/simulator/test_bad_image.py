@@ -12,6 +12,8 @@ from tests.integration.orchestrator_stub.running import Orchestrator
 from tests.simulator.bad_image import allowed, spread_bad_image
 from tests.simulator.pace import QUICK
 
+pytestmark = pytest.mark.minutes(2)
+
 HOSTS = 200
 PATIENCE_S = 600
 

@@ -12,6 +12,8 @@ from tests.integration.orchestrator_stub.running import Orchestrator
 from tests.simulator.many_updates import update_many
 from tests.simulator.pace import QUICK, Mishaps
 
+pytestmark = pytest.mark.minutes(2)
+
 UPDATES = 50
 PATIENCE_S = 600
 

@@ -21,6 +21,8 @@ from tests.integration.web.fleet import NONRT, Fleet
 from tests.integration.web.serving import World
 from tests.integration.web.spoiled import MARKUP, spoil
 
+pytestmark = pytest.mark.minutes(2)
+
 PAGES = {
     "hosts": "/hosts",
     "hosts-narrowed": "/hosts?q=till&update=available",

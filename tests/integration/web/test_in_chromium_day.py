@@ -16,6 +16,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.integration.web.chromium import WAIT_MS, WIDTHS, Blank, check, log_in
 from tests.integration.web.shop import CAUSE, OPERATOR, TILLS, Shop, Till, opened_shop, until
 
+pytestmark = pytest.mark.minutes(2)
+
 POLICY = "tills, in waves"
 SITE = "Berlin store 3"
 SERVER_MS = 2 * WAIT_MS

@@ -14,6 +14,8 @@ import pytest
 from tests.packaging.deb.conftest import Packages, depends_of, field
 from tests.packaging.deb.debian_root import REPOSITORY, DebianRoot, overlay
 
+pytestmark = pytest.mark.minutes(3)
+
 STORE = "var/lib/puad/run.json"
 UNITS = "usr/lib/systemd/system"
 ASK = """

@@ -13,6 +13,8 @@ import pytest
 from tests.packaging.deb.conftest import Packages, build, field
 from tests.packaging.deb.debian_root import REPOSITORY
 
+pytestmark = pytest.mark.minutes(2)
+
 Golden = Callable[[str, str], None]
 MODULES = {
     "node": ("usr/share/puad/", ("puad", "bootloader")),

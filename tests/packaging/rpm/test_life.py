@@ -14,6 +14,8 @@ import pytest
 from tests.packaging.deb.debian_root import DebianRoot
 from tests.packaging.rpm.conftest import build, rpm_in
 
+pytestmark = pytest.mark.minutes(2)
+
 STORE = "var/lib/puad/run.json"
 LOCAL = "etc/puad/config.d/50-local.toml"
 

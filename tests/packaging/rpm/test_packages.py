@@ -18,6 +18,8 @@ from tests.packaging.deb.debian_root import REPOSITORY
 from tests.packaging.manual_page import FOLDER as MANUAL
 from tests.packaging.rpm.conftest import BUILT_AT, Rpm, Rpms, Unpack, build
 
+pytestmark = pytest.mark.minutes(2)
+
 BOTH = ("node", "server")
 SPEC = REPOSITORY / "packaging/rpm/puad.spec"
 

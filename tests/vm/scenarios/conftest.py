@@ -63,7 +63,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "loaders(*names): the boot loaders that the scenario is for; the first one is the default",
         "every_loader: played with each of them, always",
         "full_only: a sibling of another scenario, played with --vm-full only",
-        "minutes(n): about how long it takes alone; the longest begin first, none is left for last",
     )
     for line in lines:
         config.addinivalue_line("markers", line)

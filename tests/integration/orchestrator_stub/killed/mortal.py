@@ -3,9 +3,11 @@
 
 `python -m tests.integration.orchestrator_stub.killed.mortal` takes one order a line on standard
 input, forks, lets the child do the work, and answers with a line how that ended. A point is just
-before a statement that writes, just before a commit, or just after one, when the caller has not
-been answered yet. Each order is followed by a server that has just started: it has nothing of the
-one before but the database. An order that kills nobody is followed without a child.
+before a commit, or just after one, when the caller has not been answered yet. In an upgrade it is
+also just before a statement that writes: there a database may keep half a transaction.
+
+Each order is followed by a server that has just started: it has nothing of the one before but the
+database. An order that kills nobody is followed without a child.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from sqlalchemy.orm import Session, configure_mappers
 from orchestrator_stub.database import Database
 from tests.integration.orchestrator_stub.killed import stories
 
+UPGRADE = "upgrade"
 READS = ("SELECT", "BEGIN", "WITH", "PRAGMA", "SHOW", "ROLLBACK")
 
 
@@ -36,8 +39,9 @@ class Reaper:
         self._kill_at = kill_at
         self._passed = 0
 
-    def lie_in_wait(self) -> None:
-        event.listen(Engine, "before_cursor_execute", self._statement)
+    def lie_in_wait(self, *, at_statements: bool) -> None:
+        if at_statements:
+            event.listen(Engine, "before_cursor_execute", self._statement)
         event.listen(Engine, "commit", self._pass)
         event.listen(Session, "after_commit", self._pass)
 
@@ -54,7 +58,7 @@ class Reaper:
 def work(order: dict[str, Any]) -> None:
     """Do what an order says, in this process."""
     with closing(database_at(order["url"])) as database:
-        if order["story"] == "upgrade":
+        if order["story"] == UPGRADE:
             database.upgrade()
         else:
             stories.play(database, order)
@@ -75,7 +79,7 @@ def follow(order: dict[str, Any]) -> str:
     if child == 0:
         status = 1
         try:
-            Reaper(order["kill_at"]).lie_in_wait()
+            Reaper(order["kill_at"]).lie_in_wait(at_statements=order["story"] == UPGRADE)
             work(order)
             status = 0
         except BaseException:  # noqa: BLE001 - told, and never passed on: this process ends here

@@ -39,6 +39,8 @@ from tests.integration.orchestrator_stub.running import (
     second_directory,
 )
 
+pytestmark = pytest.mark.minutes(1)
+
 NODES = 8
 AT_ONCE = 3
 KILLS = (6, 14, 23, 32, 41)

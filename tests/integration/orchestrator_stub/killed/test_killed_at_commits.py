@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGKILL before each write, before each commit and after it: the records are true, and go on.
+"""SIGKILL before each commit and after it: the records are true, and go on.
+
+What a transaction has written is not there before its commit, so a kill between two of its writes
+would be the same one again; only an upgrade is killed there too.
 
 Each step of a story is killed at each of its points, on a copy of the records from before it. Right
 then nothing in the records may contradict itself. The world then repeats the step at a server that
@@ -25,9 +28,12 @@ from orchestrator_stub.records import Base, Project
 from orchestrator_stub.rollouts import ledger
 from tests.databases import Databases
 from tests.integration.orchestrator_stub.killed import stories
+from tests.integration.orchestrator_stub.killed.mortal import UPGRADE
 from tests.integration.orchestrator_stub.killed.truth import check, content
 from tests.unit.orchestrator_stub.maintenance.fleet import PROJECT, START_S
 from tests.unit.orchestrator_stub.test_migrations import first, look, upgraded
+
+pytestmark = pytest.mark.minutes(4)
 
 __all__ = ["first"]  # a fixture
 
@@ -151,7 +157,7 @@ def test_killed_migration_is_begun_anew(
     kill_at, was_killed, ends = 1, True, set()
     while was_killed:
         url = databases.copied(dialect, first)
-        was_killed = mortal.order(url, kill_at, story="upgrade")
+        was_killed = mortal.order(url, kill_at, story=UPGRADE)
         found = look(url)
         assert found in (before, after), kill_at
         ends.add(found == after)
