@@ -3,8 +3,7 @@
 
 from orchestrator_stub.records.access import ApiToken, Membership, Operator, OperatorSession
 from orchestrator_stub.records.base import Base
-from orchestrator_stub.records.host import Host
-from orchestrator_stub.records.instance import Instance
+from orchestrator_stub.records.host import Host, Instance
 from orchestrator_stub.records.location import Region, Site
 from orchestrator_stub.records.os_resource import OSResource
 from orchestrator_stub.records.policy import Policy

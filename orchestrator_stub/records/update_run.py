@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from orchestrator_stub.records.base import Base, new_id
-from orchestrator_stub.records.instance import Instance
+from orchestrator_stub.records.host import Instance
 from orchestrator_stub.records.policy import Policy
 from orchestrator_stub.vocabulary import Indication
 
