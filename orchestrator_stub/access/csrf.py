@@ -14,7 +14,6 @@ from typing import Final
 from orchestrator_stub.access.secret import is_same
 from orchestrator_stub.errors import Code, OrchestratorError
 
-FIELD: Final = "csrf_token"
 HEADER: Final = "x-csrf-token"
 _OWN_SITES: Final = frozenset({"same-origin", "none"})  # `none`: the operator did it, no site
 _STANDARD_PORTS: Final = {"http://": ":80", "https://": ":443"}

@@ -45,11 +45,6 @@ class NodeIdentity:
     expires_s: int = 0
 
 
-def expires_soon(expires_s: int | None, now_s: int) -> bool:
-    """Whether a token that ends then, as far as that is known, has ended or is about to."""
-    return expires_s is not None and expires_s - now_s <= EXPIRY_WARNING_S
-
-
 def issue(key: str, identity: NodeIdentity, lifetime_s: int) -> str:
     """A token for one host."""
     claims = {

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub.access.node_token import EXPIRY_WARNING_S
 from orchestrator_stub.maintenance.outlook import Outlook, outlook, wanted
 from orchestrator_stub.maintenance.status import in_maintenance
 from orchestrator_stub.records import Host, Instance, OSResource, Site, UpdateRun
@@ -21,7 +22,6 @@ from orchestrator_stub.web.upcoming import by_next_window
 
 MAX_RUNS: Final = 20
 MAX_SITES: Final = 1000
-TOKEN_WARNING_S: Final = 14 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def host_page(session: Session, host: Host, clock: Clock) -> dict[str, Any]:
 
 def token_ends(expires_s: int | None, now_s: int) -> str:
     """Whether a node's token has `expired`, or `soon` will; empty when neither."""
-    if expires_s is None or expires_s - now_s > TOKEN_WARNING_S:
+    if expires_s is None or expires_s - now_s > EXPIRY_WARNING_S:
         return ""
     return "soon" if expires_s > now_s else "expired"
 

@@ -6,7 +6,7 @@ One statement gives the rows of a page and how many there are in all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -87,11 +87,6 @@ class Wish:
     def sort_word(self) -> str:
         """The order, with a dash before it when it is the other way round."""
         return f"-{self.order}" if self.descending else str(self.order)
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether it leaves hosts out."""
-        return replace(self, order=HostOrder.NAME, descending=False) != Wish()
 
 
 @dataclass(frozen=True, slots=True)

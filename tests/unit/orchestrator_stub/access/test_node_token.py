@@ -35,19 +35,6 @@ def test_token_is_refused_after_its_end() -> None:
     assert caught.value.code is Code.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize(
-    ("left_s", "soon"),
-    [(14 * 86_400 + 1, False), (14 * 86_400, True), (0, True), (-1, True)],
-)
-def test_token_expires_soon_two_weeks_ahead(left_s: int, soon: bool) -> None:
-    now_s = 1_800_000_000
-    assert node_token.expires_soon(now_s + left_s, now_s) is soon
-
-
-def test_token_that_was_never_presented_does_not_expire_soon() -> None:
-    assert not node_token.expires_soon(None, 1_800_000_000)
-
-
 @pytest.mark.parametrize("flipped", [0, 40, -1])
 def test_changed_token_is_refused(flipped: int) -> None:
     letters = list(node_token.issue(KEY, IDENTITY, LIFETIME_S))
