@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from orchestrator_stub.maintenance.status import SILENT_AFTER_S, UPDATE_STATUS
+from orchestrator_stub.maintenance.host_status import SILENT_AFTER_S
+from orchestrator_stub.maintenance.status import UPDATE_STATUS
 from orchestrator_stub.records import Instance, OSResource
 from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows

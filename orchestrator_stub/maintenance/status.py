@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators read of hosts, instances and runs: the texts of protocol.md §3a and §3c."""
+"""What operators read of instances and runs: the texts of protocol.md §3a and §3c.
+
+What they read of hosts is in `maintenance.host_status`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator_stub.records import Host, Instance
+from orchestrator_stub.records import Instance
 from orchestrator_stub.schedules.inheritance import Windows
 from orchestrator_stub.schedules.windows import holds
 from orchestrator_stub.vocabulary import HostState, Indication, InstanceState, ScheduleStatus
@@ -33,14 +36,10 @@ UPDATE_STATUS: Final[dict[StatusType, Status]] = {
 NOT_BACK: Final = Status("Update failed: node did not come back", Indication.ERROR)
 """Of a run whose node fell silent after STARTED, and of its instance, until the node says more."""
 
-SILENT_AFTER_S: Final = 180
-"""A host is not connected when its node has been silent for longer (a poll is due every 20 s)."""
-
-BOOTING_FOR_S: Final = 900
-"""So long a node that has begun to reboot into an update may be silent and count as booting."""
+UNKNOWN: Final = Status("Unknown", Indication.UNSPECIFIED)
+"""Of a host whose node has never reported, and of its instance."""
 
 _CANCELLED: Final = "Cancelled: "
-_UNKNOWN: Final = Status("Unknown", Indication.UNSPECIFIED)
 
 
 def cancelled(reason: str) -> Status:
@@ -63,32 +62,13 @@ def is_by_server(text: str) -> bool:
     return is_cancelled(text) or text == NOT_BACK.text
 
 
-def host_status(last_seen_s: int | None, now_s: int) -> Status:
-    """The state of a host, from when its node was last seen."""
-    if last_seen_s is None:
-        return _UNKNOWN
-    if now_s - last_seen_s > SILENT_AFTER_S:
-        return Status("No Connection", Indication.ERROR)
-    return Status("Running", Indication.IDLE)
-
-
-def status_of_host(host: Host, now_s: int) -> Status:
-    """The state of a host, from all that is known of it."""
-    if host.state is HostState.UNTRUSTED:
-        return Status("Invalidated", Indication.ERROR)
-    seen = host_status(host.last_seen_s, now_s)
-    if seen.indicator is Indication.ERROR and _may_be_booting(host, now_s):
-        return Status("Booting", Indication.IN_PROGRESS)
-    return seen
-
-
 def status_of_instance(instance: Instance) -> Status:
     """The state of an instance: whether a node has ever reported from it, and is still trusted."""
     if instance.state is not InstanceState.RUNNING:
         return Status("Initializing", Indication.IN_PROGRESS)
     host = instance.host
     if host.state is HostState.UNTRUSTED or host.last_seen_s is None:
-        return _UNKNOWN  # enrolled only: its node may not even be installed
+        return UNKNOWN  # enrolled only: its node may not even be installed
     return Status("Running", Indication.IDLE)
 
 
@@ -106,14 +86,3 @@ def in_maintenance(windows: Windows, at_s: int) -> bool:
     ):
         return True
     return any(holds(row, at_s) for row in windows.repeated)
-
-
-def _may_be_booting(host: Host, now_s: int) -> bool:
-    started = UPDATE_STATUS[StatusType.STARTED].text
-    instance = host.instance
-    return (
-        instance is not None
-        and instance.update_status == started
-        and host.last_seen_s is not None
-        and now_s - host.last_seen_s <= BOOTING_FOR_S
-    )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fleet in numbers, read from the records when the metrics are asked for.
 
-One statement counts all hosts by state, as `maintenance.status` tells it of one. What was read is
-kept for some seconds, so that asking often costs nothing. When the database does not answer, the
-numbers are left out and `puad_database_up` says why.
+One statement counts all hosts by their status. What was read is kept for some seconds, so that
+asking often costs nothing. When the database does not answer, the numbers are left out and
+`puad_database_up` says why.
 """
 
 from __future__ import annotations
@@ -17,19 +17,16 @@ from typing import Final
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import OrchestratorError
-from orchestrator_stub.maintenance.status import BOOTING_FOR_S, SILENT_AFTER_S, UPDATE_STATUS
+from orchestrator_stub.maintenance.host_status import HOST_STATUSES, text_in_sql
 from orchestrator_stub.records import Host, Instance, OperatorSession
-from orchestrator_stub.vocabulary import HostState
-from puad.core.wire import StatusType
 
 KEPT_S: Final = 5.0
-STATES: Final = ("Running", "Booting", "No Connection", "Unknown", "Invalidated")
-_STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
+STATES: Final = tuple(status.text for status in HOST_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +39,13 @@ class Numbers:
 
 def count(session: Session, now_s: int) -> Numbers:
     """Count hosts and sessions."""
-    state = _state(now_s).label("state")
+    state = text_in_sql(now_s).label("state")
     by_state = select(state, func.count()).outerjoin(Instance, Instance.host_id == Host.id)
     hosts = dict.fromkeys(STATES, 0)
     for text, number in session.execute(by_state.group_by(state)):
         hosts[text] = number
     live = select(func.count()).where(OperatorSession.expires_s > now_s)
     return Numbers(hosts, session.scalar(live) or 0)
-
-
-def _state(now_s: int) -> ColumnElement[str]:
-    silent = now_s - Host.last_seen_s
-    booting = and_(silent <= BOOTING_FOR_S, Instance.update_status == _STARTED)
-    return case(
-        (Host.state == HostState.UNTRUSTED, "Invalidated"),
-        (Host.last_seen_s.is_(None), "Unknown"),
-        (silent <= SILENT_AFTER_S, "Running"),
-        (booting, "Booting"),
-        else_="No Connection",
-    )
 
 
 class Fleet(Collector):

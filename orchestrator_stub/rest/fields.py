@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal
+from sqlalchemy import case, func, literal
 from sqlalchemy.orm import QueryableAttribute, aliased
 
-from orchestrator_stub.maintenance.status import BOOTING_FOR_S, SILENT_AFTER_S, UPDATE_STATUS
+from orchestrator_stub.maintenance import host_status
 from orchestrator_stub.records import (
     Host,
     Instance,
@@ -44,7 +44,6 @@ from orchestrator_stub.vocabulary import (
     RolloutState,
     ScheduleStatus,
 )
-from puad.core.wire import StatusType
 
 Joins = tuple[QueryableAttribute[Any], ...]
 
@@ -127,7 +126,7 @@ def _instance(joins: Joins) -> dict[str, Field]:
 def hosts(now_s: int) -> Fields:
     """The fields of hosts; their status follows from the time."""
     joins: Joins = (Host.instance,)
-    status, indicator = host_status_columns(now_s)
+    text, indicator = host_status.text_in_sql(now_s), host_status.indicator_in_sql(now_s)
     return {
         **_common(Host),
         "name": Field(TEXT, Host.name),
@@ -135,43 +134,13 @@ def hosts(now_s: int) -> Fields:
         "note": Field(TEXT, Host.note),
         "currentState": Field(_HOST_STATE, Host.state),
         "desiredState": Field(_HOST_STATE, Host.state),
-        "hostStatus": Field(TEXT, status, joins),
+        "hostStatus": Field(TEXT, text, joins),
         "hostStatusIndicator": Field(_INDICATION, indicator, joins),
         "hostStatusTimestamp": Field(NUMBER, func.coalesce(Host.last_seen_s, 0)),
         **{f"site{name}": field for name, field in _site(Host.site_id, (Host.site,)).items()},
         "instance": Field(REFERENCE, Instance.id, joins),
         **_under("instance", _instance(joins)),
     }
-
-
-def host_status_columns(now_s: int) -> tuple[ColumnElement[str], ColumnElement[str]]:
-    """The text and the indicator of hosts' status in SQL, as `status.status_of_host` has them.
-
-    The instance of the host has to be joined.
-    """
-    untrusted = Host.state == HostState.UNTRUSTED
-    never = Host.last_seen_s.is_(None)
-    silent = Host.last_seen_s < now_s - SILENT_AFTER_S
-    booting = and_(
-        silent,
-        Host.last_seen_s >= now_s - BOOTING_FOR_S,
-        func.coalesce(Instance.update_status, "") == UPDATE_STATUS[StatusType.STARTED].text,
-    )
-    text = case(
-        (untrusted, "Invalidated"),
-        (never, "Unknown"),
-        (booting, "Booting"),
-        (silent, "No Connection"),
-        else_="Running",
-    )
-    indicator = case(
-        (untrusted, Indication.ERROR.value),
-        (never, Indication.UNSPECIFIED.value),
-        (booting, Indication.IN_PROGRESS.value),
-        (silent, Indication.ERROR.value),
-        else_=Indication.IDLE.value,
-    )
-    return text, indicator
 
 
 INSTANCES: Final[Fields] = {

@@ -15,6 +15,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.maintenance import host_status
 from orchestrator_stub.records import Host, Instance, Site
 from orchestrator_stub.records.base import new_id
 from orchestrator_stub.rest import documents, fields, removal
@@ -125,11 +126,10 @@ def create_host(caller: Caller, body: NewHostBody) -> HostResource:
 def get_hosts_summary(caller: Caller, filter: Filter = "") -> HostSummary:  # noqa: A002
     """Count the hosts, and those of them that run, have an error, or have no site."""
     now_s = caller.now_s()
-    text, indicator = fields.host_status_columns(now_s)
-    failed = (indicator == Indication.ERROR.value) | (
+    failed = (host_status.indicator_in_sql(now_s) == Indication.ERROR.value) | (
         func.coalesce(Instance.update_status_indicator, Indication.IDLE) == Indication.ERROR
     )
-    runs = ~failed & (text == "Running")
+    runs = ~failed & (host_status.text_in_sql(now_s) == host_status.RUNNING.text)
     # the status has to do with the instance, which the filter may join already
     rows, _ = narrowed(_all(caller), "hostStatus", filter, fields.hosts(now_s))
     counted = rows.with_only_columns(

@@ -19,6 +19,7 @@ from orchestrator_stub.web import linking, live, maintained, queries_hosts, rend
 from orchestrator_stub.web.forms import Form
 from orchestrator_stub.web.paging import SIZES, AskedPage, Page, address, links
 from orchestrator_stub.web.queries_hosts import (
+    HOST_STATUS,
     NO_POLICY,
     HostLine,
     HostOrder,
@@ -32,13 +33,6 @@ from orchestrator_stub.web.visit import Changing, Visit, Visiting
 PATH: Final = "/hosts"
 MAX_SEARCH_CHARS: Final = 100
 _ID_CHARS: Final = 64
-_STATUS_TEXTS: Final = {
-    HostStatus.RUNNING: "Running",
-    HostStatus.BOOTING: statuses.BOOTING,
-    HostStatus.NO_CONNECTION: "No Connection",
-    HostStatus.UNKNOWN: "Unknown",
-    HostStatus.INVALIDATED: statuses.INVALIDATED,
-}
 _UPDATE_TEXTS: Final = {
     UpdateState.AVAILABLE: "OS update available",
     UpdateState.GOING_ON: "Update going on",
@@ -220,7 +214,7 @@ def _narrowed_to(session: Session, visit: Visit, wish: Wish) -> list[tuple[str, 
     query = wish.query()
     words = {
         "q": f"“{wish.search}”" if wish.search else "",
-        "status": _STATUS_TEXTS[wish.status] if wish.status else "",
+        "status": HOST_STATUS[wish.status].text if wish.status else "",
         "update": _UPDATE_TEXTS[wish.update] if wish.update else "",
         "policy": "No policy" if wish.policy == NO_POLICY else "",
     }
@@ -246,7 +240,7 @@ def _view(wish: Wish, page: Page, total: int) -> dict[str, Any]:
         "page": page,
         "links": links(PATH, wish.query(), page, total),
         "columns": [_column(wish, query, title, order) for title, order in _COLUMNS],
-        "status_texts": _STATUS_TEXTS,
+        "status_texts": {word: status.text for word, status in HOST_STATUS.items()},
         "update_texts": _UPDATE_TEXTS,
         "live_address": address("/hosts/live", query, page=page.number),
     }

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from orchestrator_stub.maintenance.status import BOOTING_FOR_S, SILENT_AFTER_S, UPDATE_STATUS
+from orchestrator_stub.maintenance import host_status
+from orchestrator_stub.maintenance.status import UNKNOWN, UPDATE_STATUS
 from orchestrator_stub.records import Host, Instance, OSResource, Policy, Site
 from orchestrator_stub.vocabulary import HostState, Indication
 from orchestrator_stub.web.paging import Page
-from orchestrator_stub.web.statuses import STARTED
 from puad.core.version import version_key
 from puad.core.wire import StatusType
 
@@ -38,6 +38,15 @@ class HostStatus(StrEnum):
     NO_CONNECTION = "no-connection"
     UNKNOWN = "unknown"
     INVALIDATED = "invalidated"
+
+
+HOST_STATUS: Final = {
+    HostStatus.RUNNING: host_status.RUNNING,
+    HostStatus.BOOTING: host_status.BOOTING,
+    HostStatus.NO_CONNECTION: host_status.NO_CONNECTION,
+    HostStatus.UNKNOWN: UNKNOWN,
+    HostStatus.INVALIDATED: host_status.INVALIDATED,
+}
 
 
 class UpdateState(StrEnum):
@@ -145,7 +154,7 @@ def summary(session: Session, project_uuid: str, now_s: int) -> dict[str, int]:
                 for condition in (
                     _update(UpdateState.GOING_ON),
                     _update(UpdateState.FAILED),
-                    _status(HostStatus.NO_CONNECTION, now_s),
+                    _has_status(HostStatus.NO_CONNECTION, now_s),
                 )
             ),
         )
@@ -207,7 +216,7 @@ def _where(project_uuid: str, wish: Wish, now_s: int) -> list[ColumnElement[bool
             )
         )
     if wish.status:
-        conditions.append(_status(wish.status, now_s))
+        conditions.append(_has_status(wish.status, now_s))
     if wish.update:
         conditions.append(_update(wish.update))
     if wish.policy == NO_POLICY:
@@ -221,24 +230,8 @@ def _where(project_uuid: str, wish: Wish, now_s: int) -> list[ColumnElement[bool
     return conditions
 
 
-def _status(status: HostStatus, now_s: int) -> ColumnElement[bool]:
-    trusted = Host.state != HostState.UNTRUSTED
-    silent_from_s = now_s - SILENT_AFTER_S
-    reboots = and_(
-        func.coalesce(Instance.update_status, "") == STARTED,
-        Host.last_seen_s >= now_s - BOOTING_FOR_S,
-    )
-    match status:
-        case HostStatus.RUNNING:
-            return trusted & (Host.last_seen_s >= silent_from_s)
-        case HostStatus.NO_CONNECTION:
-            return trusted & (Host.last_seen_s < silent_from_s) & ~reboots
-        case HostStatus.BOOTING:
-            return trusted & (Host.last_seen_s < silent_from_s) & reboots
-        case HostStatus.UNKNOWN:
-            return trusted & Host.last_seen_s.is_(None)
-        case HostStatus.INVALIDATED:
-            return Host.state == HostState.UNTRUSTED
+def _has_status(status: HostStatus, now_s: int) -> ColumnElement[bool]:
+    return host_status.text_in_sql(now_s) == HOST_STATUS[status].text
 
 
 def _update(state: UpdateState) -> ColumnElement[bool]:

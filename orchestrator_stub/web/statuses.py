@@ -6,19 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator_stub.maintenance.status import (
-    BOOTING_FOR_S,
-    SILENT_AFTER_S,
-    UPDATE_STATUS,
-    host_status,
-)
+from orchestrator_stub.maintenance.host_status import host_status
+from orchestrator_stub.maintenance.status import UPDATE_STATUS
 from orchestrator_stub.vocabulary import HostState, Indication
 from puad.core.wire import StatusType
 
-BOOTING: Final = "Booting"
-INVALIDATED: Final = "Invalidated"
 NOT_REPORTED: Final = "Not reported yet"
-STARTED: Final = UPDATE_STATUS[StatusType.STARTED].text
 _DOWNLOADING: Final = UPDATE_STATUS[StatusType.DOWNLOADING].text
 
 _KIND: Final = {
@@ -38,13 +31,8 @@ class Shown:
 
 
 def host(state: HostState, last_seen_s: int | None, now_s: int, update_status: str | None) -> Shown:
-    """The status of a host (protocol.md §3c); a node on its way into an update may be silent."""
-    if state is HostState.UNTRUSTED:
-        return Shown(INVALIDATED, "error")
-    status = host_status(last_seen_s, now_s)
-    silent_s = now_s - (last_seen_s or 0)
-    if update_status == STARTED and SILENT_AFTER_S < silent_s <= BOOTING_FOR_S:
-        return Shown(BOOTING, "busy")
+    """The status of a host (protocol.md §3c)."""
+    status = host_status(state, last_seen_s, update_status, now_s)
     return Shown(status.text, _KIND[status.indicator])
 
 

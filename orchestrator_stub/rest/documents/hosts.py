@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from orchestrator_stub.maintenance.status import status_of_host
+from orchestrator_stub.maintenance.host_status import status_of_host
 from orchestrator_stub.records import Host, Instance
 from orchestrator_stub.rest.documents.base import Document, HostReference, Maybe, Timestamps
 from orchestrator_stub.rest.documents.base import timestamps as times

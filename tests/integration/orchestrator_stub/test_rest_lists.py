@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from orchestrator_stub.maintenance.status import BOOTING_FOR_S, SILENT_AFTER_S
+from orchestrator_stub.maintenance.host_status import BOOTING_FOR_S, SILENT_AFTER_S
 from orchestrator_stub.records import (
     Host,
     Instance,

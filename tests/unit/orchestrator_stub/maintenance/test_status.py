@@ -8,22 +8,18 @@ from typing import Any
 import pytest
 
 from orchestrator_stub.maintenance.status import (
-    BOOTING_FOR_S,
     NOT_BACK,
-    SILENT_AFTER_S,
     UPDATE_STATUS,
     cancelled,
-    host_status,
     in_maintenance,
     is_by_server,
     is_cancelled,
     rejected,
-    status_of_host,
     status_of_instance,
 )
 from orchestrator_stub.records import Host, Instance, RepeatedSchedule, SingleSchedule
 from orchestrator_stub.schedules.inheritance import Windows
-from orchestrator_stub.vocabulary import HostState, Indication, InstanceState, ScheduleStatus
+from orchestrator_stub.vocabulary import HostState, InstanceState, ScheduleStatus
 from puad.core.wire import StatusType
 
 NOW_S = 1_800_000_000  # 08:00:00 UTC
@@ -42,49 +38,6 @@ def test_conclusions_of_the_server_are_told_apart_from_reports() -> None:
     assert not is_cancelled(NOT_BACK.text)
     texts = [status.text for status in UPDATE_STATUS.values()] + [rejected("x").text]
     assert not any(is_by_server(text) for text in texts)
-
-
-@pytest.mark.parametrize(
-    ("seen_ago_s", "text"),
-    [
-        (None, "Unknown"),
-        (0, "Running"),
-        (-5, "Running"),
-        (SILENT_AFTER_S, "Running"),
-        (SILENT_AFTER_S + 1, "No Connection"),
-    ],
-)
-def test_host_status_follows_when_it_was_last_seen(seen_ago_s: int | None, text: str) -> None:
-    last_seen_s = None if seen_ago_s is None else NOW_S - seen_ago_s
-    assert host_status(last_seen_s, NOW_S).text == text
-    host = Host(state=HostState.ONBOARDED, last_seen_s=last_seen_s)
-    assert status_of_host(host, NOW_S).text == text
-
-
-def test_untrusted_host_is_invalidated() -> None:
-    host = Host(state=HostState.UNTRUSTED, last_seen_s=NOW_S)
-    assert status_of_host(host, NOW_S).text == "Invalidated"
-
-
-@pytest.mark.parametrize(
-    ("silent_s", "status", "text"),
-    [
-        (SILENT_AFTER_S + 1, "Updating", "Booting"),
-        (BOOTING_FOR_S, "Updating", "Booting"),
-        (BOOTING_FOR_S + 1, "Updating", "No Connection"),
-        (SILENT_AFTER_S + 1, "Downloading artifacts", "No Connection"),
-        (10, "Updating", "Running"),
-    ],
-)
-def test_host_that_updates_may_be_silent_for_a_boot(silent_s: int, status: str, text: str) -> None:
-    host = Host(
-        state=HostState.ONBOARDED,
-        last_seen_s=NOW_S - silent_s,
-        instance=Instance(update_status=status),
-    )
-    found = status_of_host(host, NOW_S)
-    assert found.text == text
-    assert (found.indicator is Indication.IN_PROGRESS) == (text == "Booting")
 
 
 @pytest.mark.parametrize(

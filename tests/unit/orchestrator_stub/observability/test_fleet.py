@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import select, text
 
 from orchestrator_stub.database import Database
-from orchestrator_stub.maintenance.status import (
+from orchestrator_stub.maintenance.host_status import (
     BOOTING_FOR_S,
     SILENT_AFTER_S,
-    UPDATE_STATUS,
     status_of_host,
 )
+from orchestrator_stub.maintenance.status import UPDATE_STATUS
 from orchestrator_stub.observability import fleet as fleet_metrics
 from orchestrator_stub.observability.fleet import STATES, Fleet, Numbers, count
 from orchestrator_stub.records import Host, Instance, Operator, OperatorSession, Project
