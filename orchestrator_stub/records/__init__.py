@@ -7,7 +7,7 @@ from orchestrator_stub.records.host import Host, Instance
 from orchestrator_stub.records.location import Region, Site
 from orchestrator_stub.records.os_resource import OSResource
 from orchestrator_stub.records.policy import Policy
-from orchestrator_stub.records.project import Project
+from orchestrator_stub.records.project import Project, lock_project
 from orchestrator_stub.records.revision import raise_revision
 from orchestrator_stub.records.rollout import Rollout, RolloutMember
 from orchestrator_stub.records.schedule import RepeatedSchedule, SingleSchedule
@@ -32,5 +32,6 @@ __all__ = [
     "SingleSchedule",
     "Site",
     "UpdateRun",
+    "lock_project",
     "raise_revision",
 ]

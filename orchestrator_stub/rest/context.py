@@ -19,7 +19,6 @@ from fastapi import Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
@@ -27,7 +26,7 @@ from orchestrator_stub.access import callers
 from orchestrator_stub.access.callers import project_for, scope_of
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.records import ApiToken, Base, Project
+from orchestrator_stub.records import ApiToken, Base, lock_project
 from orchestrator_stub.records.base import is_id
 from orchestrator_stub.services import Services
 
@@ -103,13 +102,8 @@ class Context:
         return row
 
     def alone(self, session: Session) -> None:
-        """Be the only one to change this project's tree or names until the change is committed.
-
-        A rule over several records, such as "no cycle", holds only while nobody else changes
-        another of them. SQLite has one writer at a time anyway.
-        """
-        wanted = select(Project.uuid).where(Project.uuid == self.project_uuid)
-        session.execute(wanted.with_for_update())
+        """Be the only one to change this project's tree or names (`records.lock_project`)."""
+        lock_project(session, self.project_uuid)
 
 
 def _require_json(request: Request) -> None:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Body as JsonBody
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.places import NAME_CHARS, check_name, check_parent
 from orchestrator_stub.records import Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest import documents, fields
 from orchestrator_stub.rest.bodies import NAME, Body, FieldMask, Id, change_of, changed
@@ -18,11 +18,9 @@ from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.documents import RegionResource
 from orchestrator_stub.rest.documents.base import Nothing
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
-from orchestrator_stub.rest.places import refuse_taken
 from orchestrator_stub.rest.removal import refuse_used
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 
-MAX_DEPTH: Final = 16
 router = Router(prefix=f"{PROJECT}/compute/regions", tags=["sites and regions"])
 
 
@@ -37,29 +35,20 @@ class RegionBody(Body):
 
     answer = RegionResource
 
-    name: Annotated[str, Field(min_length=1, max_length=50, pattern=NAME)]
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS, pattern=NAME)]
     parent_id: Id = ""
 
     def write(self, caller: Caller, session: Session, row: Region) -> RegionResource:
         """Check the rules, and write the fields into a region's record."""
-        refuse_taken(session, row, self.name)
+        check_name(session, row, self.name)
         parent = caller.mine(session, Region, self.parent_id) if self.parent_id else None
         if parent is not None:
-            _check_place(session, row, parent)
+            check_parent(session, row, parent)
         row.name = self.name
         row.parent = parent
         session.add(row)
         session.flush()
         return documents.region(row)
-
-
-def around(region: Region | None) -> list[Region]:
-    """A region and those around it, from the inside out."""
-    found: list[Region] = []
-    while region is not None and region not in found:
-        found.append(region)
-        region = region.parent
-    return found
 
 
 @router.get("")
@@ -137,24 +126,3 @@ def delete_region(caller: Caller, region_id: RecordId) -> Nothing:
         return Nothing()
 
     return caller.write(change)
-
-
-def _check_place(session: Session, row: Region, parent: Region) -> None:
-    outer = around(parent)
-    if row in outer:
-        raise OrchestratorError(
-            Code.INVALID_ARGUMENT, "parentId: the region would lie within itself"
-        )
-    if len(outer) + _height(session, row) > MAX_DEPTH:
-        raise OrchestratorError(
-            Code.INVALID_ARGUMENT, f"parentId: regions are nested at most {MAX_DEPTH} deep"
-        )
-
-
-def _height(session: Session, row: Region) -> int:
-    """How deep regions are nested from this one on, itself counted."""
-    height, level = 0, [row.id]
-    while level and height <= MAX_DEPTH:
-        height += 1
-        level = list(session.scalars(select(Region.id).where(Region.parent_id.in_(level))))
-    return height

@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.places import around
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest.bodies import NAME, Body, Id, changed
 from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.lists import IdFilter
-from orchestrator_stub.rest.regions import around
 from orchestrator_stub.rest.routing import PROJECT
 from orchestrator_stub.vocabulary import ScheduleStatus
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub.places import NAME_CHARS, check_name
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest import documents, fields
 from orchestrator_stub.rest.bodies import NAME, Body, FieldMask, Id, change_of, changed
@@ -17,7 +18,6 @@ from orchestrator_stub.rest.context import Caller
 from orchestrator_stub.rest.documents import SiteResource
 from orchestrator_stub.rest.documents.base import Nothing
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
-from orchestrator_stub.rest.places import refuse_taken
 from orchestrator_stub.rest.removal import refuse_used
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 
@@ -35,12 +35,12 @@ class SiteBody(Body):
 
     answer = SiteResource
 
-    name: Annotated[str, Field(min_length=1, max_length=50, pattern=NAME)]
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS, pattern=NAME)]
     region_id: Id = ""
 
     def write(self, caller: Caller, session: Session, row: Site) -> SiteResource:
         """Check the rules, and write the fields into a site's record."""
-        refuse_taken(session, row, self.name)
+        check_name(session, row, self.name)
         row.name = self.name
         row.region = caller.mine(session, Region, self.region_id) if self.region_id else None
         session.add(row)

@@ -11,13 +11,13 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.records import Region, Site
+from orchestrator_stub.places import NAME_CHARS, check_name, check_parent
+from orchestrator_stub.records import Region, Site, lock_project
 from orchestrator_stub.web import queries_places
 from orchestrator_stub.web.paging import AskedPage, links
 from orchestrator_stub.web.visit import Changing, Visit, Visiting
 
 PATH: Final = "/sites"
-NAME_CHARS: Final = 50
 
 router = APIRouter(include_in_schema=False, prefix=PATH)
 
@@ -66,15 +66,10 @@ def make_place(visit: Changing, kind: Kind) -> Response:
     """Make a site or a region."""
 
     def change(session: Session) -> str:
-        name = _name(visit, session, kind)
-        region = _region(visit, session)
-        row: Region | Site
-        if kind is Kind.SITE:
-            row = Site(project_uuid=visit.project.uuid, name=name, region=region)
-        else:
-            row = Region(project_uuid=visit.project.uuid, name=name, parent=region)
-        session.add(row)
-        return f"{kind.capitalize()} {name} is made."
+        lock_project(session, visit.project.uuid)
+        row = kind.table(project_uuid=visit.project.uuid)
+        _write(visit, session, row)
+        return f"{kind.capitalize()} {row.name} is made."
 
     return visit.change(PATH, change)
 
@@ -84,6 +79,7 @@ def change_place(visit: Changing, kind: Kind, place_id: str) -> Response:
     """Rename a site or a region, or put it into another region."""
 
     def change(session: Session) -> str:
+        lock_project(session, visit.project.uuid)
         row = visit.mine(session, kind.table, place_id)
         if str(row.version) != visit.form.text("version"):
             raise OrchestratorError(
@@ -91,13 +87,7 @@ def change_place(visit: Changing, kind: Kind, place_id: str) -> Response:
                 f"Somebody else has changed {row.name} meanwhile, so nothing was changed.",
                 hint="Look at it again, and repeat what is still wanted.",
             )
-        row.name = _name(visit, session, kind, row.id)
-        region = _region(visit, session)
-        if isinstance(row, Site):
-            row.region = region
-        else:
-            queries_places.check_parent(session, row, region)
-            row.parent = region
+        _write(visit, session, row)
         return f"{kind.capitalize()} {row.name} is saved."
 
     return visit.change(PATH, change, f"{PATH}/{kind}/{place_id}")
@@ -121,14 +111,19 @@ def delete_place(visit: Changing, kind: Kind, place_id: str) -> Response:
     return visit.change(PATH, change, f"{PATH}/{kind}/{place_id}")
 
 
-def _name(visit: Visit, session: Session, kind: Kind, own_id: str = "") -> str:
+def _write(visit: Visit, session: Session, row: Region | Site) -> None:
+    """Check the rules, and write the form into a place's record."""
     name = visit.form.text("name", "Name", NAME_CHARS)
     if not name:
         raise OrchestratorError(Code.INVALID_ARGUMENT, "Name: it is needed")
-    queries_places.check_name(session, kind.table, visit.project.uuid, name, own_id)
-    return name
-
-
-def _region(visit: Visit, session: Session) -> Region | None:
+    check_name(session, row, name)
     region_id = visit.form.text("region")
-    return visit.mine(session, Region, region_id) if region_id else None
+    region = visit.mine(session, Region, region_id) if region_id else None
+    if isinstance(row, Site):
+        row.region = region
+    else:
+        if region is not None:
+            check_parent(session, row, region)
+        row.parent = region
+    row.name = name
+    session.add(row)

@@ -10,11 +10,10 @@ from typing import Final, TypeVar
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.places import MAX_DEPTH
 from orchestrator_stub.records import Base, Host, Region, RepeatedSchedule, SingleSchedule, Site
 
 MAX_SHOWN: Final = 1000
-MAX_DEPTH: Final = 16
 
 _Row = TypeVar("_Row", Region, Site)
 
@@ -74,40 +73,6 @@ def _by_name(session: Session, table: type[_Row], project_uuid: str) -> list[_Ro
             .limit(MAX_SHOWN)
         ).unique()
     )
-
-
-def check_name(
-    session: Session, table: type[Region | Site], project_uuid: str, name: str, own_id: str = ""
-) -> None:
-    """Refuse a name that another place of its kind has.
-
-    Raises:
-        OrchestratorError: `ALREADY_EXISTS`.
-    """
-    taken = session.scalar(
-        select(func.count())
-        .select_from(table)
-        .where(table.project_uuid == project_uuid, table.name == name, table.id != own_id)
-    )
-    if taken:
-        noun = "site" if table is Site else "region"
-        raise OrchestratorError(Code.ALREADY_EXISTS, f"There is a {noun} {name} already.")
-
-
-def check_parent(session: Session, region: Region, parent: Region | None) -> None:
-    """Refuse a region within itself.
-
-    Raises:
-        OrchestratorError: `INVALID_ARGUMENT`.
-    """
-    steps = 0
-    while parent is not None:
-        steps += 1
-        if parent.id == region.id or steps > MAX_DEPTH:
-            raise OrchestratorError(
-                Code.INVALID_ARGUMENT, f"Region {region.name} cannot lie within itself."
-            )
-        parent = session.get(Region, parent.parent_id) if parent.parent_id else None
 
 
 def why_kept(session: Session, row: Region | Site) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.records import Instance, Policy, Project, UpdateRun
+from orchestrator_stub.records import Instance, Policy, UpdateRun, lock_project
 
 MAX_OPTIONS: Final = 200
 
@@ -63,7 +63,7 @@ def check_name(session: Session, project_uuid: str, name: str) -> None:
         OrchestratorError: `ALREADY_EXISTS`.
     """
     # until the new one is there, nobody else may make it
-    session.execute(select(Project.uuid).where(Project.uuid == project_uuid).with_for_update())
+    lock_project(session, project_uuid)
     same = select(Policy.id).where(Policy.project_uuid == project_uuid, Policy.name == name)
     if session.scalar(same.limit(1)):
         raise OrchestratorError(Code.ALREADY_EXISTS, f"Name: there is a policy {name} already")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from orchestrator_stub.places import MAX_DEPTH
 from orchestrator_stub.records import Region, Site
 from tests.integration.web.browser import Browser, Page
 from tests.integration.web.serving import World
@@ -112,6 +113,26 @@ def test_region_cannot_lie_within_itself(lively: World, browser: Browser, inner:
     assert germany.id not in form.options("region").values()
     page = browser.submit(form, region=lively.fleet.regions[inner].id)
     assert page.message == "Region Germany cannot lie within itself."
+
+
+def test_regions_are_nested_only_so_deep(lively: World, browser: Browser) -> None:
+    """A region is never put where the tree would not show it."""
+    parent = lively.fleet.regions["Norway"].id
+    for number in range(2, MAX_DEPTH + 1):
+        browser.submit(
+            browser.get("/sites").form("/sites/region"), name=f"Level {number}", region=parent
+        )
+        made = region(lively, f"Level {number}")
+        assert made is not None
+        parent = made.id
+    form = browser.get("/sites").form("/sites/region")
+    page = browser.submit(form, name="Too deep", region=parent)
+    assert page.was_refused
+    assert page.message == f"Regions are nested at most {MAX_DEPTH} deep."
+    assert region(lively, "Too deep") is None
+    action = f"/sites/region/{lively.fleet.regions['Germany'].id}"
+    page = browser.submit(browser.get(action).form(action), region=parent)
+    assert page.message == f"Regions are nested at most {MAX_DEPTH} deep."
 
 
 @pytest.mark.parametrize(
