@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.maintenance import plan
 from orchestrator_stub.os_resources import OSResources
+from orchestrator_stub.policies import check_fit
 from orchestrator_stub.records import Instance, OSResource, Policy
 from orchestrator_stub.rest import documents, fields, removal
 from orchestrator_stub.rest.bodies import LINE, Body, FieldMask, Id, change_of, changed
@@ -24,7 +25,7 @@ from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router, unimplemented
 from orchestrator_stub.rollouts import control
 from orchestrator_stub.rollouts.quarantine import holding
-from orchestrator_stub.vocabulary import HostState, Indication, PolicyKind
+from orchestrator_stub.vocabulary import HostState, Indication
 
 router = Router(prefix=f"{PROJECT}/compute/instances", tags=["instances"])
 
@@ -195,15 +196,5 @@ def _usable_policy(
     if not policy_id:
         return None
     policy = caller.mine(session, Policy, policy_id)
-    if policy.kind is PolicyKind.TARGET and policy.target_os is None:
-        raise OrchestratorError(
-            Code.FAILED_PRECONDITION,
-            f"{policy_id} names no target OS: it is not for an immutable OS",
-        )
-    if policy.target_os is not None and policy.target_os.profile_name != row.profile_name:
-        raise OrchestratorError(
-            Code.FAILED_PRECONDITION,
-            f"{policy_id} wants profile {policy.target_os.profile_name}, "
-            f"but the instance has profile {row.profile_name}",
-        )
+    check_fit(policy, row.profile_name)
     return policy

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linking instances to an OS update policy: of one host, and of many at once.
 
-Rules (protocol.md §5): a policy fits an instance when it wants an immutable OS of the instance's
-own profile. What does not fit is left as it is, and said.
+Which policy fits which instance is said in `orchestrator_stub.policies`. Where many are linked at
+once, what does not fit is left as it is, and said.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub import rollouts
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.policies import check_fit, check_fits_any
 from orchestrator_stub.records import Instance, Policy
-from orchestrator_stub.vocabulary import PolicyKind
 from orchestrator_stub.web.visit import Visit
 
 _BATCH: Final = 500
@@ -35,19 +35,6 @@ class Linked:
     unfit: int
 
 
-def why_not(policy: Policy, profile_name: str) -> str:
-    """Why a policy does not fit an instance of that profile; empty when it does."""
-    target = policy.target_os
-    if policy.kind is PolicyKind.TARGET and target is None:
-        return f"Policy {policy.name} names no target OS: it is not for an immutable OS."
-    if target is not None and target.profile_name != profile_name:
-        return (
-            f"Policy {policy.name} wants profile {target.profile_name}, "
-            f"but this host has profile {profile_name}."
-        )
-    return ""
-
-
 def link(instance: Instance, policy: Policy | None, shown_policy_id: str) -> None:
     """Link one instance to a policy, or to none.
 
@@ -61,14 +48,19 @@ def link(instance: Instance, policy: Policy | None, shown_policy_id: str) -> Non
             "Somebody else has changed the policy of this host meanwhile.",
             hint="Nothing was changed; look at it again.",
         )
-    reason = why_not(policy, instance.profile_name) if policy else ""
-    if reason:
-        raise OrchestratorError(Code.FAILED_PRECONDITION, reason)
+    if policy is not None:
+        check_fit(policy, instance.profile_name)
     instance.policy = policy
 
 
 def link_many(session: Session, policy: Policy | None, wanted: Select[Any]) -> Linked:
-    """Link instances to a policy, or to none, in one statement."""
+    """Link instances to a policy, or to none, in one statement.
+
+    Raises:
+        OrchestratorError: `FAILED_PRECONDITION`, when the policy fits no instance at all.
+    """
+    if policy is not None:
+        check_fits_any(policy)
     # the ids are counted first, because the change itself may take them out of what was wanted
     ids = list(session.scalars(wanted))
     total = len(set(ids))

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.access.node_token import EXPIRY_WARNING_S
 from orchestrator_stub.maintenance.outlook import Outlook, outlook, wanted
 from orchestrator_stub.maintenance.status import in_maintenance
+from orchestrator_stub.policies import why_unfit
 from orchestrator_stub.records import Host, Instance, OSResource, Site, UpdateRun
 from orchestrator_stub.rollouts.hold import hold
 from orchestrator_stub.schedules.inheritance import Windows, for_host
-from orchestrator_stub.web import cves, history, linking, quarantine, statuses
+from orchestrator_stub.web import cves, history, quarantine, statuses
 from orchestrator_stub.web.clock import Clock
 from orchestrator_stub.web.queries_policies import usable
 from orchestrator_stub.web.upcoming import by_next_window
@@ -81,7 +82,7 @@ def host_page(session: Session, host: Host, clock: Clock) -> dict[str, Any]:
         "policies": [
             policy
             for policy in policies
-            if instance and not linking.why_not(policy, instance.profile_name)
+            if instance and not why_unfit(policy, instance.profile_name)
         ],
         "sites": sites,
         "token_ends": token_ends(host.token_expires_s, clock.now_s),

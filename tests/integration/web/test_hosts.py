@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from orchestrator_stub.records import Host, Instance
+from orchestrator_stub.records import Host, Instance, Policy
+from orchestrator_stub.vocabulary import PolicyKind
 from tests.integration.web.browser import Browser, Page
 from tests.integration.web.fleet import KIOSK, NONRT
 from tests.integration.web.serving import World
@@ -204,6 +205,29 @@ def test_policy_that_does_not_fit_leaves_the_host_as_it_was(
     page = browser.submit(form, host=ticked, new_policy=fleet.policies["kiosks to 1.10"].id)
     assert "1 was left as before, because the policy is for another OS profile" in page.message
     assert policy_of(lively, "till-07") is None
+
+
+def test_policy_for_no_immutable_os_is_linked_to_none_of_many(
+    lively: World, browser: Browser
+) -> None:
+    """REST and the page of one host refuse it, too."""
+    fleet = lively.fleet
+    with lively.database.writing() as session:
+        packages = Policy(
+            project_uuid=fleet.project.uuid,
+            name="packages",
+            kind=PolicyKind.TARGET,
+            update_packages="vim",
+        )
+        session.add(packages)
+        session.flush()
+        policy_id = packages.id
+    before = policy_of(lively, "till-07")
+    form = browser.get("/hosts").form("/hosts/policy")
+    page = browser.submit(form, host=[fleet.hosts["till-07"].id], new_policy=policy_id)
+    assert page.was_refused
+    assert page.message == ("Policy packages names no target OS: it is not for an immutable OS.")
+    assert policy_of(lively, "till-07") == before
 
 
 def test_policy_is_linked_to_all_that_match_once_that_is_confirmed(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator_stub.os_resources.taking import Refresh
+from orchestrator_stub.policies import why_unfit
 from orchestrator_stub.records import Instance, OSResource, Policy, UpdateRun
 from orchestrator_stub.records.update_run import OPEN_END_S
 from orchestrator_stub.rollouts.rules import RolloutWaveRule
@@ -144,10 +145,10 @@ def test_policy_fits_its_own_profile() -> None:
     latest = Policy(name="latest", kind=PolicyKind.LATEST)
     target = Policy(name="target", kind=PolicyKind.TARGET, target_os=resource("1"))
     mutable = Policy(name="packages", kind=PolicyKind.TARGET)
-    assert not linking.why_not(latest, "p")
-    assert not linking.why_not(target, "p")
-    assert "wants profile p, but this host has profile q" in linking.why_not(target, "q")
-    assert "names no target OS" in linking.why_not(mutable, "p")
+    assert not why_unfit(latest, "p")
+    assert not why_unfit(target, "p")
+    assert "wants profile p, but this host has profile q" in why_unfit(target, "q")
+    assert "names no target OS" in why_unfit(mutable, "p")
 
 
 @pytest.mark.parametrize(
