@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.access import node_token
 from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.errors import Code, OrchestratorError
@@ -18,10 +19,10 @@ from orchestrator_stub.records import Host, Instance, Project
 from orchestrator_stub.vocabulary import HostState, InstanceState
 
 MAX_LIFETIME_S: Final = 10 * 366 * 86_400
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_NAME: Final = re.compile(names.HOST)
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _GUID_HINT: Final = "Read it on the node in /sys/class/dmi/id/product_uuid."
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_GUID: Final = re.compile(names.HOST_GUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Candidate:
         """
         forms = (
             (self.name, _NAME, "the name is 1 to 63 letters, digits, dots, dashes, underscores"),
-            (self.guid.lower(), _GUID, "the GUID is a UUID, 8-4-4-4-12 hex digits"),
+            (self.guid, _GUID, "the GUID is a UUID, 8-4-4-4-12 hex digits"),
             (self.profile, _PROFILE, "the profile is what IMAGE_ID in os-release says"),
             (self.image_id or "0", _PROFILE, "the image id is what IMAGE_VERSION says"),
         )

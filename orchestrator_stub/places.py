@@ -19,7 +19,6 @@ from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Region, Site
 
 MAX_DEPTH: Final = 16
-NAME_CHARS: Final = 50
 
 
 def check_name(session: Session, row: Region | Site, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.access.secret import digest, new_secret
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import ApiToken, Project
@@ -22,7 +23,7 @@ from orchestrator_stub.vocabulary import Scope
 
 PREFIX: Final = "puad_"
 MOST_LIFETIME_S: Final = 10 * 366 * 86_400
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = re.compile(names.PROGRAM)
 
 
 @dataclass(frozen=True, slots=True)

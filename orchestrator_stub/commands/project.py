@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from orchestrator_stub import names
 from orchestrator_stub.commands.command import Verbs, add_noun, add_verb, open_database, tell
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Project
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = re.compile(names.PROGRAM)
 
 
 def add_to(verbs: Verbs) -> None:

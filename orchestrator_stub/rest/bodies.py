@@ -15,14 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.rest.documents.base import Document
 
 LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 """Text on one line; NUL is what PostgreSQL keeps in no text."""
 LINES: Final = r"^[^\x00]*$"
-NAME: Final = r"^[a-zA-Z\-_0-9./: ]*$"
-"""The original's names."""
+NAME: Final = f"^{names.ORIGINAL}$"
 
 Id = Annotated[str, Field(max_length=64)]
 """The id of another record, or nothing."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.maintenance import host_status
 from orchestrator_stub.records import Host, Instance, Site
@@ -28,8 +29,8 @@ from orchestrator_stub.rest.lists import Filter, ListDocument, WantedPart, part
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router
 from orchestrator_stub.vocabulary import HostState, Indication
 
-GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-HOST_NAME = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,62}$"
+GUID = f"^{names.HOST_GUID}$"
+HOST_NAME = f"^{names.HOST}$"
 router = Router(prefix=f"{PROJECT}/compute/hosts", tags=["hosts"])
 
 Note = Annotated[str, Query(max_length=512, pattern=LINE)]

@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Instance, OSResource, Policy, UpdateRun
 from orchestrator_stub.rest import documents, fields
@@ -40,7 +41,7 @@ class PolicyBody(Body):
 
     answer = OSUpdatePolicy
 
-    name: Annotated[str, Field(min_length=1, max_length=50, pattern=LINE)]
+    name: Annotated[str, Field(min_length=1, max_length=names.MAX_CHARS, pattern=LINE)]
     description: Annotated[str, Field(max_length=200, pattern=LINE)] = ""
     update_policy: PolicyKind = PolicyKind.UNSPECIFIED
     target_os_id: Annotated[str, Field(pattern=r"^(os-[0-9a-f]{8})?$", max_length=64)] = ""

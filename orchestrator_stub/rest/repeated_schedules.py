@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Body as JsonBody
 from pydantic import Field
@@ -37,12 +37,11 @@ from orchestrator_stub.rest.schedules import (
 )
 from orchestrator_stub.schedules.windows import holds
 from puad.core.cron import FIELDS
+from puad.core.wire import MAX_CRON_CHARS, MAX_DURATION_S
 
-MAX_DURATION_S: Final = 86_400
-_MAX_CRON_CHARS: Final = 512
 router = Router(tags=["schedules"])
 
-_Cron = Annotated[str, Field(max_length=_MAX_CRON_CHARS)]
+_Cron = Annotated[str, Field(max_length=MAX_CRON_CHARS)]
 
 
 class RepeatedScheduleList(ListDocument):

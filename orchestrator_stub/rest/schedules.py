@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.places import around
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
@@ -42,7 +43,7 @@ class ScheduleBody(Body):
     """The fields of either kind of schedule."""
 
     schedule_status: Annotated[ScheduleStatus, AfterValidator(_specified)]
-    name: Annotated[str, Field(max_length=50, pattern=NAME)] = ""
+    name: Annotated[str, Field(max_length=names.MAX_CHARS, pattern=NAME)] = ""
     target_host_id: Id = ""
     target_site_id: Id = ""
     target_region_id: Id = ""

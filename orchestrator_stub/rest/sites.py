@@ -10,7 +10,8 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.places import NAME_CHARS, check_name
+from orchestrator_stub import names
+from orchestrator_stub.places import check_name
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest import documents, fields
 from orchestrator_stub.rest.bodies import NAME, Body, FieldMask, Id, change_of, changed
@@ -35,7 +36,7 @@ class SiteBody(Body):
 
     answer = SiteResource
 
-    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS, pattern=NAME)]
+    name: Annotated[str, Field(min_length=1, max_length=names.MAX_CHARS, pattern=NAME)]
     region_id: Id = ""
 
     def write(self, caller: Caller, session: Session, row: Site) -> SiteResource:

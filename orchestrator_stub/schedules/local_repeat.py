@@ -26,8 +26,8 @@ from orchestrator_stub.schedules.day_shift import (
 from orchestrator_stub.schedules.local import at, find_zone, instants
 from orchestrator_stub.schedules.windows import Repeated, next_firing
 from puad.core.model import RepeatedSchedule
+from puad.core.wire import MAX_DURATION_S
 
-MAX_DURATION_S: Final = 86_400
 _MINUTE_S: Final = 60
 _DAY_MINUTES: Final = 1440
 # 29 February stays away for eight years around a century such as 2100

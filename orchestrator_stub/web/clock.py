@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 
+from puad.core.wire import MAX_TIME_S
+
 UTC_NAME: Final = "UTC"
 DASH: Final = "\N{EN DASH}"
 JOINED: Final = "\N{NO-BREAK SPACE}"
@@ -19,7 +21,6 @@ _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_S: Final = 221_876_927_999  # the year 9000, which every zone can still show
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Clock:
 
 def local(time_s: int, zone: zoneinfo.ZoneInfo) -> datetime:
     """A Unix time on the clock of a zone; absurd times are shown at the bound."""
-    return (_EPOCH + timedelta(seconds=min(max(time_s, 0), _LAST_S))).astimezone(zone)
+    return (_EPOCH + timedelta(seconds=min(max(time_s, 0), MAX_TIME_S))).astimezone(zone)
 
 
 def distance(seconds: int) -> str:

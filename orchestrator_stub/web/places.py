@@ -10,8 +10,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.places import NAME_CHARS, check_name, check_parent
+from orchestrator_stub.places import check_name, check_parent
 from orchestrator_stub.records import Region, Site, lock_project
 from orchestrator_stub.web import queries_places
 from orchestrator_stub.web.paging import AskedPage, links
@@ -113,7 +114,7 @@ def delete_place(visit: Changing, kind: Kind, place_id: str) -> Response:
 
 def _write(visit: Visit, session: Session, row: Region | Site) -> None:
     """Check the rules, and write the form into a place's record."""
-    name = visit.form.text("name", "Name", NAME_CHARS)
+    name = visit.form.text("name", "Name", names.MAX_CHARS)
     if not name:
         raise OrchestratorError(Code.INVALID_ARGUMENT, "Name: it is needed")
     check_name(session, row, name)

@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.rollouts.rules import MAX_HOSTS, RolloutRules
 from orchestrator_stub.vocabulary import PolicyKind
 from orchestrator_stub.web.forms import Form
 
-NAME_CHARS: Final = 50
 DESCRIPTION_CHARS: Final = 200
 _HOUR_S: Final = 3600
 _MOST_HOURS: Final = 24 * 30
@@ -37,7 +37,7 @@ def read(form: Form) -> NewPolicy:
     Raises:
         OrchestratorError: `INVALID_ARGUMENT`, naming the field and its rule.
     """
-    name = form.text("name", "Name", NAME_CHARS)
+    name = form.text("name", "Name", names.MAX_CHARS)
     if not name:
         raise OrchestratorError(Code.INVALID_ARGUMENT, "Name: it is needed")
     kind = form.word("kind", PolicyKind, "Update")

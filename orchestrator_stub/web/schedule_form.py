@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import SingleSchedule
 from orchestrator_stub.schedules import local
@@ -25,13 +26,11 @@ from orchestrator_stub.web.schedule_draft import Draft
 from orchestrator_stub.web.upcoming import CRON_FIELDS, AnySchedule
 from puad.core import model
 from puad.core.cron import FIELDS
+from puad.core.wire import MAX_CRON_CHARS, MAX_DURATION_S
 
-NAME_CHARS: Final = 50
-MAX_DURATION_S: Final = 86_400
-MAX_CRON_CHARS: Final = 512
 _HOUR_S: Final = 3600
 _MINUTE_S: Final = 60
-_NAME: Final = re.compile(r"[a-zA-Z\-_0-9./: ]*")
+_NAME: Final = re.compile(names.ORIGINAL)
 _NUMBER: Final = re.compile(r"[0-9]{1,2}")
 _DIVIDER: Final = re.compile(r"[\s,;]+")
 _CRON_LABELS: Final = {
@@ -58,7 +57,7 @@ def read(form: Form, now_s: int) -> Draft:
     Raises:
         OrchestratorError: `INVALID_ARGUMENT`, naming the field and its rule.
     """
-    name = form.text("name", "Maintenance Name", NAME_CHARS)
+    name = form.text("name", "Maintenance Name", names.MAX_CHARS)
     if not _NAME.fullmatch(name):
         raise _refused("Maintenance Name", "letters, digits, spaces and - _ . / : only")
     status = form.word("status", ScheduleStatus, "Maintenance Type")

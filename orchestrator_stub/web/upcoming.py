@@ -13,6 +13,7 @@ from orchestrator_stub.schedules.local_repeat import LocalRepeat, to_local
 from orchestrator_stub.schedules.windows import Window, next_openings
 from orchestrator_stub.vocabulary import ScheduleStatus
 from orchestrator_stub.web.clock import DASH, Clock, span
+from puad.core.cron import FIELDS
 
 AnySchedule = SingleSchedule | RepeatedSchedule
 
@@ -24,13 +25,7 @@ STATUS_TEXTS: Final = {
 WEEKDAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 MONTHS: Final = tuple(calendar.month_abbr[1:])
 ADVISED_S: Final = 600
-CRON_FIELDS: Final = (
-    "cron_minutes",
-    "cron_hours",
-    "cron_day_month",
-    "cron_month",
-    "cron_day_week",
-)
+CRON_FIELDS: Final = tuple(FIELDS)
 _A_ROW: Final = 3
 
 

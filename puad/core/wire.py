@@ -42,8 +42,11 @@ from puad.core.wire_extras import (
 from puad.core.wire_fields import Fields, loads, matching, refused
 
 __all__ = [
+    "MAX_CRON_CHARS",
     "MAX_DETAIL_CHARS",
+    "MAX_DURATION_S",
     "MAX_SCHEDULES",
+    "MAX_TIME_S",
     "Answer",
     "OSType",
     "SlotReport",
@@ -61,11 +64,11 @@ MAX_CLEARED: Final = 64
 MAX_DETAIL_CHARS: Final = 100_000
 MAX_PERCENT: Final = 100
 MAX_DURATION_S: Final = 86_400
+MAX_CRON_CHARS: Final = 512
 # The last second of the year 9000: a date that every later sum with a duration still has.
 MAX_TIME_S: Final = 221_876_927_999
 _MAX_NAME_CHARS: Final = 128
 _MAX_TEXT_CHARS: Final = 500
-_MAX_CRON_CHARS: Final = 512
 _UUID_CHARS: Final = 36
 _HASH_CHARS: Final = 64
 
@@ -293,7 +296,7 @@ def _decode_single(single: Fields | None) -> SingleSchedule | None:
 
 
 def _decode_repeated(repeated: Fields) -> RepeatedSchedule:
-    fields = {name: repeated.form(name, form, _MAX_CRON_CHARS) for name, form in FIELDS.items()}
+    fields = {name: repeated.form(name, form, MAX_CRON_CHARS) for name, form in FIELDS.items()}
     return RepeatedSchedule(
         duration_s=repeated.number("duration_seconds", 0, MAX_DURATION_S) or 0, **fields
     )
