@@ -79,6 +79,11 @@ class OrchestratorError(Exception):
     def __str__(self) -> str:
         return f"{self.what}: {self.inside}" if self.inside else self.what
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the server failed, and not who asked; its log says so then."""
+        return self.code in {Code.INTERNAL, Code.UNAVAILABLE}
+
 
 class SettingsError(OrchestratorError):
     """The data directory or its configuration cannot be used."""

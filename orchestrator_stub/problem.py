@@ -70,7 +70,7 @@ def install(app: FastAPI, allowed_methods: Callable[[str], str] = lambda _: "") 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, OrchestratorError):  # the signature is Starlette's
         return await _broken(request, error)
-    if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
+    if error.is_ours:
         log.error("%s %s: %s", request.method, request.scope["path"], error)
     headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHENTICATED else {}
     if isinstance(error, ThrottledError):

@@ -37,7 +37,7 @@ async def platform_update_status(request: Request) -> JSONResponse:
     try:
         return await _call(request)
     except OrchestratorError as error:
-        if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
+        if error.is_ours:
             log.error("a poll could not be answered: %s", error)  # noqa: TRY400 - it says it all
         return _refusal(error.code, error.what)
     except Exception:

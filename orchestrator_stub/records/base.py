@@ -11,10 +11,10 @@ import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Enum, MetaData, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 def now_s() -> int:
@@ -66,3 +66,12 @@ class Base(DeclarativeBase):
 
     created_s: Mapped[int] = mapped_column(default=now_s, sort_order=90)
     updated_s: Mapped[int] = mapped_column(default=now_s, onupdate=now_s, sort_order=91)
+
+
+_Row = TypeVar("_Row", bound=Base)
+
+
+def of_project(session: Session, table: type[_Row], row_id: str, project_uuid: str) -> _Row | None:
+    """The record with that id; None when there is none, or it belongs to another project."""
+    row = session.get(table, row_id) if is_id(row_id) else None
+    return row if row is not None and getattr(row, "project_uuid", None) == project_uuid else None

@@ -27,7 +27,7 @@ from orchestrator_stub.access.callers import project_for, scope_of
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import ApiToken, Base, lock_project
-from orchestrator_stub.records.base import is_id
+from orchestrator_stub.records.base import is_id, of_project
 from orchestrator_stub.services import Services
 
 _JSON: Final = re.compile(r"application/([a-z0-9.-]+\+)?json")
@@ -95,8 +95,8 @@ class Context:
         Raises:
             OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
         """
-        row = session.get(table, row_id) if is_id(row_id) else None
-        if row is None or getattr(row, "project_uuid", None) != self.project_uuid:
+        row = of_project(session, table, row_id, self.project_uuid)
+        if row is None:
             known = row_id if is_id(row_id) else "such record"
             raise OrchestratorError(Code.NOT_FOUND, f"there is no {known} in this project")
         return row

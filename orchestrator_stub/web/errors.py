@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
+from orchestrator_stub.errors import HTTP_STATUS, OrchestratorError
 from orchestrator_stub.web import rendering
 from orchestrator_stub.web.visit import LoginNeededError, sentence
 
@@ -69,7 +69,7 @@ def _log_in_first(request: Request, _error: Exception) -> Response:
 
 
 def _refused(request: Request, error: OrchestratorError) -> Response:
-    if error.code in {Code.INTERNAL, Code.UNAVAILABLE}:
+    if error.is_ours:
         log.error("%s %s: %s", request.method, request.scope["path"], error)
     return _page(request, HTTP_STATUS[error.code], sentence(error))
 

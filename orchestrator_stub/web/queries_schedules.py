@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
-from orchestrator_stub.records.base import is_id
+from orchestrator_stub.records.base import of_project
 from orchestrator_stub.web.upcoming import AnySchedule
 
 MAX_SHOWN: Final = 500
@@ -43,12 +43,10 @@ def find(session: Session, project_uuid: str, schedule_id: str) -> AnySchedule:
     Raises:
         OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
     """
-    row: AnySchedule | None = None
-    if is_id(schedule_id) and schedule_id.startswith("singlesche-"):
-        row = session.get(SingleSchedule, schedule_id)
-    elif is_id(schedule_id):
-        row = session.get(RepeatedSchedule, schedule_id)
-    if row is None or row.project_uuid != project_uuid:
+    is_single = schedule_id.startswith("singlesche-")
+    table: type[AnySchedule] = SingleSchedule if is_single else RepeatedSchedule
+    row = of_project(session, table, schedule_id, project_uuid)
+    if row is None:
         raise OrchestratorError(Code.NOT_FOUND, "There is no such schedule.")
     return row
 

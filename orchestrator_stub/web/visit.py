@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from orchestrator_stub.access import browsers
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Base
-from orchestrator_stub.records.base import is_id
+from orchestrator_stub.records.base import is_id, of_project
 from orchestrator_stub.services import Services
 from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web import clock, messages, rendering
@@ -79,8 +79,8 @@ class Visit:
         Raises:
             OrchestratorError: `NOT_FOUND`, also when it belongs to another project.
         """
-        row = session.get(table, row_id) if is_id(row_id) else None
-        if row is None or getattr(row, "project_uuid", None) != self.project.uuid:
+        row = of_project(session, table, row_id, self.project.uuid)
+        if row is None:
             known = row_id if is_id(row_id) else "such record"
             raise OrchestratorError(
                 Code.NOT_FOUND, f"There is no {known} in project {self.project.name}."

@@ -14,13 +14,12 @@ from sqlalchemy.orm import QueryableAttribute
 from orchestrator_stub.rest.filtering.conditions import condition, names
 from orchestrator_stub.rest.filtering.expressions import Name, QueryError
 from orchestrator_stub.rest.filtering.fields import Field, Fields, Reference, Text, Words, find
+from orchestrator_stub.rest.filtering.parser import MAX_CHARS, parse
 from orchestrator_stub.rest.filtering.parser import PARAMETER as FILTER
-from orchestrator_stub.rest.filtering.parser import parse
 from orchestrator_stub.rest.filtering.portable import by_code_points
 
 ORDER_BY: Final = "orderBy"
 MAX_ORDERS: Final = 8
-MAX_CHARS: Final = 1000
 _ORDER: Final = re.compile(r"\s*([A-Za-z0-9_.]+)(?:\s+(asc|desc))?\s*")
 
 Row = TypeVar("Row")
