@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enrolment: it makes a host's records and the token that its node calls with."""
+"""Enrolment: it makes a host's records and the token that its node calls with; and its end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from orchestrator_stub import names
 from orchestrator_stub.access import node_token
 from orchestrator_stub.access.node_token import NodeIdentity
+from orchestrator_stub.access.tokens import MOST_LIFETIME_S
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.os_resources import OSResources
 from orchestrator_stub.records import Host, Instance, Project
 from orchestrator_stub.vocabulary import HostState, InstanceState
 
-MAX_LIFETIME_S: Final = 10 * 366 * 86_400
 _NAME: Final = re.compile(names.HOST)
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _GUID_HINT: Final = "Read it on the node in /sys/class/dmi/id/product_uuid."
@@ -127,6 +127,18 @@ def renew(session: Session, project: Project, candidate: Candidate) -> Host:
     return host
 
 
+def invalidate(host: Host, note: str, now_s: int) -> None:
+    """Trust a host no more; `note` says why."""
+    host.state = HostState.UNTRUSTED
+    host.note = note
+    refuse_tokens(host, now_s)
+
+
+def refuse_tokens(host: Host, now_s: int) -> None:
+    """Refuse a host's node with every token that was made up to now."""
+    host.tokens_valid_from_s = now_s + 1
+
+
 def _refuse_other_facts(host: Host, instance: Instance, candidate: Candidate) -> None:
     facts = (
         ("name", host.name, candidate.name),
@@ -148,7 +160,7 @@ def token_for(host: Host, key: str, now_s: int, lifetime_s: int) -> Enrolment:
     Raises:
         OrchestratorError: `INVALID_ARGUMENT`, when the lifetime is not usable.
     """
-    if not 0 < lifetime_s <= MAX_LIFETIME_S:
+    if not 0 < lifetime_s <= MOST_LIFETIME_S:
         raise OrchestratorError(
             Code.INVALID_ARGUMENT, "a token lives for more than nothing and at most ten years"
         )

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.access import callers, operators, sessions, tokens
+from orchestrator_stub.access.bearer import token_of
 from orchestrator_stub.access.callers import Caller
 from orchestrator_stub.access.passwords import Passwords, check_new
 from orchestrator_stub.access.secret import is_same
@@ -92,11 +93,10 @@ class Access:
         Raises:
             OrchestratorError: `UNAUTHENTICATED`, without a token that is valid.
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        token = token.strip()
-        if scheme.lower() == "bearer" and is_same(token, self._api_token):
+        token = token_of(authorization)
+        if token and is_same(token, self._api_token):
             return callers.OWNER
-        if scheme.lower() == "bearer" and token.startswith(tokens.PREFIX):
+        if token.startswith(tokens.PREFIX):
             with self._database.reading() as session:
                 found = tokens.find(session, token)
                 if found is not None and tokens.has_expired(found, now_s):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import jwt
 
+from orchestrator_stub.access.bearer import token_of
 from orchestrator_stub.errors import Code, OrchestratorError
 
 EXPIRY_WARNING_S: Final = 14 * 86_400
@@ -64,10 +65,10 @@ def verify(key: str, authorization: str | None) -> NodeIdentity:
         OrchestratorError: `UNAUTHENTICATED` without a valid token, `PERMISSION_DENIED` when the
             token lacks the role of a node.
     """
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = token_of(authorization)
+    if not token:
         raise OrchestratorError(Code.UNAUTHENTICATED, "a bearer token is needed")
-    claims = _claims(key, token.strip())
+    claims = _claims(key, token)
     projects = _projects(claims)
     if not projects:
         raise OrchestratorError(Code.PERMISSION_DENIED, "the token has not the role of a node")

@@ -12,12 +12,13 @@ comes from the loopback address, too.
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from orchestrator_stub.access.bearer import token_of
+from orchestrator_stub.access.secret import is_same
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.observability.metrics import Metrics
 from orchestrator_stub.services import Services
@@ -72,9 +73,7 @@ def readiness(services: Services) -> dict[str, str]:
 
 def _authorise(request: Request, token: str) -> None:
     if token:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        known = secrets.compare_digest(given.strip().encode(), token.encode())
-        if not known or scheme.lower() != "bearer":
+        if not is_same(token_of(request.headers.get("authorization")), token):
             raise OrchestratorError(Code.UNAUTHENTICATED, "the metrics need the metrics token")
         return
     is_near = request.client is not None and is_loopback(request.client.host)

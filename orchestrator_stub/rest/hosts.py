@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub import names
+from orchestrator_stub import enrolment, names
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.maintenance import host_status
 from orchestrator_stub.records import Host, Instance, Site
@@ -211,7 +211,7 @@ def invalidate_host(caller: Caller, host_id: RecordId, note: Note = "") -> Nothi
     """Trust a host no more: its node is refused, with every token made up to now."""
 
     def change(session: Session) -> Nothing:
-        distrust(caller.mine(session, Host, host_id), note, caller.now_s())
+        enrolment.invalidate(caller.mine(session, Host, host_id), note, caller.now_s())
         return Nothing()
 
     return caller.write(change)
@@ -244,13 +244,6 @@ def change_host_registration(
         return changed(HostBody, current, change).write(caller, session, row)
 
     return caller.write(change)
-
-
-def distrust(row: Host, note: str, now_s: int) -> None:
-    """Trust a host no more."""
-    row.state = HostState.UNTRUSTED
-    row.note = note
-    row.tokens_valid_from_s = now_s + 1
 
 
 def _all(caller: Caller) -> Select[Any]:

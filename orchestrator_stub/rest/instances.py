@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import enrolment
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.maintenance import plan
 from orchestrator_stub.os_resources import OSResources
@@ -20,7 +21,6 @@ from orchestrator_stub.rest.bodies import LINE, Body, FieldMask, Id, change_of, 
 from orchestrator_stub.rest.context import AUTHORISED, Caller
 from orchestrator_stub.rest.documents import InstanceResource
 from orchestrator_stub.rest.documents.base import Document, Nothing
-from orchestrator_stub.rest.hosts import distrust
 from orchestrator_stub.rest.lists import ListDocument, WantedPart, part
 from orchestrator_stub.rest.routing import PROJECT, RecordId, Router, unimplemented
 from orchestrator_stub.rollouts import control
@@ -135,7 +135,7 @@ def delete_instance(caller: Caller, instance_id: RecordId) -> Nothing:
         host = row.host
         removal.delete_instance(session, row)
         host.state = HostState.REGISTERED
-        host.tokens_valid_from_s = caller.now_s() + 1
+        enrolment.refuse_tokens(host, caller.now_s())
         return Nothing()
 
     return caller.write(change)
@@ -147,7 +147,7 @@ def invalidate_instance(caller: Caller, instance_id: RecordId) -> Nothing:
 
     def change(session: Session) -> Nothing:
         host = caller.mine(session, Instance, instance_id).host
-        distrust(host, host.note, caller.now_s())
+        enrolment.invalidate(host, host.note, caller.now_s())
         return Nothing()
 
     return caller.write(change)

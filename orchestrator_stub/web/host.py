@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from orchestrator_stub import enrolment
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Host, Instance, Policy, Site
 from orchestrator_stub.rollouts import control
-from orchestrator_stub.vocabulary import HostState
 from orchestrator_stub.web import linking, live, queries_host, rendering
 from orchestrator_stub.web.visit import Changing, Visit, Visiting
 
@@ -105,9 +105,7 @@ def invalidate(visit: Changing, host_id: str) -> Response:
             raise OrchestratorError(
                 Code.INVALID_ARGUMENT, "Tick the box to say that you mean it; nothing was changed."
             )
-        host.state = HostState.UNTRUSTED
-        host.note = note
-        host.tokens_valid_from_s = visit.now_s + 1
+        enrolment.invalidate(host, note, visit.now_s)
         return f"{host.name} is invalidated: its node is refused from now on."
 
     return visit.change(f"/hosts/{host_id}", change)
