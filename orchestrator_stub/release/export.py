@@ -19,6 +19,7 @@ from pathlib import Path
 
 from orchestrator_stub.release.chain import (
     Authority,
+    Chain,
     expiries,
     next_versions,
     sign_chain,
@@ -101,15 +102,8 @@ def export_release(
         published=published,
         expires=expires,
     )
-    disk = publisher.disk
-    state.save(publisher.layout, disk)
-    partial = Layout(folder.with_name(f".{folder.name}.partial"))
-    disk.remove(partial.folder)
-    _write_content(publisher, published, content, partial)
-    chain.write(partial, disk)
-    if folder.exists():
-        disk.remove(folder)
-    disk.move(partial.folder, folder)
+    state.save(publisher.layout, publisher.disk)
+    _write_folder(publisher, published, content, chain, folder)
     outcome = publish(replace(session, state=state), session.content)
     return Exported(release, expires[CHAIN[-1]], outcome)
 
@@ -140,6 +134,20 @@ def _check_validity(publisher: Publisher, published: Published, valid: timedelta
             on=f"root expires {published.root.expires.isoformat()}",
             hint="Shorten --valid, or run `puad-release rotate root` first.",
         )
+
+
+def _write_folder(
+    publisher: Publisher, published: Published, content: Content, chain: Chain, folder: Path
+) -> None:
+    """Write the export beside its place, and put it there when it is complete."""
+    disk = publisher.disk
+    partial = Layout(folder.with_name(f".{folder.name}.partial"))
+    disk.remove(partial.folder)
+    _write_content(publisher, published, content, partial)
+    chain.write(partial, disk)
+    if folder.exists():
+        disk.remove(folder)
+    disk.move(partial.folder, folder)
 
 
 def _write_content(
