@@ -31,6 +31,7 @@ from typing import Final
 
 from orchestrator_stub.maintenance.host_status import SILENT_AFTER_S
 from orchestrator_stub.maintenance.status import UPDATE_STATUS
+from orchestrator_stub.os_resources import may_be_offered
 from orchestrator_stub.records import Instance, OSResource
 from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows
@@ -89,8 +90,9 @@ def wanted(instance: Instance) -> OSResource | None:
     if policy is None:
         return None
     image = policy.target_os if policy.kind is PolicyKind.TARGET else instance.available_os
-    runs_it = image is None or image.image_id == instance.image_id
-    return None if runs_it or image is None or image.withdrawn_reason is not None else image
+    if image is None or image.image_id == instance.image_id or not may_be_offered(image):
+        return None
+    return image
 
 
 def _contact(instance: Instance, now_s: int) -> Outlook | None:

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session, lazyload
 
-from orchestrator_stub.os_resources import Image, OSResources
+from orchestrator_stub.os_resources import Image, OSResources, may_be_offered
 from orchestrator_stub.records import Host, Instance, OSResource
 from orchestrator_stub.rollouts.gate import Gate, gate
 from orchestrator_stub.schedules.timetable import Timetable
 from orchestrator_stub.vocabulary import PolicyKind
 from puad.core.model import Offer, RepeatedSchedule, Schedules, SingleSchedule
 from puad.core.version import compare_versions
-from puad.core.wire import MAX_SCHEDULES, OSType
+from puad.core.wire import MAX_SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,7 @@ def wanted_os(instance: Instance, resources: OSResources) -> Image | None:
         return None
     if policy.kind is PolicyKind.TARGET:
         target = resources.with_id(policy.target_os_id)
-        if target is None or target.withdrawn_reason is not None:
-            return None
-        return target if target.os_type == OSType.IMMUTABLE else None
+        return target if target and may_be_offered(target) else None
     newest = resources.newest(instance.profile_name)
     if newest is None or compare_versions(newest.image_id, instance.image_id) < 0:
         return None

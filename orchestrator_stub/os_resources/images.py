@@ -52,6 +52,11 @@ _COLUMNS = (
 )
 
 
+def may_be_offered(image: Image | OSResource) -> bool:
+    """Whether an OS resource may be offered at all: it is immutable, and was not withdrawn."""
+    return image.withdrawn_reason is None and image.os_type == OSType.IMMUTABLE
+
+
 class OSResources:
     """The OS resources of a project as one transaction sees them; they are read once."""
 
@@ -107,7 +112,7 @@ class OSResources:
     def _newest(self) -> dict[str, tuple[VersionKey, Image]]:
         ranked: defaultdict[str, list[tuple[VersionKey, str, Image]]] = defaultdict(list)
         for image in self:
-            if image.withdrawn_reason is None and image.os_type == OSType.IMMUTABLE:
+            if may_be_offered(image):
                 rank = (version_key(image.image_id), image.image_id, image)
                 ranked[image.profile_name].append(rank)
         best = {profile: max(ranks, key=lambda rank: rank[:2]) for profile, ranks in ranked.items()}

@@ -27,7 +27,7 @@ from sqlalchemy import ColumnElement, Text, cast, select
 from sqlalchemy.orm import Session, lazyload
 
 from orchestrator_stub.errors import OrchestratorError
-from orchestrator_stub.os_resources import Image, OSResources
+from orchestrator_stub.os_resources import Image, OSResources, may_be_offered
 from orchestrator_stub.records import Instance, OSResource, Policy, Project, Rollout
 from orchestrator_stub.rollouts import ending, members, waves
 from orchestrator_stub.rollouts.offering import Turns
@@ -145,8 +145,7 @@ class _Staged:
         """The image that the policy wants of each profile that it has to do with."""
         if self._policy.kind is PolicyKind.TARGET:
             target = self._resources.with_id(self._policy.target_os_id)
-            is_there = target is not None and target.withdrawn_reason is None
-            return {target.profile_name: target} if target and is_there else {}
+            return {target.profile_name: target} if target and may_be_offered(target) else {}
         linked = select(Instance.profile_name).where(Instance.policy_id == self._policy.id)
         profiles = set(self._session.scalars(linked.distinct()))
         images = (self._resources.with_id(rollout.os_id) for rollout in rollouts)

@@ -19,13 +19,25 @@ from orchestrator_stub.records import (
 from orchestrator_stub.rollouts.hold import Hold
 from orchestrator_stub.schedules.inheritance import Windows
 from orchestrator_stub.vocabulary import HostState, PolicyKind, ScheduleStatus
+from puad.core.wire import OSType
 
 NOW_S = 1_800_000_000  # 08:00 UTC on a Friday
-OLD = OSResource(id="os-1", name="edge 1.0", image_id="1.0", file_hash="1" * 64)
-NEW = OSResource(id="os-2", name="edge 2.0", image_id="2.0", file_hash="2" * 64)
-GONE = OSResource(
-    id="os-3", name="edge 3.0", image_id="3.0", file_hash="3" * 64, withdrawn_reason="it breaks"
-)
+
+
+def resource(number: int, os_type: OSType = OSType.IMMUTABLE, **fields: Any) -> OSResource:
+    return OSResource(
+        id=f"os-{number}",
+        name=f"edge {number}.0",
+        image_id=f"{number}.0",
+        file_hash=str(number) * 64,
+        os_type=os_type.value,
+        **fields,
+    )
+
+
+OLD, NEW = resource(1), resource(2)
+GONE = resource(3, withdrawn_reason="it breaks")
+PACKAGES = resource(4, OSType.MUTABLE)
 LATEST = Policy(name="latest", kind=PolicyKind.LATEST)
 
 
@@ -83,6 +95,7 @@ NIGHT = Windows(repeated=(daily(2),))
         ({"policy": None}, OutlookKind.NO_POLICY, None),
         ({"policy": target(GONE)}, OutlookKind.WITHDRAWN, None),
         ({"policy": target(OLD)}, OutlookKind.UP_TO_DATE, None),
+        ({"policy": target(PACKAGES)}, OutlookKind.UP_TO_DATE, None),
         ({"available_os": None}, OutlookKind.UP_TO_DATE, None),
         ({"quarantine": [NEW.file_hash]}, OutlookKind.QUARANTINED, None),
         (

@@ -10,7 +10,8 @@ import pytest
 from orchestrator_stub.records import Host, Policy
 from orchestrator_stub.rollouts.gate import Gate
 from orchestrator_stub.vocabulary import HostState, RolloutState
-from tests.unit.orchestrator_stub.maintenance.fleet import new_manager
+from puad.core.wire import OSType
+from tests.unit.orchestrator_stub.maintenance.fleet import new_manager, os_profile
 from tests.unit.orchestrator_stub.rollouts.staged import StagedFleet
 
 HOUR_S = 3600
@@ -143,6 +144,14 @@ def test_withdrawn_target_ends_its_rollout(fleet: StagedFleet) -> None:
     fleet.withdraw("2.0")
     fleet.sweep()
     assert (fleet.rollout().state, fleet.rollout().reason) == (STOPPED, "Withdrawn: it breaks")
+
+
+def test_mutable_target_begins_no_rollout(fleet: StagedFleet) -> None:
+    fleet.published["edge 8.0"] = os_profile("edge", "8.0", os_type=OSType.MUTABLE)
+    fleet.publish()
+    fleet.enrolled(2, fleet.staged(50, target="8.0"))
+    fleet.sweep()
+    assert fleet.rollouts() == {}
 
 
 def test_hosts_that_are_linked_later_share_the_waves_that_have_not_begun(
