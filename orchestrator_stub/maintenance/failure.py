@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
+from orchestrator_stub.records import IMAGE_ID_CHARS
 from puad.core.errors import FailureReason, WireError
 from puad.core.update_log import LogStatus, UpdateLogEntry, dump_detail, parse_detail
 
-_MAX_IMAGE_ID_CHARS: Final = 128
 _MAX_CAUSE_CHARS: Final = 500
 
 
@@ -65,7 +65,7 @@ def failure_of(entries: Sequence[UpdateLogEntry]) -> str:
     if not entries:
         return ""
     last = entries[-1]
-    image_id = last.version[:_MAX_IMAGE_ID_CHARS]
+    image_id = last.version[:IMAGE_ID_CHARS]
     if last.update_time is None:
         cause = f"{last.failure_reason} {last.failure_log[:_MAX_CAUSE_CHARS]}"
         return f"{image_id} {cause}".strip()

@@ -27,12 +27,11 @@ from orchestrator_stub.maintenance.plan import Assignment
 from orchestrator_stub.maintenance.status import UPDATE_STATUS
 from orchestrator_stub.maintenance.update_run import Occasion
 from orchestrator_stub.os_resources import OSResources
-from orchestrator_stub.records import Instance, OSResource
+from orchestrator_stub.records import IMAGE_ID_CHARS, Instance, OSResource
 from puad.core.errors import WireError
 from puad.core.model import SlotState
 from puad.core.wire import StatusReport, StatusType
 
-MAX_IMAGE_ID_CHARS: Final = 128
 AT_REST: Final = frozenset({StatusType.UP_TO_DATE, StatusType.UPDATED, StatusType.FAILED})
 _DETAILED: Final = frozenset({StatusType.UPDATED, StatusType.FAILED})
 _SEALED: Final = frozenset({StatusType.DOWNLOADED, StatusType.STARTED})
@@ -50,7 +49,7 @@ class Reporting:
         self._instance = instance
         self._resources = resources
         self._report = report
-        self._image_id = report.os_image_id[:MAX_IMAGE_ID_CHARS]
+        self._image_id = report.os_image_id[:IMAGE_ID_CHARS]
         self._detail = _detail(report)
 
     @property

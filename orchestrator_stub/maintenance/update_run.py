@@ -38,7 +38,7 @@ from orchestrator_stub.maintenance.status import (
     is_cancelled,
     rejected,
 )
-from orchestrator_stub.records import OPEN_END_S, Instance, OSResource, UpdateRun
+from orchestrator_stub.records import IMAGE_ID_CHARS, OPEN_END_S, Instance, OSResource, UpdateRun
 from orchestrator_stub.rollouts.gate import note
 from orchestrator_stub.vocabulary import Indication, MemberState
 from puad.core.wire import StatusType
@@ -52,7 +52,6 @@ _AT_WORK: Final = frozenset({StatusType.DOWNLOADING, StatusType.DOWNLOADED, Stat
 _RESTED: Final = frozenset(UPDATE_STATUS[status].text for status in CLOSING)
 _COMPLETED: Final = UPDATE_STATUS[StatusType.UPDATED]
 _FAILED: Final = UPDATE_STATUS[StatusType.FAILED]
-_IMAGE_ID_CHARS: Final = 128
 _NAME_CHARS: Final = 13
 _DESCRIPTION_CHARS: Final = 200
 
@@ -272,7 +271,7 @@ def _new_run(session: Session, instance: Instance, occasion: Occasion, number: i
         number=number,
         # what goes on although nothing is offered is the node's own
         policy_id=instance.policy_id if asked_for else None,
-        image_id=image_id[:_IMAGE_ID_CHARS],
+        image_id=image_id[:IMAGE_ID_CHARS],
         name=f"{instance.host.name[:_NAME_CHARS]} update {started:%Y%m%d-%H%M%S}",
         description=f"OS update for {os_name}".rstrip()[:_DESCRIPTION_CHARS],
         status="",

@@ -2,7 +2,7 @@
 """The orchestrator's records: what it knows of hosts, images, policies, windows and runs."""
 
 from orchestrator_stub.records.access import ApiToken, Membership, Operator, OperatorSession
-from orchestrator_stub.records.base import Base
+from orchestrator_stub.records.base import IMAGE_ID_CHARS, Base
 from orchestrator_stub.records.host import Host, Instance
 from orchestrator_stub.records.location import Region, Site
 from orchestrator_stub.records.os_resource import OSResource
@@ -14,6 +14,7 @@ from orchestrator_stub.records.schedule import RepeatedSchedule, SingleSchedule
 from orchestrator_stub.records.update_run import OPEN_END_S, UpdateRun
 
 __all__ = [
+    "IMAGE_ID_CHARS",
     "OPEN_END_S",
     "ApiToken",
     "Base",

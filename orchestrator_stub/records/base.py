@@ -42,6 +42,10 @@ def _words(vocabulary: type[StrEnum]) -> list[str]:
     return [str(word) for word in vocabulary]
 
 
+IMAGE_ID_CHARS: Final = 128
+"""The longest image id that a record has, and the longest name of an OS profile."""
+
+
 class Base(DeclarativeBase):
     """The root of every record."""
 

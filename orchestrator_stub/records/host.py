@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from orchestrator_stub.records.base import Base, new_id, now_s
+from orchestrator_stub.records.base import IMAGE_ID_CHARS, Base, new_id, now_s
 from orchestrator_stub.records.location import Site
 from orchestrator_stub.records.os_resource import OSResource
 from orchestrator_stub.records.policy import Policy
@@ -67,8 +67,8 @@ class Instance(Base):
     host_id: Mapped[str] = mapped_column(ForeignKey("host.id"), unique=True)
     name: Mapped[str]
     state: Mapped[InstanceState] = mapped_column(default=InstanceState.UNSPECIFIED)
-    profile_name: Mapped[str] = mapped_column(String(128))
-    image_id: Mapped[str] = mapped_column(String(128), default="")
+    profile_name: Mapped[str] = mapped_column(String(IMAGE_ID_CHARS))
+    image_id: Mapped[str] = mapped_column(String(IMAGE_ID_CHARS), default="")
     os_id: Mapped[str | None] = mapped_column(ForeignKey("os_resource.id"), index=True)
     available_os_id: Mapped[str | None] = mapped_column(ForeignKey("os_resource.id"), index=True)
     policy_id: Mapped[str | None] = mapped_column(ForeignKey("os_update_policy.id"), index=True)

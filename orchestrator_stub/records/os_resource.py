@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator_stub.records.base import Base, new_id
+from orchestrator_stub.records.base import IMAGE_ID_CHARS, Base, new_id
 
 
 class OSResource(Base):
@@ -24,9 +24,9 @@ class OSResource(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True, default=new_id("os"))
     project_uuid: Mapped[str] = mapped_column(ForeignKey("project.uuid"))
     name: Mapped[str]
-    profile_name: Mapped[str] = mapped_column(String(128))
+    profile_name: Mapped[str] = mapped_column(String(IMAGE_ID_CHARS))
     profile_version: Mapped[str] = mapped_column(default="")
-    image_id: Mapped[str] = mapped_column(String(128))
+    image_id: Mapped[str] = mapped_column(String(IMAGE_ID_CHARS))
     image_url: Mapped[str]
     file_hash: Mapped[str] = mapped_column(String(64))
     refused_hash: Mapped[str] = mapped_column(String(64), default="")

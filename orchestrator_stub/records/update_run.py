@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from orchestrator_stub.records.base import Base, new_id
+from orchestrator_stub.records.base import IMAGE_ID_CHARS, Base, new_id
 from orchestrator_stub.records.host import Instance
 from orchestrator_stub.records.policy import Policy
 from orchestrator_stub.vocabulary import Indication
@@ -39,7 +39,7 @@ class UpdateRun(Base):
     policy_id: Mapped[str | None] = mapped_column(ForeignKey("os_update_policy.id"), index=True)
     name: Mapped[str]
     description: Mapped[str]
-    image_id: Mapped[str] = mapped_column(String(128), default="")
+    image_id: Mapped[str] = mapped_column(String(IMAGE_ID_CHARS), default="")
     status: Mapped[str]
     status_indicator: Mapped[Indication]
     status_details: Mapped[str] = mapped_column(default="")
