@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub import names
-from orchestrator_stub.places import check_name, check_parent
+from orchestrator_stub.locations import check_name, check_parent
 from orchestrator_stub.records import Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest import documents, fields
 from orchestrator_stub.rest.bodies import NAME, Body, FieldMask, Id, change_of, changed

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.places import around
+from orchestrator_stub.locations import around
 from orchestrator_stub.records import Host, Region, RepeatedSchedule, SingleSchedule, Site
 from orchestrator_stub.rest.bodies import NAME, Body, Id, changed
 from orchestrator_stub.rest.context import Caller

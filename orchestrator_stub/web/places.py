@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator_stub import names
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.places import check_name, check_parent
+from orchestrator_stub.locations import check_name, check_parent
 from orchestrator_stub.records import Region, Site, lock_project
 from orchestrator_stub.web import queries_places
 from orchestrator_stub.web.paging import AskedPage, links

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from orchestrator_stub.places import MAX_DEPTH
+from orchestrator_stub.locations import MAX_DEPTH
 from orchestrator_stub.records import Base, Host, Region, RepeatedSchedule, SingleSchedule, Site
 
 MAX_SHOWN: Final = 1000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_stub.places import MAX_DEPTH
+from orchestrator_stub.locations import MAX_DEPTH
 from tests.integration.orchestrator_stub.running import Node, Orchestrator
 
 REGIONS, SITES = "compute/regions", "compute/sites"

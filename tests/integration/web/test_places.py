@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from orchestrator_stub.places import MAX_DEPTH
+from orchestrator_stub.locations import MAX_DEPTH
 from orchestrator_stub.records import Region, Site
 from tests.integration.web.browser import Browser, Page
 from tests.integration.web.serving import World

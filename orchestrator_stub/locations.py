@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places: the rules for sites and regions, whoever changes them.
+"""Locations: the rules for sites and regions, whoever changes them.
 
 1. No two sites of a project have one name, and no two regions.
 2. A region lies in at most one other, never within itself, and at most `MAX_DEPTH` deep.
@@ -22,7 +22,7 @@ MAX_DEPTH: Final = 16
 
 
 def check_name(session: Session, row: Region | Site, name: str) -> None:
-    """Refuse a name that another place of its kind has.
+    """Refuse a name that another location of its kind has.
 
     Raises:
         OrchestratorError: `ALREADY_EXISTS`.
