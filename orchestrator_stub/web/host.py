@@ -45,7 +45,7 @@ async def live_host(request: Request, host_id: str) -> Response:
 
 
 @router.post("/{host_id}/policy")
-def apply_policy(visit: Changing, host_id: str) -> Response:
+def link_policy(visit: Changing, host_id: str) -> Response:
     """Link the host's instance to a policy, or to none."""
     chosen = visit.form.text("policy")
 
