@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from puad.core.printable import printable
 
 SCHEMA: Final = 1
 """Of everything that the programs print with `--json`: keys are added, never renamed."""
+INTERRUPTED: Final = 130
+"""What the shell is told of Ctrl+C: 128 and the number of SIGINT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,16 @@ def bug(error: Exception) -> tuple[str, str]:
     """What is said of an exception that nobody expected, and the hint."""
     hint = "This is a bug: please report the lines above."
     return f"{type(error).__name__}: {error}", hint
+
+
+def interrupted(program: str) -> int:
+    """Say that somebody has ended the program before its end, and give its exit code."""
+    sys.stderr.write(f"{program}: interrupted\n")
+    sys.stderr.flush()
+    return INTERRUPTED
+
+
+def reader_gone() -> int:
+    """The exit code when whoever read the output has gone; the interpreter must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return os.EX_IOERR

@@ -18,21 +18,25 @@ from typing import Final
 
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import directory, host, operator, project, release, server, token
-from orchestrator_stub.complaint import Complaint, bug
+from orchestrator_stub.complaint import INTERRUPTED, Complaint, bug, interrupted, reader_gone
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import EXIT_STATUS, Code, OrchestratorError
 from orchestrator_stub.observability.logs import LogFormat, configure
 
+_PROGRAM: Final = "puad-orchestrator"
 _EXIT_CODES: Final = {
     os.EX_OK: "done",
     os.EX_USAGE: "wrong use",
     os.EX_NOINPUT: "there is no such thing",
-    os.EX_UNAVAILABLE: "the release service cannot be read or trusted, or the address is taken",
+    os.EX_UNAVAILABLE: "the database or the release service does not answer, the latter is not to "
+    "be trusted, or the address cannot be listened at",
     os.EX_SOFTWARE: "a bug",
     os.EX_CANTCREAT: "it exists already, nothing was changed",
+    os.EX_IOERR: "what it told was not read to its end",
     os.EX_TEMPFAIL: "too much at a time, try again later",
     os.EX_NOPERM: "not allowed",
     os.EX_CONFIG: "the data directory or its configuration cannot be used",
+    INTERRUPTED: "interrupted",
 }
 
 
@@ -44,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.command(arguments, DataDirectory(arguments.data_dir)))
     except OrchestratorError as error:
         return _failed(error, as_json=arguments.json)
+    except BrokenPipeError:
+        return reader_gone()
+    except KeyboardInterrupt:
+        return interrupted(_PROGRAM)
     except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace
         traceback.print_exc()
         what, hint = bug(error)
@@ -52,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: OrchestratorError, *, as_json: bool) -> int:
     complaint = Complaint(error.code.value, str(error), error.hint, EXIT_STATUS[error.code])
-    complaint.tell("puad-orchestrator")
+    complaint.tell(_PROGRAM)
     if as_json:
         print(json.dumps(complaint.document()), flush=True)
     return complaint.exit_code
@@ -60,7 +68,7 @@ def _failed(error: OrchestratorError, *, as_json: bool) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="puad-orchestrator",
+        prog=_PROGRAM,
         description="Orchestrator of edge nodes: hosts, OS resources, policies, schedules.",
     )
     parser.exit_codes = _EXIT_CODES

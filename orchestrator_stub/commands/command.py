@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,13 @@ from orchestrator_stub.vocabulary import Scope
 from puad.core.printable import printable
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - its only name
+
+
+def of_directory(directory: DataDirectory) -> str:
+    """What a command that is told to somebody needs besides, to be about the same directory."""
+    if directory.path == STANDARD:
+        return ""
+    return f" --data-dir {shlex.quote(str(directory.path))}"
 
 
 def add_verb(verbs: Verbs, name: str, text: str) -> Parser:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 
 from orchestrator_stub.backup import back_up
-from orchestrator_stub.commands.command import Verbs, add_verb, open_database, tell
+from orchestrator_stub.commands.command import Verbs, add_verb, of_directory, open_database, tell
 from orchestrator_stub.commands.project import check_name
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.database import Database, has_password
@@ -100,6 +100,7 @@ def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
             "everybody on this machine sees a password on the command line",
             hint="Leave it out, and put it into ~/.pgpass of the user who runs the server.",
         )
+    same = of_directory(directory)
     facts = init(directory, arguments.project, arguments.names, arguments.database_url)
     tell(
         arguments,
@@ -109,8 +110,10 @@ def _init(arguments: argparse.Namespace, directory: DataDirectory) -> int:
         f"  API token in  {facts['api_token_file']}",
         f"  CA in         {facts['ca_file']}, for nodes and browsers",
         f"  it serves as  {', '.join(facts['names'])}",
-        "Next: puad-orchestrator serve, puad-orchestrator operator add NAME for each person,",
-        "      and puad-orchestrator enrol NAME for each node.",
+        "Next:",
+        f"  puad-orchestrator operator add NAME{same}, for each person",
+        f"  puad-orchestrator enrol NAME --guid UUID --profile P{same}, for each node",
+        f"  puad-orchestrator serve{same}",
     )
     return 0
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from orchestrator_stub.access import operators, tokens
-from orchestrator_stub.access.passwords import Passwords, check_new
+from orchestrator_stub.access.passwords import LEAST_CHARS, Passwords, check_new
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands.command import (
     Verbs,
@@ -23,6 +23,7 @@ from orchestrator_stub.commands.command import (
     add_project,
     add_scope,
     add_verb,
+    of_directory,
     open_database,
     project_named,
     tell,
@@ -118,7 +119,8 @@ def _list(arguments: argparse.Namespace, directory: DataDirectory) -> int:
         rows = sorted(session.scalars(select(Operator)), key=lambda operator: operator.name)
         facts = [_facts(row) for row in rows]
     lines = [f"{row['name']}  {_places(row)}" for row in facts]
-    nobody = ["There are no operators: `puad-orchestrator operator add NAME` makes one."]
+    add = f"puad-orchestrator operator add NAME{of_directory(directory)}"
+    nobody = [f"There are no operators: `{add}` makes one."]
     tell(arguments, {"operators": facts}, *(lines or nobody))
     return 0
 
@@ -161,9 +163,10 @@ def _remove(arguments: argparse.Namespace, directory: DataDirectory) -> int:
         if place
         else f"Operator {name} is removed, and their sessions have ended."
     )
+    same = of_directory(directory)
     left = [
         "API tokens stay; revoke those that this operator may know:",
-        *(f"  puad-orchestrator token revoke {one} --project {of}" for of, one in known),
+        *(f"  puad-orchestrator token revoke {one} --project {of}{same}" for of, one in known),
     ]
     named = [{"project": of, "name": one} for of, one in known]
     tell(arguments, {"name": name, "project": place, "tokens_left": named}, done, *known and left)
@@ -172,17 +175,36 @@ def _remove(arguments: argparse.Namespace, directory: DataDirectory) -> int:
 
 def _new_password(arguments: argparse.Namespace, name: str) -> str:
     """The hash of the password that is given twice at the terminal, or once on standard input."""
-    if arguments.password_stdin:
-        password = sys.stdin.readline(_MOST_LINE_CHARS).removesuffix("\n")
-    elif not sys.stdin.isatty():
+    at_terminal = not arguments.password_stdin
+    if at_terminal and not sys.stdin.isatty():
         raise OrchestratorError(
             Code.INVALID_ARGUMENT,
             "there is no terminal to ask for a password",
             hint="Give it on standard input, with --password-stdin.",
         )
+    if at_terminal:
+        password = _asked(f"Password of {name}, at least {LEAST_CHARS} characters: ")
     else:
-        password = getpass.getpass(f"Password of {name}: ")
-        if getpass.getpass("The same again: ") != password:
-            raise OrchestratorError(Code.INVALID_ARGUMENT, "the two passwords differ")
+        password = sys.stdin.readline(_MOST_LINE_CHARS).removesuffix("\n")
     check_new(password, name)
+    if at_terminal and _asked("The same again: ") != password:
+        raise OrchestratorError(
+            Code.INVALID_ARGUMENT,
+            "the two passwords differ",
+            hint="Nothing was changed; run it again.",
+        )
     return Passwords().hash_of(password)
+
+
+def _asked(prompt: str) -> str:
+    """What somebody writes at the terminal, which does not show it."""
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        sys.stderr.write("\n")  # the prompt's line is still open
+        raise OrchestratorError(
+            Code.INVALID_ARGUMENT, "no password was given", hint="Nothing was changed."
+        ) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise

@@ -12,7 +12,14 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from orchestrator_stub import names
-from orchestrator_stub.commands.command import Verbs, add_noun, add_verb, open_database, tell
+from orchestrator_stub.commands.command import (
+    Verbs,
+    add_noun,
+    add_verb,
+    of_directory,
+    open_database,
+    tell,
+)
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Project
@@ -59,7 +66,8 @@ def _add(arguments: argparse.Namespace, directory: DataDirectory) -> int:
         arguments,
         {"project": arguments.name, "project_uuid": project_uuid},
         f"Made project {arguments.name}, {project_uuid}.",
-        f"Next: puad-orchestrator operator add NAME --project {arguments.name}",
+        f"Next: puad-orchestrator operator add NAME --project {arguments.name}"
+        f"{of_directory(directory)}",
     )
     return 0
 

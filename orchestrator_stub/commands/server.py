@@ -17,6 +17,7 @@ from orchestrator_stub.commands.command import (
     Verbs,
     add_verb,
     lifetime,
+    of_directory,
     open_database,
     project_named,
     tell,
@@ -33,6 +34,10 @@ from orchestrator_stub.tls.live import LiveCertificate
 from orchestrator_stub.tls.names import parse
 
 _LAST_PORT: Final = 65535
+_NO_RELEASES: Final = (
+    "no release service is configured, so no OS resources will be found: "
+    "give --release-dir or --release-url, and --release-root"
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +46,8 @@ def add_to(verbs: Verbs) -> None:
     """Add the verb."""
     verb = add_verb(verbs, "serve", "serve nodes and operators")
     add = verb.add_argument
-    add("--host", metavar="HOST", default="127.0.0.1", help="address (default: %(default)s)")
+    text = "address to listen at; :: is every one of the machine (default: %(default)s)"
+    add("--host", metavar="HOST", default="127.0.0.1", help=text)
     text = "port (default: %(default)s); 0 takes a free one"
     add("--port", type=_port, metavar="PORT", default=8443, help=text)
     text = "certificate chain, PEM (default: the one that init has made)"
@@ -74,7 +80,7 @@ def prepare_server(directory: DataDirectory, endpoint: Endpoint, options: Releas
             project_named(session, "")
         manager = release.resource_manager(directory, database, options)
         if manager is None:
-            log.warning("no release service is configured: no OS resources will be found")
+            log.warning(_NO_RELEASES)
         maintenance = MaintenanceManager(database, directory.settings().maintenance)
         access = Access(database, token)
         services = Services(database, key, token, maintenance, manager, access=access)
@@ -111,7 +117,8 @@ def _serve(arguments: argparse.Namespace, directory: DataDirectory) -> int:
     if not endpoint.plain_http and endpoint.tls_cert is None:
         facts["ca_file"] = str(Certificates(directory.tls_folder).ca_file)
         lines.append(f"Nodes and browsers trust it by {facts['ca_file']}.")
-    lines.append("Operators log in there; `puad-orchestrator operator add NAME` makes one.")
+    makes = f"`puad-orchestrator operator add NAME{of_directory(directory)}` makes one"
+    lines.append(f"Operators log in there; {makes}.")
     tell(arguments, facts, *lines)
     server.run()
     return 0

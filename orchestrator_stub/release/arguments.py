@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_stub.arguments import Parser
+from orchestrator_stub.complaint import INTERRUPTED
 from orchestrator_stub.release.frames import ENCODERS, MAX_LEVEL, MIN_LEVEL
 from orchestrator_stub.release.roles import Role
 from puad.core.profile import SecurityFeature
@@ -17,13 +18,12 @@ from puad.core.profile import SecurityFeature
 _DEFAULT_LEVEL: Final = 19
 _MAX_THREADS: Final = 64
 _DEFAULT_EXPIRES: Final = "root=365d targets=90d snapshot=7d timestamp=1d"
-INTERRUPTED: Final = 130
 _EXIT_CODES: Final = {
     os.EX_OK: "done, or nothing to do",
     os.EX_USAGE: "wrong use",
     os.EX_DATAERR: "the input, a release or the repository cannot be used",
     os.EX_SOFTWARE: "a bug",
-    os.EX_IOERR: "the disk refused a read or a write",
+    os.EX_IOERR: "the disk refused a read or a write, or the answer was not read to its end",
     os.EX_TEMPFAIL: "another publisher is at work",
     os.EX_NOPERM: "a key is missing, locked, or open to others",
     INTERRUPTED: "interrupted",

@@ -20,11 +20,11 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from orchestrator_stub.complaint import SCHEMA, Complaint, bug
+from orchestrator_stub.complaint import SCHEMA, Complaint, bug, interrupted, reader_gone
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.adding import Progress, Work
 from orchestrator_stub.release.answers import answer_text
-from orchestrator_stub.release.arguments import INTERRUPTED, make_parser
+from orchestrator_stub.release.arguments import make_parser
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.errors import KeyAccessError, ReleaseError, UsageError
@@ -48,16 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReleaseError as error:
         return _failed(error, as_json=options.json)
     except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted(_PROGRAM)
     except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace
         traceback.print_exc()
         what, hint = bug(error)
         return _failed(ReleaseError(what, hint=hint), as_json=options.json)
-    if options.json:
-        print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
-    else:
-        print(answer_text(options.command, answer))
+    try:
+        if options.json:
+            print(json.dumps({"schema": SCHEMA, **answer}, indent=1), flush=True)
+        else:
+            print(answer_text(options.command, answer), flush=True)
+    except BrokenPipeError:
+        return reader_gone()
     return os.EX_OK
 
 

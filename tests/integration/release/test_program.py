@@ -296,6 +296,20 @@ def test_bug_is_exit_code_70_with_its_trace(site: Site, monkeypatch: pytest.Monk
     assert (error["code"], error["what"]) == ("internal", "ZeroDivisionError: of all things")
 
 
+def test_reader_that_goes_away_is_exit_code_74_and_no_trace(site: Site) -> None:
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    done = subprocess.run(
+        [*PROGRAM, "status", "--repo", site.repo],
+        stdout=ours,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (os.EX_IOERR, b"")
+
+
 def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
     site.release("1")
     site.run("withdraw", "1", "--reason", "it eats disks, " * 12)

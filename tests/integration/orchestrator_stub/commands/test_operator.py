@@ -143,6 +143,7 @@ def ask(directory: DataDirectory, *answers: str) -> tuple[int, str]:
     """Run `operator add` at a terminal of its own, where somebody types the answers."""
     ours, theirs = pty.openpty()
     at_terminal = ["/usr/bin/setsid", "--ctty", "--wait"]
+    at_terminal += ["/usr/bin/env", "--default-signal=INT"]  # who runs tests may ignore it
     program = [sys.executable, "-W", "error", "-m", "orchestrator_stub", "operator", "add", "ada"]
     process = subprocess.Popen(
         [*at_terminal, *program, "--data-dir", str(directory.path)],
@@ -204,3 +205,53 @@ def test_password_file_is_read_by_redirection(directory: DataDirectory, tmp_path
         )
     assert (done.returncode, done.stderr) == (0, "")
     assert can_log_in(directory, PASSWORD)
+
+
+def test_password_that_is_too_short_is_refused_before_it_is_asked_for_again(
+    directory: DataDirectory,
+) -> None:
+    status, seen = ask(directory, "short")
+    assert status == os.EX_USAGE
+    assert "at least 12 characters: " in seen
+    assert "12 to 256 characters" in seen
+    assert "The same again" not in seen
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "said"),
+    [
+        ("\x03", 130, "puad-orchestrator: interrupted"),
+        ("\x04", os.EX_USAGE, "no password was given"),
+    ],
+)
+def test_whoever_leaves_the_question_makes_nobody(
+    directory: DataDirectory, facts: Facts, key: str, status: int, said: str
+) -> None:
+    ended, seen = ask(directory, key)
+    assert ended == status, seen
+    assert said in seen.splitlines()
+    assert "Traceback" not in seen
+    assert facts("operator", "list") == {"operators": []}
+
+
+def test_commands_that_are_told_are_for_the_same_directory(
+    directory: DataDirectory, told: Told
+) -> None:
+    same = f"--data-dir {directory.path}"
+    assert f"operator add NAME {same}`" in told("operator", "list")[1]
+    assert f"--project north {same}\n" in told("project", "add", "north")[1]
+
+
+def test_reader_that_goes_away_is_exit_code_74_and_no_trace(directory: DataDirectory) -> None:
+    command = [sys.executable, "-m", "orchestrator_stub", "operator", "list"]
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    done = subprocess.run(
+        [*command, "--data-dir", str(directory.path)],
+        stdout=ours,
+        stderr=subprocess.PIPE,
+        timeout=120,
+        check=False,
+    )
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (os.EX_IOERR, b"")
