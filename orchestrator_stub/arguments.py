@@ -8,10 +8,11 @@ help of a program ends with its exit codes.
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NoReturn
 
@@ -38,6 +39,20 @@ class Parser(argparse.ArgumentParser):
             version=f"{self.prog} {__version__}",
             help="show the version and exit",
         )
+
+    def parse_known_args(  # type: ignore[override]  # only how we call it
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what is not known here: argparse leaves a command's to the program to refuse."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            known = [word for action in self._actions for word in action.option_strings]
+            close = difflib.get_close_matches(unknown[0].partition("=")[0], known, 1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return found, unknown
 
     def format_help(self) -> str:
         """The help, and the exit codes."""

@@ -42,3 +42,15 @@ def test_wrong_use_of_a_command_is_exit_code_64(capsys: pytest.CaptureFixture[st
         with pytest.raises(SystemExit) as caught:
             bootloader_main._parser().parse_args(words)
         assert caught.value.code == os.EX_USAGE
+
+
+def test_unknown_option_of_a_command_is_told_with_the_usage_of_that_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        ALL["puad-orchestrator"]().parse_args(["serve", "--realease-dir", "x"])
+    assert caught.value.code == os.EX_USAGE
+    said = capsys.readouterr().err
+    assert "usage: puad-orchestrator serve " in said
+    assert "--realease-dir x; did you mean --release-dir?" in said
+    assert "hint: puad-orchestrator serve --help" in said
