@@ -29,6 +29,13 @@ _CODES: Final = {
     413: Code.RESOURCE_EXHAUSTED,
 }
 """What the framework refuses by itself; the rest are invalid arguments."""
+_WORDS: Final = {
+    "missing": "it is needed",
+    "extra_forbidden": "there is no such field",
+    "dict_type": "it is no JSON object",
+    "model_attributes_type": "it is no JSON object",
+}
+"""What is said in place of pydantic's words, which are for who knows its models."""
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +96,11 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _sentence(row: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in row.get("loc", ()) if part not in {"body", "query"})
+    kind = row.get("type", "")
+    if kind == "json_invalid":
+        return f"the body is not JSON: {row['ctx']['error']} after {where} characters"
+    if kind in _WORDS:
+        return f"{where or 'the body'}: {_WORDS[kind]}"
     what = str(row.get("msg", "it has a wrong value")).removeprefix("Value error, ")
     return f"{where}: {what}" if where else what
 
@@ -97,11 +109,16 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return await _broken(request, error)
     code = _CODES.get(error.status_code, Code.INVALID_ARGUMENT)
-    headers = dict(error.headers or {})
+    path: str = request.scope["path"]
+    headers, detail, hint = dict(error.headers or {}), str(error.detail), ""
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods: str = request.app.state.allowed_methods(request.scope["path"])
+        methods: str = request.app.state.allowed_methods(path)
         headers |= {"Allow": methods} if methods else {}
-    return problem(error.status_code, code, str(error.detail), headers)
+        detail = f"the path has other methods: {headers.get('Allow', 'none')}"
+    elif error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "there is no such path"
+        hint = "GET /openapi.json tells every path." if path.startswith("/v1/") else ""
+    return problem(error.status_code, code, detail, headers, hint)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

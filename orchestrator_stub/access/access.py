@@ -94,18 +94,18 @@ class Access:
             OrchestratorError: `UNAUTHENTICATED`, without a token that is valid.
         """
         token = token_of(authorization)
-        if token and is_same(token, self._api_token):
+        if not token:
+            raise _locked("an API token is needed, as Authorization: Bearer")
+        if is_same(token, self._api_token):
             return callers.OWNER
         if token.startswith(tokens.PREFIX):
             with self._database.reading() as session:
                 found = tokens.find(session, token)
                 if found is not None and tokens.has_expired(found, now_s):
-                    raise OrchestratorError(Code.UNAUTHENTICATED, "the API token has expired")
+                    raise _locked("the API token has expired")
                 if found is not None:
                     return callers.of_token(found)
-        raise OrchestratorError(
-            Code.UNAUTHENTICATED, "the API token is needed, as Authorization: Bearer"
-        )
+        raise _locked("there is no such API token")
 
     def browser(self, cookie: str | None, now_s: int) -> Browser | None:
         """The logged-in browser of a cookie; None when there is none, or its session has ended."""
@@ -204,6 +204,11 @@ class Access:
             raise _wrong()
         self._throttle.succeeded(name, login.address)
         return stored
+
+
+def _locked(what: str) -> OrchestratorError:
+    hint = "`puad-orchestrator token add` makes one, and so does the page API tokens."
+    return OrchestratorError(Code.UNAUTHENTICATED, what, hint=hint)
 
 
 def _unchanged(session: Session, name: str, stored: str) -> Operator:

@@ -321,6 +321,40 @@ def test_rest_body_of_another_content_type_is_a_problem_415(
         assert response.json()["detail"] == "send Content-Type: application/json"
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'{"name": "x"', "the body is not JSON: Expecting ',' delimiter after 12 characters"),
+        (b"", "the body: it is needed"),
+        (b"[1]", "the body: it is no JSON object"),
+        (b'{"updatePolicy": "UPDATE_POLICY_LATEST"}', "name: it is needed"),
+        (b'{"name": "x", "nam": 1}', "nam: there is no such field"),
+    ],
+)
+def test_body_that_is_wrong_says_where_and_how(
+    orchestrator: Orchestrator, data: bytes, told: str
+) -> None:
+    response = orchestrator.session.post(
+        f"{orchestrator.url}v1/projects/default/os_update_policy",
+        data=data,
+        headers={
+            "Authorization": f"Bearer {orchestrator.api_token}",
+            "Content-Type": "application/json",
+        },
+        timeout=60,
+    )
+    assert response.status_code == 400
+    assert told in response.json()["detail"].split("; ")
+
+
+def test_wrong_path_and_wrong_method_say_which_there_are(orchestrator: Orchestrator) -> None:
+    wrong = orchestrator.rest("GET", "compute/host").json()
+    assert wrong["detail"] == "there is no such path"
+    assert "/openapi.json" in wrong["hint"]
+    wrong = orchestrator.rest("DELETE", "compute/hosts").json()
+    assert wrong["detail"] == "the path has other methods: GET, POST"
+
+
 def test_unknown_project_and_wrong_method_are_problems(orchestrator: Orchestrator) -> None:
     response = orchestrator.rest("GET", "compute/hosts", project="nobody")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")

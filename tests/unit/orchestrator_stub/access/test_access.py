@@ -350,25 +350,28 @@ def test_api_token_opens_one_project_with_its_scope(
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "told"),
     [
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Basic eDp5",
-        f"Token {API_TOKEN}",
-        f"Bearer {API_TOKEN}x",
-        f"Bearer {API_TOKEN[:-1]}",
-        "Bearer puad_",
-        f"Bearer puad_{'x' * 43}",
-        "Bearer \udc80",
+        (None, "is needed"),
+        ("", "is needed"),
+        ("Bearer", "is needed"),
+        ("Bearer ", "is needed"),
+        ("Basic eDp5", "is needed"),
+        (f"Token {API_TOKEN}", "is needed"),
+        (f"Bearer {API_TOKEN}x", "no such"),
+        (f"Bearer {API_TOKEN[:-1]}", "no such"),
+        ("Bearer puad_", "no such"),
+        (f"Bearer puad_{'x' * 43}", "no such"),
+        ("Bearer \udc80", "no such"),
     ],
 )
-def test_header_without_a_valid_token_is_nobody(access: Access, header: str | None) -> None:
-    with pytest.raises(OrchestratorError) as caught:
+def test_header_without_a_valid_token_is_nobody(
+    access: Access, header: str | None, told: str
+) -> None:
+    with pytest.raises(OrchestratorError, match=told) as caught:
         access.bearer(header, NOW_S)
     assert caught.value.code is Code.UNAUTHENTICATED
+    assert "`puad-orchestrator token add`" in caught.value.hint
 
 
 def test_api_token_ends_with_its_time_and_with_its_revocation(
@@ -384,7 +387,7 @@ def test_api_token_ends_with_its_time_and_with_its_revocation(
         (row,) = session.scalars(select(ApiToken))
         assert token not in {str(value) for value in vars(row).values()}
         assert tokens.revoke(session, project, row.name) == row.id
-    with pytest.raises(OrchestratorError, match="is needed"):
+    with pytest.raises(OrchestratorError, match="no such"):
         access.bearer(f"Bearer {token}", NOW_S)
 
 
