@@ -26,6 +26,7 @@ from puad.core.version import version_key
 
 PATH: Final = "/policies"
 MAX_TARGETS: Final = 500
+_USUAL_WAVES: Final = "5, 25, 100"
 KIND_TEXTS: Final = {
     PolicyKind.LATEST: "Update To Latest",
     PolicyKind.TARGET: "Update To Target",
@@ -66,7 +67,7 @@ def policies(visit: Visiting) -> Response:
 @router.get("/new")
 def new_policy(visit: Writing) -> Response:
     """Show the form of a new policy."""
-    return _form(visit, Form({"kind": [PolicyKind.LATEST]}))
+    return _form(visit, Form({"kind": [PolicyKind.LATEST], "waves": [_USUAL_WAVES]}))
 
 
 @router.post("")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
@@ -160,7 +161,10 @@ def _asked_target(visit: Visit, host: str, site: str, region: str) -> dict[str, 
         return {"target_kind": TargetKind.HOST, "target_host": name}
     if region:
         return {"target_kind": TargetKind.REGION, "target_region": region}
-    return {"target_kind": TargetKind.SITE, "target_site": site}
+    with visit.reading() as session:
+        any_site = select(Site.id).where(Site.project_uuid == visit.project.uuid).limit(1)
+        kind = TargetKind.HOST if session.scalar(any_site) is None else TargetKind.SITE
+    return {"target_kind": kind, "target_site": site}
 
 
 def _target_fields(row: AnySchedule) -> dict[str, str]:

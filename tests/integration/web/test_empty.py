@@ -63,3 +63,8 @@ def test_links_of_empty_pages_lead_somewhere(beginner: Browser) -> None:
 
 def test_one_project_needs_no_choice(beginner: Browser) -> None:
     assert "Project" not in beginner.get("/hosts").document.one("header").text
+
+
+def test_first_window_is_for_a_host_while_there_is_no_site(beginner: Browser) -> None:
+    form = beginner.get("/schedules/new").form("/schedules/new")
+    assert form["target_kind"] == ["host"]

@@ -69,6 +69,14 @@ def test_policy_to_target_in_waves_is_made(lively: World, browser: Browser) -> N
     }
 
 
+def test_policy_in_waves_needs_nothing_but_the_tick(lively: World, browser: Browser) -> None:
+    form = browser.get("/policies/new").form("/policies")
+    assert not browser.submit(form, name="as usual", in_waves="yes").was_refused
+    made = policy(lively, "as usual")
+    assert made is not None
+    assert made.rollout["waves"] == [{"percent": 5}, {"percent": 25}, {"percent": 100}]
+
+
 def test_withdrawn_target_says_so_in_the_list(looker: Browser) -> None:
     options = looker.get("/policies/new").form("/policies").options("target")
     assert "Edge Microvisor Toolkit 3.0.20260714.0915 (withdrawn)" in options
@@ -85,7 +93,7 @@ def test_withdrawn_target_says_so_in_the_list(looker: Browser) -> None:
         ({"kind": "nonsense"}, "Update: choose one of the list."),
         ({"kind": PolicyKind.TARGET}, "Target: choose an OS resource."),
         ({"kind": PolicyKind.TARGET, "target": "os-00000000"}, "There is no os-00000000"),
-        ({"in_waves": "yes"}, "Waves: name at least one share"),
+        ({"in_waves": "yes", "waves": ""}, "Waves: name at least one share"),
         ({"in_waves": "yes", "waves": "five"}, "Waves: shares in per cent"),
         ({"in_waves": "yes", "waves": "50, 20"}, "wave 2 goes no further than one before it"),
         ({"in_waves": "yes", "waves": "50, 101"}, "less than or equal to 100"),
