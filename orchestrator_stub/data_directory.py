@@ -104,7 +104,8 @@ class DataDirectory:
             _write_new(self._secret_path, secrets.token_hex(32) + "\n", 0o600)
         except OSError as error:
             raise SettingsError(
-                f"{self.path} cannot be made: {error.strerror}", hint=hint_for(error)
+                f"{self.path} cannot be made: {error.strerror}",
+                hint=hint_for(error) or "Choose another --data-dir.",
             ) from error
 
     def secret_key(self) -> str:

@@ -37,6 +37,10 @@ _ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "sqlite": {"connect_args": {"timeout": BUSY_TIMEOUT_S}},
     "postgresql": {"max_overflow": 0, "pool_pre_ping": True},
 }
+_HINTS: Final = {
+    "sqlite": "Check the file, its owner and its disk; `init` makes it.",
+    "postgresql": "Check that PostgreSQL runs there, has that database, and lets this user in.",
+}
 TRIES: Final = 12
 """How often a change is made again when another writer was quicker."""
 
@@ -98,7 +102,7 @@ class Database:
         try:
             yield
         except (DatabaseError, PoolTimeoutError, StaleDataError) as error:
-            told = _translation(error)
+            told = _translation(error, self._engine.url)
             with self._counting:
                 self._errors[told.code] += told.code in _CODES
             raise told from error
@@ -187,7 +191,7 @@ class Database:
         self._engine.dispose()
 
 
-def _translation(error: Exception) -> OrchestratorError:
+def _translation(error: Exception, url: URL) -> OrchestratorError:
     """A database's error in the orchestrator's words."""
     if isinstance(error, StaleDataError):
         return _lost_race()
@@ -202,11 +206,12 @@ def _translation(error: Exception) -> OrchestratorError:
         )
     if isinstance(error, OperationalError) and _state(cause) in _LOST_RACES:
         return _lost_race()
+    where = url.set(query={}).render_as_string(hide_password=True)
     return OrchestratorError(
         Code.UNAVAILABLE,
         "the database does not answer",
-        hint="Check its disk and its URL; `init` makes it.",
-        inside=str(cause),
+        hint=_HINTS[url.get_backend_name()],
+        inside=f"{where}: {' '.join(str(cause).split())}",
     )
 
 
@@ -233,7 +238,9 @@ def _engine(url: str) -> Engine:
             f"database_url needs a driver that is not installed: {error}",
             hint="Write it as postgresql+psycopg://host/name, and install python3-psycopg.",
         ) from error
-    except (ArgumentError, KeyError) as error:
+    except KeyError:
+        raise _unusable(f"{parsed.drivername} is neither sqlite nor postgresql") from None
+    except ArgumentError as error:
         raise _unusable(str(error)) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

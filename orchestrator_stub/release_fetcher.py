@@ -14,6 +14,7 @@ above trusts nothing of what comes. Rules for HTTP:
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -28,7 +29,7 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient import FetcherInterface
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from urllib3.util import parse_url
 
 from puad.core.addresses import is_loopback, is_secure
@@ -38,6 +39,7 @@ _TIMEOUT: Final = Timeout(connect=10, read=20)
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 64 << 10
 _OK: Final = 200
+_CONNECTION: Final = re.compile(r"\w+\(host=.*?, port=\w+\): ")
 
 
 class ReleaseFetcher(FetcherInterface):
@@ -94,7 +96,7 @@ class ReleaseFetcher(FetcherInterface):
                     yield chunk
             self._check_time(url)  # a connection that was shut down looks like the end of a body
         except (HTTPError, OSError, ValueError) as error:
-            raise DownloadError(f"{url} cannot be fetched: {error}") from error
+            raise DownloadError(f"{url} cannot be fetched: {_why(error)}") from error
 
     def _follow(self, url: str) -> BaseHTTPResponse:
         source = url
@@ -175,6 +177,12 @@ def _pools_under(cutter: _Cutter) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = TlsConnection
 
     return {"http": PlainPool, "https": TlsPool}
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without the object that urllib3 says it of."""
+    text = error.args[-1] if isinstance(error, ConnectTimeoutError) else error
+    return _CONNECTION.sub("", str(text))
 
 
 def _require_usable(response: BaseHTTPResponse, url: str) -> None:

@@ -42,6 +42,7 @@ MAX_DOCUMENT_BYTES: Final = 16 << 20
 MAX_DOCUMENTS_BYTES: Final = 64 << 20
 """Of all documents that one reading fetches; the next reading fetches the others."""
 
+_ROOT_HINT: Final = "Point --release-root at the release service's 1.root.json."
 _MAX_ROOT_BYTES: Final = 512_000
 # what PyYAML ends in over a scalar that is not what its tag says, such as `!!timestamp x`
 _NO_SCALAR: Final = (ValueError, ArithmeticError, LookupError, AttributeError)
@@ -121,7 +122,13 @@ class ReleaseService:
                 shutil.rmtree(folder)
                 folder.mkdir()
                 (folder / "root.json").write_bytes(root)
-                updater = start()
+                try:
+                    updater = start()
+                except RepositoryError as error:
+                    raise ReleaseServiceError(
+                        f"the root of trust {self.trust_root} cannot be used: {error}",
+                        hint=_ROOT_HINT,
+                    ) from error
             yield updater
 
     def _trust_root_bytes(self) -> bytes:
@@ -131,7 +138,7 @@ class ReleaseService:
         except OSError as error:
             raise ReleaseServiceError(
                 f"the root of trust {self.trust_root} cannot be read: {error.strerror}",
-                hint="Point --release-root at the release service's root.json.",
+                hint=_ROOT_HINT,
             ) from error
 
 

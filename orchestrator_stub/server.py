@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import asyncio.sslproto
 import contextlib
+import errno
+import os
 import signal
 import socket
 from dataclasses import dataclass
@@ -26,6 +28,12 @@ _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 4096  # a whole fleet calls at once when the server is back
 _ACCEPTED_AT_ONCE: Final = 16
 _TLS_BUFFER_BYTES: Final = 4096
+_HINTS: Final = {
+    errno.EADDRINUSE: "Choose another --port, or --port 0 for a free one.",
+    errno.EADDRNOTAVAIL: "Give --host an address of this machine, or :: for every one.",
+    errno.EACCES: "Choose a --port from 1024 on; those below are for who has CAP_NET_BIND_SERVICE.",
+}
+_NO_ADDRESS: Final = "Give --host an address or a name of this machine, or :: for every one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +168,16 @@ def _bind(endpoint: Endpoint) -> socket.socket:
             dualstack_ipv6=endpoint.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        raise OrchestratorError(
-            Code.UNAVAILABLE,
-            f"cannot listen on {endpoint.host}, port {endpoint.port}: {error.strerror or error}",
-            hint="Choose another --port, or --port 0 for a free one.",
-        ) from error
+        raise _deaf(endpoint, error) from error
+
+
+def _deaf(endpoint: Endpoint, error: OSError) -> OrchestratorError:
+    # what Python says of the error repeats the address; of a name only it knows what is wrong
+    of_name = (error.errno or -1) < 0  # those of getaddrinfo, see `socket.EAI_NONAME`
+    why = error.strerror if of_name else os.strerror(error.errno or 0)
+    why = (why or str(error)).partition(" (while attempting")[0]
+    return OrchestratorError(
+        Code.UNAVAILABLE,
+        f"cannot listen on {endpoint.host}, port {endpoint.port}: {why}",
+        hint=_NO_ADDRESS if of_name else _HINTS.get(error.errno or 0, ""),
+    )

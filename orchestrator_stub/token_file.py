@@ -19,7 +19,10 @@ from orchestrator_stub.whole_file import sync_folder
 
 _ONLY_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE: Final = 0o600
-_HINT: Final = "Name another file; a host that is enrolled already gets a new token with --renew."
+_NO_FILE: Final = "Nothing was changed; name a file in a folder that this user may write to."
+_NOT_WRITTEN: Final = (
+    "It is lost: make another one, with `enrol --renew`, or with `token revoke` and `token add`."
+)
 
 
 @contextmanager
@@ -30,11 +33,11 @@ def open_token_file(path: Path) -> Iterator[Callable[[str], None]]:
         OrchestratorError: `PERMISSION_DENIED`, when the file cannot be written.
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with _told(path):
+    with _told(path, _NO_FILE):
         descriptor = os.open(new, _ONLY_NEW, _MODE)
 
     def write(token: str) -> None:
-        with _told(path):
+        with _told(path, _NOT_WRITTEN):
             os.write(descriptor, f"{token}\n".encode())
             os.fsync(descriptor)
             new.replace(path)
@@ -49,9 +52,9 @@ def open_token_file(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, hint: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         what = f"the token cannot be written to {path}: {error.strerror}"
-        raise OrchestratorError(Code.PERMISSION_DENIED, what, hint=_HINT) from error
+        raise OrchestratorError(Code.PERMISSION_DENIED, what, hint=hint) from error

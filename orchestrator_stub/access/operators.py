@@ -34,7 +34,11 @@ def get(session: Session, name: str) -> Operator:
     """
     operator = find(session, name)
     if operator is None:
-        raise OrchestratorError(Code.NOT_FOUND, f"there is no operator {name}")
+        raise OrchestratorError(
+            Code.NOT_FOUND,
+            f"there is no operator {name}",
+            hint="`puad-orchestrator operator list` shows those that there are.",
+        )
     return operator
 
 

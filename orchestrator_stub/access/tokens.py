@@ -105,7 +105,9 @@ def revoke(session: Session, project: Project, name: str) -> str:
     found = sorted(session.scalars(mine), key=lambda token: token.name != name)
     if not found:
         raise OrchestratorError(
-            Code.NOT_FOUND, f"there is no token {name} in project {project.name}"
+            Code.NOT_FOUND,
+            f"there is no token {name} in project {project.name}",
+            hint="`puad-orchestrator token list` shows those that there are.",
         )
     session.execute(delete(ApiToken).where(ApiToken.id == found[0].id))
     return found[0].id

@@ -22,6 +22,7 @@ from puad.core.printable import printable
 
 _MAX_CHARS: Final = 16_000
 _TALKATIVE: Final = ("alembic",)
+_NAMES: Final = {"uvicorn.error": "uvicorn"}  # it says everything there, and few of it are errors
 
 
 class LogFormat(StrEnum):
@@ -50,7 +51,7 @@ class TextLines(logging.Formatter):
         """The line."""
         identity = request_id.current.get()
         line = (
-            f"{_moment(record)} {record.levelname} {record.name}: "
+            f"{_moment(record)} {record.levelname} {_name(record)}: "
             f"{printable(record.getMessage()[:_MAX_CHARS])}"
         )
         line += f" [{identity}]" if identity else ""
@@ -66,7 +67,7 @@ class JsonLines(logging.Formatter):
         document: dict[str, Any] = {
             "time": _moment(record),
             "level": record.levelname.lower(),
-            "logger": record.name,
+            "logger": _name(record),
             "message": record.getMessage()[:_MAX_CHARS],
         }
         if identity := request_id.current.get():
@@ -75,6 +76,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             document["traceback"] = _trace(record)
         return json.dumps(document, ensure_ascii=True, default=str)
+
+
+def _name(record: logging.LogRecord) -> str:
+    return _NAMES.get(record.name, record.name)
 
 
 def _moment(record: logging.LogRecord) -> str:

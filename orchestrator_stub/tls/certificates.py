@@ -99,7 +99,8 @@ class Certificates:
         self._write_served(authority.issue(pair, names, now))
         # last, because it marks the folder as complete
         write_whole(self.ca_file, _certificate_pem(pair), _PUBLIC)
-        log.info("made a CA for %s: nodes and browsers trust %s", names.texts, self.ca_file)
+        vouched = ", ".join(names.texts)
+        log.info("made a CA for %s: nodes and browsers trust %s", vouched, self.ca_file)
 
     def _issue(self, names: Names, now: datetime) -> None:
         issuer = Pair(self._read_certificate(self.ca_file), self._read_key())

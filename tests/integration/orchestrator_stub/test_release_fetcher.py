@@ -228,3 +228,14 @@ def test_fetcher_reads_a_folder(tmp_path: Path) -> None:
 def test_plain_http_to_another_machine_is_refused_unasked() -> None:
     with pytest.raises(DownloadError, match="without TLS"):
         fetch("http://192.0.2.1" + PATH)
+
+
+def test_refused_connection_is_told_without_the_object_of_the_library() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for scheme in ("http", "https"):
+        url = f"{scheme}://127.0.0.1:{port}/x"
+        with pytest.raises(DownloadError) as caught:
+            fetch(url)
+        assert str(caught.value).startswith(f"{url} cannot be fetched: Failed to establish")
+        assert "Connection refused" in str(caught.value)

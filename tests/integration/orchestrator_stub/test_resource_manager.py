@@ -460,6 +460,14 @@ def test_absent_root_of_trust_is_refused(directory: DataDirectory, published: Pu
     assert "root of trust" in refused(directory, options(published))
 
 
+def test_root_of_trust_that_is_none_is_named(
+    directory: DataDirectory, published: Published
+) -> None:
+    published.root_json.write_bytes(b'{"signed": {"_type": "timestamp"}}')
+    told = refused(directory, options(published))
+    assert f"the root of trust {published.root_json} cannot be used" in told
+
+
 def test_configured_url_without_root_is_refused(directory: DataDirectory) -> None:
     configure(directory, "[release]", 'url = "https://releases.example.org/"')
     with pytest.raises(OrchestratorError, match="nothing vouches"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -27,6 +28,7 @@ from orchestrator_stub import commands, server
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.database import Database
 from orchestrator_stub.enrolment import Candidate
+from orchestrator_stub.errors import OrchestratorError
 from orchestrator_stub.main import main
 from orchestrator_stub.maintenance import MaintenanceSettings
 from orchestrator_stub.records import Instance, UpdateRun
@@ -65,6 +67,13 @@ def test_init_makes_secrets_that_only_the_owner_reads(tmp_path: Path) -> None:
     token = (tmp_path / "data" / "api.token").read_text().strip()
     assert len(token) >= 32
     assert token not in json.dumps(told)
+
+
+def test_init_tells_the_next_commands_for_its_own_directory(tmp_path: Path) -> None:
+    folder = tmp_path / "data of ours"
+    said = run("init", "--data-dir", str(folder)).stdout.splitlines()
+    assert f"  puad-orchestrator serve --data-dir '{folder}'" in said
+    assert sum(f"--data-dir '{folder}'" in line for line in said) == 3
 
 
 def test_init_twice_changes_nothing(
@@ -400,6 +409,30 @@ def test_serve_on_a_taken_port_says_so(
         status = main(["serve", "--data-dir", str(directory.path), "--port", port])
     assert status == os.EX_UNAVAILABLE
     assert f"port {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "hint"),
+    [
+        (OSError(errno.EADDRINUSE, "in use (while attempting to bind)"), "in use", "--port 0"),
+        (OSError(errno.EACCES, "Permission denied"), "Permission denied", "from 1024 on"),
+        (OSError(errno.EADDRNOTAVAIL, "no"), "Cannot assign requested", "address of this machine"),
+        (OSError(-2, "Name not known (while attempting to bind)"), "Name not known", "or a name"),
+    ],
+)
+def test_address_that_cannot_be_listened_at_says_why_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, why: str, hint: str
+) -> None:
+    def create_server(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "create_server", create_server)
+    with pytest.raises(OrchestratorError) as caught:
+        server._bind(Endpoint("192.0.2.1", 443))
+    assert str(caught.value).startswith("cannot listen on 192.0.2.1, port 443: ")
+    assert why in str(caught.value)
+    assert "while attempting" not in str(caught.value)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], scope="session")

@@ -260,3 +260,30 @@ def test_file_is_its_owners_alone(tmp_path: Path) -> None:
         database.close()
     assert modes.keys() >= {"orchestrator.db", "orchestrator.db-wal"}
     assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("url", "told", "hint"),
+    [
+        (
+            "postgresql+psycopg://puad:s3cret@127.0.0.1:1/inventory?sslpassword=s3cret",
+            "postgresql+psycopg://puad:***@127.0.0.1:1/inventory: ",
+            "PostgreSQL runs there",
+        ),
+        ("sqlite:////nowhere/x.db", "sqlite:////nowhere/x.db: unable to open", "the file"),
+    ],
+)
+def test_database_that_does_not_answer_is_named_on_one_line_without_its_password(
+    url: str, told: str, hint: str
+) -> None:
+    with pytest.raises(OrchestratorError) as caught:
+        Database(url).check()
+    assert str(caught.value).startswith(f"the database does not answer: {told}")
+    assert str(caught.value).isprintable()
+    assert "s3cret" not in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_url_of_another_kind_of_database_says_which_there_are() -> None:
+    with pytest.raises(SettingsError, match="mysql is neither sqlite nor postgresql"):
+        Database("mysql://h/d")

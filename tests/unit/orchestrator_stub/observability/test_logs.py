@@ -139,3 +139,11 @@ def test_libraries_that_chatter_are_quiet() -> None:
     logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
     NAMED.debug("detail")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_line_of_the_http_server_does_not_call_itself_an_error(log_format: LogFormat) -> None:
+    stream = configured(log_format)
+    logging.getLogger("uvicorn.error").info("Application startup complete.")
+    assert "uvicorn" in stream.getvalue()
+    assert "error" not in stream.getvalue()
