@@ -66,6 +66,19 @@ class KeyFolder:
         """Whether the key of that id is here."""
         return self.file_of(role, key_id).exists()
 
+    def require(self) -> None:
+        """Refuse a folder that is not there.
+
+        Raises:
+            KeyAccessError: When it is not.
+        """
+        if not self.folder.is_dir():
+            raise KeyAccessError(
+                "there is no keys folder here",
+                on=str(self.folder),
+                hint="Name the right folder with --keys.",
+            )
+
     def make(self, role: Role) -> CryptoSigner:
         """Generate a key and keep it.
 

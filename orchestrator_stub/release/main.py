@@ -82,22 +82,22 @@ def _init(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _publish(options: argparse.Namespace) -> dict[str, Any]:
-    return commands.publish(_publisher(options), refresh=options.refresh)
+    return commands.publish(_key_holder(options), refresh=options.refresh)
 
 
 def _withdraw(options: argparse.Namespace) -> dict[str, Any]:
     request = Request(options.version, options.profile, options.reason, options.delete)
-    return commands.withdraw(_publisher(options), request)
+    return commands.withdraw(_key_holder(options), request)
 
 
 def _rotate(options: argparse.Namespace) -> dict[str, Any]:
-    return commands.rotate(_publisher(options), Role(options.role), options.old_key)
+    return commands.rotate(_key_holder(options), Role(options.role), options.old_key)
 
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
     name = (options.profile, options.version)
     valid = parse_validity(options.valid)
-    return commands.export(_publisher(options), options.folder, name, valid)
+    return commands.export(_key_holder(options), options.folder, name, valid)
 
 
 def _status(options: argparse.Namespace) -> dict[str, Any]:
@@ -113,6 +113,13 @@ def _publisher(options: argparse.Namespace) -> Publisher:
             raise KeyAccessError("the passphrase is empty", on=str(options.passphrase_file))
     keys = KeyFolder(options.keys, passphrase)
     return Publisher(Layout(options.repo), Disk(), keys, _now())
+
+
+def _key_holder(options: argparse.Namespace) -> Publisher:
+    """A publisher whose keys are there: that none is needed today must not hide a wrong --keys."""
+    publisher = _publisher(options)
+    publisher.keys.require()
+    return publisher
 
 
 def _keys(options: argparse.Namespace) -> KeyFolder | None:

@@ -296,6 +296,23 @@ def test_bug_is_exit_code_70_with_its_trace(site: Site, monkeypatch: pytest.Monk
     assert (error["code"], error["what"]) == ("internal", "ZeroDivisionError: of all things")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["publish"],
+        ["withdraw", "9", "--reason", "none"],
+        ["rotate", "timestamp"],
+        ["export", "out", "--profile", "edge", "--version", "9"],
+    ],
+)
+def test_keys_folder_that_is_not_there_is_told_even_when_no_key_is_needed(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    absent = tmp_path / "absent"
+    assert main([*words, "--repo", str(site.repo), "--keys", str(absent)]) == os.EX_NOPERM
+    assert f"there is no keys folder here ({absent})" in capsys.readouterr().err
+
+
 def test_reader_that_goes_away_is_exit_code_74_and_no_trace(site: Site) -> None:
     theirs, ours = os.pipe()
     os.close(theirs)
