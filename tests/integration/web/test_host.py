@@ -133,6 +133,7 @@ def test_history_of_none(shared: World, looker: Browser) -> None:
         ("kiosk-09", "Waits for its maintenance window, which opens"),
         ("till-04", "Updating since"),
         ("cabinet-e6-km114", "The node has never reported"),
+        ("cabinet-e6-km114", "puadctl status there says what is missing"),
         ("till-02", "Downloading Edge Microvisor Toolkit 3.0.20260801.1010 since"),
         ("till-05", "failed here and is quarantined until it is released"),
         ("till-06", "No contact with the node since"),
