@@ -67,4 +67,4 @@ def test_one_project_needs_no_choice(beginner: Browser) -> None:
 
 def test_first_window_is_for_a_host_while_there_is_no_site(beginner: Browser) -> None:
     form = beginner.get("/schedules/new").form("/schedules/new")
-    assert form["target_kind"] == ["host"]
+    assert form.values()["target_kind"] == "host"
