@@ -221,7 +221,7 @@ def test_password_that_is_too_short_is_refused_before_it_is_asked_for_again(
     ("key", "status", "said"),
     [
         ("\x03", 130, "puad-orchestrator: interrupted"),
-        ("\x04", os.EX_USAGE, "no password was given"),
+        ("\x04", os.EX_USAGE, "puad-orchestrator: no password was given"),
     ],
 )
 def test_whoever_leaves_the_question_makes_nobody(
