@@ -64,6 +64,18 @@ coverage: ## the pure core 100 %, the whole node at least 90 %, branches counted
 	$(BIN)/coverage report --include='puad/core/*' --fail-under=100 --show-missing --skip-covered
 	$(BIN)/coverage report --fail-under=90 --show-missing --skip-covered
 
+# Each oracle gets so many random schedules; `make test` gives them fewer.
+SCHEDULES ?= 100000
+WINDOW_TESTS := $(addprefix tests/unit/orchestrator_stub/schedules/test_,windows_by_brute_force.py \
+  windows_by_cronsim.py local_repeat_by_zoneinfo.py clock_changes.py)
+
+.PHONY: test-windows
+test-windows: setup ## windows against a calendar, cronsim and zoneinfo: SCHEDULES=random ones for each
+	@mkdir -p build/test-windows
+	PUAD_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1 \
+	  -p no:cacheprovider --timeout 7200 --durations 0 $(PYTEST_OPTIONS) \
+	  $(WINDOW_TESTS) 2>&1 | tee build/test-windows/pytest.log
+
 .PHONY: setup-vm
 setup-vm:
 	@PUAD_SETUP_VM=1 PUAD_SETUP_PACKAGING=1 .ci/setup

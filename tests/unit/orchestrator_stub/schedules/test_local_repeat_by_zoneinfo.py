@@ -11,8 +11,9 @@ from orchestrator_stub.errors import OrchestratorError
 from orchestrator_stub.schedules.local_repeat import LocalRepeat, to_local, to_utc
 from orchestrator_stub.schedules.windows import next_firing
 from puad.core.model import RepeatedSchedule
+from tests.unit.orchestrator_stub.schedules.how_many import many
 
-RANDOM = 39_000
+RANDOM = many(5_000)
 WINTER = int(datetime(2026, 1, 15, tzinfo=UTC).timestamp())
 SUMMER = int(datetime(2026, 7, 15, tzinfo=UTC).timestamp())
 ZONES = (
