@@ -34,6 +34,18 @@ def repeated(random: Random) -> RepeatedSchedule:
     )
 
 
+def rare(random: Random) -> RepeatedSchedule:
+    """A schedule of the last days of short months: each year, in leap years only, or never."""
+    return RepeatedSchedule(
+        duration_s=3600,
+        cron_minutes=str(random.randrange(60)),
+        cron_hours=str(random.randrange(24)),
+        cron_day_month=",".join(random.choices(("29", "30", "31"), k=random.randint(1, 2))),
+        cron_month=",".join(random.choices(("2", "2", "2", "4", "11"), k=random.randint(1, 2))),
+        cron_day_week="*",
+    )
+
+
 def text(schedule: RepeatedSchedule) -> str:
     """The five fields as a line of a crontab."""
     days = f"{schedule.cron_day_month} {schedule.cron_month} {schedule.cron_day_week}"
