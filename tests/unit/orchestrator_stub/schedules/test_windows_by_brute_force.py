@@ -20,6 +20,8 @@ from tests.unit.orchestrator_stub.schedules.random_schedules import repeated
 ALONE = many(5_000)
 TOGETHER = many(2_000)
 DAY_S = 86_400
+# rule 4 of `puad.core.windows`
+LOOK_S = 8 * DAY_S
 DAYS = 17
 # ends of months, of leap and common Februaries, of years, and a week in the middle of nothing
 FIRST_DAYS = (
@@ -71,15 +73,36 @@ def openings(days: Stretch, schedule: RepeatedSchedule) -> list[tuple[int, int]]
     return [(at_s, at_s + schedule.duration_s) for at_s in days.firings(schedule)]
 
 
-def check(days: Stretch, expected: list[tuple[int, int]], found: list[Window], from_s: int) -> None:
-    """Exact where the stretch shows all of a window; at its edges as far as it shows it."""
-    left = [window for window in expected if window[1] > from_s]
+def out_of_sight(window: Window, runs: list[Window], from_s: int) -> bool:
+    """Whether repeated schedules alone hold a window open for longer than anybody looks."""
+    return any(
+        window[0] <= start_s and end_s <= window[1] and end_s - max(start_s, from_s) > LOOK_S
+        for start_s, end_s in runs
+    )
+
+
+def check(
+    days: Stretch, spans: list[Window], runs: list[Window], found: list[Window], from_s: int
+) -> None:
+    """Exact where the stretch shows all of a window; at its edges as far as it shows it.
+
+    Args:
+        days: What the calendar shows.
+        spans: Openings of single schedules.
+        runs: Windows that repeated schedules make alone.
+        found: What is checked.
+        from_s: When it was asked for, Unix seconds.
+    """
+    left = [window for window in merged(spans + runs) if window[1] > from_s]
     for window, (start_s, end_s) in zip(found, left, strict=False):
+        assert days.first_s + DAY_S > start_s or window[0] == start_s
         if end_s > days.last_s - DAY_S:
-            assert days.first_s + DAY_S > start_s or window[0] == start_s
+            return
+        if not window[1]:
+            assert out_of_sight((start_s, end_s), runs, from_s)
+            assert window == found[-1]
             return
         assert window[1] == end_s
-        assert days.first_s + DAY_S > start_s or window[0] == start_s
     if len(found) > len(left):
         assert found[len(left)][0] >= days.last_s
     elif not found:
@@ -113,7 +136,7 @@ def test_windows_of_one_schedule_are_those_of_the_slow_calendar(stretches: list[
         schedule = repeated(random)
         from_s = days.first_s + random.randint(4 * DAY_S, 9 * DAY_S)
         expected = merged(openings(days, schedule))
-        check(days, expected, next_openings(schedule, from_s, 2), from_s)
+        check(days, [], expected, next_openings(schedule, from_s, 2), from_s)
         check_open(days, expected, Rows((), (row(schedule),)), random, from_s)
 
 
@@ -133,13 +156,11 @@ def test_windows_of_many_schedules_are_united_as_in_the_slow_calendar(
             for each in rows.single
             if each.schedule_status is OS_UPDATE
         ]
-        for each in rows.repeated:
-            if each.schedule_status is OS_UPDATE:
-                spans += openings(days, each)
+        counted = [each for each in rows.repeated if each.schedule_status is OS_UPDATE]
+        runs = merged(one for each in counted for one in openings(days, each))
         from_s = days.first_s + random.randint(4 * DAY_S, 9 * DAY_S)
-        expected = merged(spans)
-        check(days, expected, next_windows(rows, from_s, 3), from_s)
-        check_open(days, expected, rows, random, from_s)
+        check(days, spans, runs, next_windows(rows, from_s, 3), from_s)
+        check_open(days, merged(spans + runs), rows, random, from_s)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +205,16 @@ def test_long_single_window_over_many_openings_is_found_at_once() -> None:
     (window, after) = next_windows(rows, start_s + 5, 2)
     assert window == (start_s, start_s + 3650 * DAY_S + 60)
     assert after[0] > window[1]
+
+
+def test_end_of_a_long_window_shows_when_it_comes_nearer() -> None:
+    """Of a window of ten days the end is in sight from the third day on."""
+    opens_s = int(datetime.fromisoformat("2026-06-01T00:00+00:00").timestamp())
+    long = RepeatedSchedule(DAY_S, "0", "0", ",".join(map(str, range(1, 11))), "6", "*")
+    for asked_s in (opens_s - DAY_S, opens_s, opens_s + 2 * DAY_S - 1):
+        assert next_openings(long, asked_s, 2) == [(opens_s, 0)]
+    (window, _) = next_openings(long, opens_s + 2 * DAY_S, 2)
+    assert window == (opens_s, opens_s + 10 * DAY_S)
 
 
 def test_window_without_end_is_the_last() -> None:
