@@ -195,7 +195,7 @@ def test_puadctl_page_exit_status_lists_every_code_under_its_number() -> None:
             | {error.exit_code for error in release_errors.ReleaseError.__subclasses__()}
             | {release_errors.ReleaseError.exit_code},
         ),
-        ("puad-orchestrator.8", {0} | set(orchestrator_errors.EXIT_STATUS.values())),
+        ("puad-orchestrator.8", {0, 74, 130} | set(orchestrator_errors.EXIT_STATUS.values())),
     ],
 )
 def test_page_of_a_server_command_lists_its_exit_statuses(name: str, codes: set[int]) -> None:
