@@ -33,6 +33,9 @@ API_TOKEN = "the-api-token-of-this-test"
 PASSWORD = "the password of this test"
 PASSWORDS = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))  # at once
 START_S = 60
+PATIENT_S = 600
+"""A browser of the tests may think for longer than uvicorn's five seconds: whoever asks just as the
+server closes the connection gets no answer."""
 
 
 @dataclass
@@ -50,7 +53,14 @@ class World:
 def serving(services: Services) -> Iterator[str]:
     """Serve the application over these services; gives its address."""
     app = create_app(services)
-    config = uvicorn.Config(app, log_config=None, access_log=False, loop="asyncio", http="h11")
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        loop="asyncio",
+        http="h11",
+        timeout_keep_alive=PATIENT_S,
+    )
     server = uvicorn.Server(config)
     app.state.is_stopping = lambda: server.should_exit
     listening = socket.create_server(("127.0.0.1", 0))
