@@ -133,11 +133,6 @@ def holds(schedule: Repeated, at_s: int) -> bool:
     return firing_s is not None and firing_s <= at_s
 
 
-def is_open(windows: Windows, at_s: int, statuses: Collection[ScheduleStatus] = OS_UPDATE) -> bool:
-    """Whether a window of one of these statuses is open."""
-    return _Openings.of(_chosen(windows, statuses)).are_open(at_s)
-
-
 def next_firing(schedule: Repeated, from_s: int) -> int | None:
     """When a repeated schedule fires first from a time on; None when it does not for nine years.
 
@@ -200,11 +195,6 @@ class _Openings:
 
     def first(self, from_s: int, count: int) -> list[Window]:
         return list(islice(self.windows(from_s), min(count, MAX_COUNT)))
-
-    def are_open(self, at_s: int) -> bool:
-        if any(start_s <= at_s < end_s for start_s, end_s in self.spans):
-            return True
-        return open_window(self.repeated, _moment(at_s)) is not None
 
     def windows(self, from_s: int) -> Iterator[Window]:
         """One window after the other, as far as they are not over."""

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from orchestrator_stub.schedules.windows import Window, is_open, next_openings, next_windows
+from orchestrator_stub.schedules.windows import Window, next_openings, next_windows
 from orchestrator_stub.vocabulary import ScheduleStatus
 from puad.core.errors import WireError
 from puad.core.model import RepeatedSchedule, SingleSchedule
@@ -117,6 +117,12 @@ def check_open(
         if days.first_s + DAY_S <= at_s < days.last_s:
             wanted = any(start_s <= at_s < end_s for start_s, end_s in expected)
             assert is_open(rows, at_s) is wanted, (rows, at_s)
+
+
+def is_open(rows: Rows, at_s: int) -> bool:
+    """Whether a window is open: the next one that is not over has begun."""
+    found = next_windows(rows, at_s, 1)
+    return bool(found) and found[0][0] <= at_s
 
 
 def row(schedule: RepeatedSchedule, status: ScheduleStatus = OS_UPDATE) -> RepeatedRow:
