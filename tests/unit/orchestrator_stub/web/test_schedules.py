@@ -12,7 +12,7 @@ from orchestrator_stub.errors import OrchestratorError
 from orchestrator_stub.maintenance.status import in_maintenance
 from orchestrator_stub.records import Region, RepeatedSchedule, SingleSchedule
 from orchestrator_stub.schedules.inheritance import Windows
-from orchestrator_stub.schedules.windows import is_open, next_openings
+from orchestrator_stub.schedules.windows import next_openings, next_windows
 from orchestrator_stub.vocabulary import ScheduleStatus
 from orchestrator_stub.web import month, schedule_form, upcoming
 from orchestrator_stub.web.clock import DASH, JOINED, Clock
@@ -115,9 +115,11 @@ def test_in_maintenance(rows: list[AnySchedule], expected: bool) -> None:
         tuple(row for row in rows if isinstance(row, RepeatedSchedule)),
     )
     assert in_maintenance(windows, NOW_S) is expected
-    assert is_open(windows, NOW_S, list(ScheduleStatus)) is bool(
-        rows and any(next_openings(row, NOW_S, 1)[0][0] <= NOW_S for row in rows)
-    )
+    united = next_windows(windows, NOW_S, 1, list(ScheduleStatus))
+    alone = [next_openings(row, NOW_S, 1)[0] for row in rows]
+    assert [one[0] <= NOW_S for one in united] == [any(one[0] <= NOW_S for one in alone)][
+        : len(rows)
+    ]
 
 
 def test_calendar_begins_on_monday_and_marks_today() -> None:
