@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import secrets
 import stat
 import tomllib
@@ -182,7 +183,29 @@ def _write_new(path: Path, text: str, mode: int) -> None:
 
 def hint_for(error: Exception) -> str:
     """What to do for somebody to whom the directory does not belong."""
-    return f"Run it as the user {USER}." if isinstance(error, PermissionError) else ""
+    if not isinstance(error, PermissionError) or not error.filename:
+        return ""
+    path = Path(error.filename).absolute()
+    owner = USER if path.is_relative_to(STANDARD) else _owner(path)
+    return f"Run it as the user {owner}." if owner else ""
+
+
+def _owner(path: Path) -> str:
+    """Whose a file is, or the folder that keeps us from looking at it; empty when it is ours."""
+    for one in (path, *path.parents):
+        try:
+            uid = one.stat().st_uid
+        except OSError:
+            continue
+        return "" if uid == os.geteuid() else _user_name(uid)
+    return ""
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
 from orchestrator_stub import commands, server
-from orchestrator_stub.data_directory import DataDirectory
+from orchestrator_stub.data_directory import STANDARD, DataDirectory, hint_for
 from orchestrator_stub.database import Database
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import OrchestratorError
@@ -325,7 +325,16 @@ def test_command_of_a_stranger_says_whose_it_is(
         assert main([*command, "--data-dir", str(directory.path)]) == os.EX_CONFIG
     finally:
         os.seteuid(0)
-    assert "Run it as the user puad-orchestrator." in capsys.readouterr().err
+    assert "Run it as the user root." in capsys.readouterr().err
+
+
+def test_hint_names_the_user_of_the_package_where_the_package_keeps_its_data() -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied", f"{STANDARD}/secret.key")
+    assert hint_for(refused) == "Run it as the user puad-orchestrator."
+
+
+def test_hint_names_nobody_when_the_file_is_ours(tmp_path: Path) -> None:
+    assert hint_for(PermissionError(errno.EACCES, "Permission denied", str(tmp_path))) == ""
 
 
 def test_serve_without_init_says_what_to_do(
