@@ -226,5 +226,8 @@ class Node:
             device = next(row.split()[2] for row in mounts if row.split()[4] == "/")
             backing = Path(f"/sys/dev/block/{device}/loop/backing_file")
             file = backing.read_text(encoding="utf-8").strip()
-            return next(slot for slot in SLOTS if str(self.disk.slot_file(slot)) == file)
+            # the mount belongs to the node, so the path begins at the root of its file system
+            return next(
+                slot for slot in SLOTS if file and str(self.disk.slot_file(slot)).endswith(file)
+            )
         return ""

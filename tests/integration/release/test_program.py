@@ -469,6 +469,7 @@ def test_add_date_comes_from_source_date_epoch_or_the_image(
 
 
 def test_commands_without_a_repository_say_so(bare_site: Site) -> None:
+    bare_site.keys.mkdir()
     assert "no repository here" in bare_site.run("publish", expect=65)["error"]["what"]
     image = bare_site.image(size=5000)
     assert "no repository here" in bare_site.run("add", image, *RELEASE, expect=65)["error"]["what"]
