@@ -25,7 +25,9 @@ def test_update_to_a_good_image_ends_in_the_new_slot(
 
     assert rig.booted == "b"
     assert rig.server.instance()["os"]["imageId"] == "2.0"
-    (run,) = rig.server.runs()
+    runs = rig.server.runs()
+    assert len(runs) == 1, (runs, rig.logs())
+    (run,) = runs
     assert run["status"] == "Update completed"
     way = ("IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE")
     assert rig.told_of(*way), rig.story()
@@ -43,7 +45,9 @@ def test_update_to_an_unhealthy_image_ends_in_the_old_slot(
     rig.settle("ROLLED_BACK")
 
     assert (rig.booted, rig.boots) == ("a", 4)
-    (run,) = rig.server.runs()
+    runs = rig.server.runs()
+    assert len(runs) == 1, (runs, rig.logs())
+    (run,) = runs
     (entry,) = json.loads(run["statusDetails"])["update_log"]
     assert (run["status"], entry["status"]) == ("Update failed", "rolledback")
     assert entry["failure_reason"] == "criticalservices"
