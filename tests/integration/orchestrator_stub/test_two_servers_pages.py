@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select
@@ -68,11 +69,13 @@ def test_forms_that_are_sent_to_both_at_once_change_once(admin: Pair) -> None:
     node = admin.node()
     policies = [admin.one.policy("LATEST"), admin.other.policy("LATEST")]
     answers: list[bool] = []
+    all_have_the_page = Barrier(4)
 
     def apply(url: str, policy: str) -> None:
         with Browser(url) as browser:
             browser.log_in()
             form = browser.get(f"/hosts/{node.host_id}").form(f"/hosts/{node.host_id}/policy")
+            all_have_the_page.wait(300)
             answers.extend(browser.submit(form, policy=policy).was_refused for _ in range(3))
 
     urls = (admin.one.url, admin.other.url)
