@@ -51,12 +51,11 @@ imports: setup ## who may import whom
 setup-tests:
 	@PUAD_SETUP_BROWSER=1 PUAD_SETUP_DATABASE=1 PUAD_SETUP_PACKAGING=1 PUAD_SETUP_LOADERS=1 .ci/setup
 
-# Many tests wait for a node or a browser, so two processors have time for three of them.
 .PHONY: pytest
-pytest: setup-tests ## unit, integration and browser tests, in three processes
+pytest: setup-tests ## unit, integration and browser tests, in two processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
-	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	  --cov --cov-report= --durations 20 $(PYTEST_OPTIONS) 2>&1 | tee build/test/pytest.log
 
 .PHONY: coverage
