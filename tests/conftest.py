@@ -15,6 +15,7 @@ import pytest
 
 from orchestrator_stub.database import Database
 from tests.databases import DIALECTS, Databases
+from tests.length import minutes
 from tests.postgres import running_postgres
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -26,12 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes: left for last, one process would wait for the other."""
-    items.sort(key=_minutes, reverse=True)
-
-
-def _minutes(item: pytest.Item) -> int:
-    marker = item.get_closest_marker("minutes")
-    return marker.args[0] if marker else 0
+    items.sort(key=lambda item: -minutes(item, unmarked=0))
 
 
 @pytest.fixture

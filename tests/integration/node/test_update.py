@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,13 @@ from tests.integration.node.fleet import Fleet
 from tests.integration.node.rig import Rig, Window
 
 pytestmark = pytest.mark.minutes(2)
+
+
+def only_run(rig: Rig) -> dict[str, Any]:
+    """The one run that the server has of a node."""
+    runs = rig.server.runs()
+    assert len(runs) == 1, (runs, rig.logs())
+    return dict(runs[0])
 
 
 def test_update_to_a_good_image_ends_in_the_new_slot(
@@ -25,9 +33,7 @@ def test_update_to_a_good_image_ends_in_the_new_slot(
 
     assert rig.booted == "b"
     assert rig.server.instance()["os"]["imageId"] == "2.0"
-    runs = rig.server.runs()
-    assert len(runs) == 1, (runs, rig.logs())
-    (run,) = runs
+    run = only_run(rig)
     assert run["status"] == "Update completed"
     way = ("IDLE", "DOWNLOADING", "STAGED", "ARMED", "ASSESSING", "DONE")
     assert rig.told_of(*way), rig.story()
@@ -45,9 +51,7 @@ def test_update_to_an_unhealthy_image_ends_in_the_old_slot(
     rig.settle("ROLLED_BACK")
 
     assert (rig.booted, rig.boots) == ("a", 4)
-    runs = rig.server.runs()
-    assert len(runs) == 1, (runs, rig.logs())
-    (run,) = runs
+    run = only_run(rig)
     (entry,) = json.loads(run["statusDetails"])["update_log"]
     assert (run["status"], entry["status"]) == ("Update failed", "rolledback")
     assert entry["failure_reason"] == "criticalservices"

@@ -277,9 +277,9 @@ def test_rest_without_the_api_token_is_a_problem_401(
         assert response.status_code == (404 if path == "x" else 401)
 
 
-@pytest.mark.parametrize("data", [b"{", b"[" * 200_000, b"\xff", b"9" * 100_000, b"null", b"[]"])
-def test_hostile_bytes_at_rest_are_a_problem_400(orchestrator: Orchestrator, data: bytes) -> None:
-    response = orchestrator.session.post(
+def post_policy(orchestrator: Orchestrator, data: bytes) -> requests.Response:
+    """The answer to a body for a new policy, whatever is in it."""
+    return orchestrator.session.post(
         f"{orchestrator.url}v1/projects/default/os_update_policy",
         data=data,
         headers={
@@ -288,6 +288,11 @@ def test_hostile_bytes_at_rest_are_a_problem_400(orchestrator: Orchestrator, dat
         },
         timeout=60,
     )
+
+
+@pytest.mark.parametrize("data", [b"{", b"[" * 200_000, b"\xff", b"9" * 100_000, b"null", b"[]"])
+def test_hostile_bytes_at_rest_are_a_problem_400(orchestrator: Orchestrator, data: bytes) -> None:
+    response = post_policy(orchestrator, data)
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "invalid_argument"
@@ -334,15 +339,7 @@ def test_rest_body_of_another_content_type_is_a_problem_415(
 def test_body_that_is_wrong_says_where_and_how(
     orchestrator: Orchestrator, data: bytes, told: str
 ) -> None:
-    response = orchestrator.session.post(
-        f"{orchestrator.url}v1/projects/default/os_update_policy",
-        data=data,
-        headers={
-            "Authorization": f"Bearer {orchestrator.api_token}",
-            "Content-Type": "application/json",
-        },
-        timeout=60,
-    )
+    response = post_policy(orchestrator, data)
     assert response.status_code == 400
     assert told in response.json()["detail"].split("; ")
 

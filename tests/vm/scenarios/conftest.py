@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.layout import REPOSITORY
+from tests.length import minutes
 from tests.vm.harness.bench import Bench, Kind, Staged
 from tests.vm.harness.machine import Counters
 from tests.vm.harness.node import Node
@@ -96,8 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _minutes(item: pytest.Item) -> int:
-    marker = item.get_closest_marker("minutes")
-    return marker.args[0] if marker else 1
+    return minutes(item, unmarked=1)
 
 
 def _place(item: pytest.Item, turn: str) -> str:
