@@ -44,7 +44,7 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)
     problem.install(app, openapi.allowed_methods)
-    app.include_router(southbound.router)
+    southbound.install(app)
     for router in (*routers(), openapi.router):
         app.include_router(router)
     web.install(app)
@@ -69,5 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if manager is not None:
             manager.stop()
+        poll_queue: PollQueue = app.state.poll_queue
+        poll_queue.close()
         services.maintenance.stop()
         services.database.close()

@@ -16,10 +16,10 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -67,10 +67,12 @@ class Database:
         self._writer: Engine = engine
         if engine.dialect.name == "sqlite":
             self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            self._glancer = engine.execution_options(**{_BEGIN: ""})
         else:
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+            self._glancer = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._engine = engine
         self._errors = Counter(dict.fromkeys(_CODES, 0))
         self._counting = threading.Lock()
@@ -128,6 +130,14 @@ class Database:
             self.sessions(bind=self._reader, autoflush=False) as session,
         ):
             yield session
+
+    def glance(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Row[Any] | None:
+        """The first row of one query, without a transaction around it.
+
+        It is the cheapest way to ask: no session, and on PostgreSQL one exchange in place of four.
+        """
+        with self._translated(), self._glancer.connect() as connection:
+            return connection.execute(statement, parameters).first()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
@@ -284,4 +294,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - th
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    if begin := connection.get_execution_options().get(_BEGIN, "BEGIN"):
+        connection.exec_driver_sql(begin)

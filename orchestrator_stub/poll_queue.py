@@ -14,11 +14,11 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
-
-from fastapi.concurrency import run_in_threadpool
 
 from orchestrator_stub.errors import Code, OrchestratorError
 
@@ -43,6 +43,7 @@ class PollQueue:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._places = asyncio.Semaphore(at_once)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="poll")
         self._nodes: dict[str, _Node] = {}
 
     async def pass_through(
@@ -65,8 +66,15 @@ class PollQueue:
             async with node.lock, self._places:
                 if waits and await has_gone():
                     raise OrchestratorError(Code.ABORTED, "the node has given this poll up")
-                return await run_in_threadpool(work)
+                # the pages' thread pool asks for far more than a poll that is known costs
+                context = contextvars.copy_context()
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, context.run, work)
         finally:
             node.polls -= 1
             if not node.polls:
                 del self._nodes[host_guid]
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False)

@@ -5,11 +5,16 @@ A token is signed with the orchestrator's secret key (HS256). Its subject is the
 `realm_access.roles` holds `<project uuid>_en-agent-rw`, the role that the original platform gives
 its agents (protocol.md §1); the project is taken from the role. The node reads the token from a
 file at each call, so that a renewed one counts without a restart.
+
+A node presents the same token for months. What a token says once its signature was right is kept
+by the token's SHA-256; whether its time is now is asked each time.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +29,8 @@ EXPIRY_WARNING_S: Final = 14 * 86_400
 _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "puad-orchestrator"
 _MAX_TOKEN_CHARS: Final = 8192
+_LEEWAY_S: Final = 60
+_MAX_KNOWN: Final = 20_000
 _ROLE: Final = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_en-agent-rw"
 )
@@ -44,6 +51,9 @@ class NodeIdentity:
     project_uuid: str
     issued_s: int
     expires_s: int = 0
+
+
+_KNOWN: Final[dict[bytes, NodeIdentity]] = {}  # the polls' event loop alone reads and fills it
 
 
 def issue(key: str, identity: NodeIdentity, lifetime_s: int) -> str:
@@ -68,6 +78,21 @@ def verify(key: str, authorization: str | None) -> NodeIdentity:
     token = token_of(authorization)
     if not token:
         raise OrchestratorError(Code.UNAUTHENTICATED, "a bearer token is needed")
+    if len(token) > _MAX_TOKEN_CHARS:
+        raise OrchestratorError(Code.UNAUTHENTICATED, "the token is too long")
+    # the key is part of it: another key makes another identity, or none
+    fingerprint = hashlib.sha256(f"{key} {token}".encode("utf-8", "surrogatepass")).digest()
+    known = _KNOWN.get(fingerprint)
+    if known is not None and known.expires_s + _LEEWAY_S > time.time():
+        return known
+    identity = _identity(key, token)
+    while len(_KNOWN) >= _MAX_KNOWN:
+        _KNOWN.pop(next(iter(_KNOWN)), None)
+    _KNOWN[fingerprint] = identity
+    return identity
+
+
+def _identity(key: str, token: str) -> NodeIdentity:
     claims = _claims(key, token)
     projects = _projects(claims)
     if not projects:
@@ -83,15 +108,13 @@ def verify(key: str, authorization: str | None) -> NodeIdentity:
 
 
 def _claims(key: str, token: str) -> dict[str, Any]:
-    if len(token) > _MAX_TOKEN_CHARS:
-        raise OrchestratorError(Code.UNAUTHENTICATED, "the token is too long")
     try:
         return jwt.decode(
             token,
             key,
             algorithms=[_ALGORITHM],
             issuer=_ISSUER,
-            leeway=60,
+            leeway=_LEEWAY_S,
             options={"require": ["exp", "iat", "iss", "sub"]},
         )
     except jwt.ExpiredSignatureError as error:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
 
 from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.database import Database
@@ -82,9 +81,8 @@ class Steady:
         memory = self._memories.get(_key(poll))
         if memory is None or not _is_same(memory, poll):
             return None
-        with self._database.reading() as session:
-            versions = _versions(session, memory.host_id)
-        if versions != memory.versions:
+        row = self._database.glance(_VERSIONS, {"host_id": memory.host_id})
+        if row is None or tuple(row) != memory.versions:
             return None
         return memory.host_id, memory.told.at(poll.now_s)
 
@@ -132,11 +130,6 @@ def _versions_of(found: Found) -> tuple[Any, ...]:
         instance.version,
         instance.state,
     )
-
-
-def _versions(session: Session, host_id: str) -> tuple[Any, ...] | None:
-    row = session.execute(_VERSIONS, {"host_id": host_id}).first()
-    return None if row is None else tuple(row)
 
 
 def _key(poll: Poll) -> _Key:
