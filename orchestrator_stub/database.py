@@ -20,31 +20,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, OperationalError
+from sqlalchemy import URL, Row, Select, text
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from orchestrator_stub import migrations
-from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
-
-BUSY_TIMEOUT_S: Final = 30
-CONNECTIONS: Final = 40
-"""As many as there are worker threads to use them."""
-
-_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
-    "sqlite": {"connect_args": {"timeout": BUSY_TIMEOUT_S}},
-    "postgresql": {"max_overflow": 0, "pool_pre_ping": True},
-}
-_GLANCES: Final[dict[str, Any]] = {
-    "isolation_level": "AUTOCOMMIT",
-    "pool_pre_ping": False,
-    "pool_reset_on_return": None,
-    "pool_size": 8,
-}
-"""For PostgreSQL: connections that are in no transaction, and of which nothing has to be undone."""
+from orchestrator_stub.engines import BUSY_TIMEOUT_S, Engines
+from orchestrator_stub.errors import Code, OrchestratorError
 
 _HINTS: Final = {
     "sqlite": "Check the file, its owner and its disk; `init` makes it.",
@@ -54,7 +38,6 @@ TRIES: Final = 12
 """How often a change is made again when another writer was quicker."""
 
 _OWNER_ALONE: Final = 0o600
-_BEGIN: Final = "puad_begin"
 _QUEUE: Final = 0x70756165  # the advisory lock of those who have lost a race
 # serialization_failure, deadlock_detected
 _LOST_RACES: Final = frozenset({"40001", "40P01"})
@@ -72,19 +55,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        engine = _engine(url)
+        self._engines = Engines(url)
         self.sessions = sessionmaker()
-        self._reader: Engine = engine
-        self._writer: Engine = engine
-        if engine.dialect.name == "sqlite":
-            self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-            self._glancer = engine.execution_options(**{_BEGIN: ""})
-        else:
-            self._reader = engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            self._glancer = _engine(url, **_GLANCES)
-        self._engine = engine
         self._errors = Counter(dict.fromkeys(_CODES, 0))
         self._counting = threading.Lock()
         self._pen = threading.Lock()
@@ -92,7 +64,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
-        return str(self._engine.dialect.name)
+        return self._engines.dialect
 
     def upgrade(self) -> None:
         """Make the tables, or bring those of an older version up to date.
@@ -102,12 +74,12 @@ class Database:
         Raises:
             SettingsError: When a newer version has made them.
         """
-        file = self._engine.url.database if self.dialect == "sqlite" else None
+        file = self._engines.url.database if self.dialect == "sqlite" else None
         if file and not file.startswith((":", "file:")):
             with contextlib.suppress(OSError):  # it is there, or SQLite says what is wrong
                 os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ALONE))
         with self._translated():
-            migrations.upgrade(self._engine)
+            migrations.upgrade(self._engines.plain)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -115,7 +87,7 @@ class Database:
         try:
             yield
         except (DatabaseError, PoolTimeoutError, StaleDataError) as error:
-            told = _translation(error, self._engine.url)
+            told = _translation(error, self._engines.url)
             with self._counting:
                 self._errors[told.code] += told.code in _CODES
             raise told from error
@@ -138,7 +110,7 @@ class Database:
         """A session whose changes are thrown away."""
         with (
             self._translated(),
-            self.sessions(bind=self._reader, autoflush=False) as session,
+            self.sessions(bind=self._engines.reader, autoflush=False) as session,
         ):
             yield session
 
@@ -149,7 +121,7 @@ class Database:
         Nobody looks before whether the connection still works: when it does not, there is no row.
         """
         try:
-            with self._glancer.connect() as connection:
+            with self._engines.glancer.connect() as connection:
                 return connection.execute(statement, parameters).first()
         except (DatabaseError, PoolTimeoutError) as error:
             log.debug("a glance at the records failed: %s", error)
@@ -161,7 +133,7 @@ class Database:
         with (
             self._translated(),
             self._with_the_pen(),
-            self.sessions(bind=self._writer) as session,
+            self.sessions(bind=self._engines.writer) as session,
             session.begin(),
         ):
             yield session
@@ -214,8 +186,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self._glancer.dispose()
-        self._engine.dispose()
+        self._engines.close()
 
 
 def _translation(error: Exception, url: URL) -> OrchestratorError:
@@ -252,64 +223,3 @@ def _lost_race() -> OrchestratorError:
 
 def _state(cause: object) -> str:
     return str(getattr(cause, "sqlstate", "") or "")
-
-
-def _engine(url: str, **more: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy's own
-    parsed = _parsed(url)
-    try:
-        arguments = {"pool_size": CONNECTIONS} | _ARGUMENTS[parsed.get_backend_name()] | more
-        # what a statement was given is never part of an error's text: it may be a secret's hash
-        engine = create_engine(parsed, hide_parameters=True, **arguments)
-    except ImportError as error:
-        raise SettingsError(
-            f"database_url needs a driver that is not installed: {error}",
-            hint="Write it as postgresql+psycopg://host/name, and install python3-psycopg.",
-        ) from error
-    except KeyError:
-        raise _unusable(f"{parsed.drivername} is neither sqlite nor postgresql") from None
-    except ArgumentError as error:
-        raise _unusable(str(error)) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        # what SQLAlchemy says has the URL in it, and the URL may have a password
-        raise _unusable("it is no URL of a database") from None
-
-
-def _unusable(why: str) -> SettingsError:
-    return SettingsError(
-        f"database_url cannot be used: {why}",
-        hint="Write it as sqlite:////path/to/file or postgresql+psycopg://host/name.",
-    )
-
-
-def has_password(url: str) -> bool:
-    """Whether the URL of a database has its password in it.
-
-    Raises:
-        SettingsError: When it is no URL.
-    """
-    parsed = _parsed(url)
-    return bool(parsed.password) or "password" in parsed.query
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
-    connection.isolation_level = None  # the driver must not begin transactions by itself
-    cursor = connection.cursor()
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-    finally:
-        cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if begin := connection.get_execution_options().get(_BEGIN, "BEGIN"):
-        connection.exec_driver_sql(begin)

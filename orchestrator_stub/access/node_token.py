@@ -87,7 +87,7 @@ def verify(key: str, authorization: str | None) -> NodeIdentity:
         return known
     identity = _identity(key, token)
     while len(_KNOWN) >= _MAX_KNOWN:
-        _KNOWN.pop(next(iter(_KNOWN)), None)
+        del _KNOWN[next(iter(_KNOWN))]
     _KNOWN[fingerprint] = identity
     return identity
 

@@ -17,7 +17,8 @@ from orchestrator_stub.backup import back_up
 from orchestrator_stub.commands.command import Verbs, add_verb, of_directory, open_database, tell
 from orchestrator_stub.commands.project import check_name
 from orchestrator_stub.data_directory import DataDirectory
-from orchestrator_stub.database import Database, has_password
+from orchestrator_stub.database import Database
+from orchestrator_stub.engines import has_password
 from orchestrator_stub.errors import Code, OrchestratorError
 from orchestrator_stub.records import Project
 from orchestrator_stub.tls.certificates import Certificates

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import bindparam, delete, func, literal, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from orchestrator_stub import enrolment
@@ -98,12 +98,33 @@ def test_writers_of_one_record_lose_no_change(database: Database) -> None:
     assert (host.tokens_valid_from_s, host.version) == (before_s + 80, 81)
 
 
+def test_glance_asks_once_outside_of_any_transaction(database: Database) -> None:
+    one = select(literal(1)).where(bindparam("wanted"))
+    row = database.glance(one, {"wanted": True})
+    assert row is not None
+    assert tuple(row) == (1,)
+    assert database.glance(one, {"wanted": False}) is None
+    with database.writing() as session:
+        session.add(Project(uuid="x", name="x"))
+        count = select(func.count()).select_from(Project)
+        row = database.glance(count, {})
+        assert row is not None
+        assert tuple(row) == (1,)  # what is not committed is not seen
+    row = database.glance(count, {})
+    assert row is not None
+    assert tuple(row) == (2,)
+
+
+def test_glance_at_a_database_that_does_not_answer_has_no_row(database: Database) -> None:
+    assert database.glance(select(literal_column("no_such_column")), {}) is None
+
+
 def test_writers_of_one_process_wait_for_each_other_before_they_ask_the_database(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite that waits for nobody refuses whoever comes while another writes."""
     impatient = {"sqlite": {"connect_args": {"timeout": 0}}}
-    monkeypatch.setattr("orchestrator_stub.database._ARGUMENTS", impatient)
+    monkeypatch.setattr("orchestrator_stub.engines._ARGUMENTS", impatient)
     together = threading.Barrier(4)
 
     def write(database: Database, number: int) -> None:

@@ -58,3 +58,27 @@ def test_refusal_never_repeats_the_token() -> None:
     with pytest.raises(OrchestratorError) as caught:
         node_token.verify(KEY, "Bearer aaaa.secretpart.cccc")
     assert "secretpart" not in str(caught.value)
+
+
+def test_token_that_is_known_is_refused_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    header = f"Bearer {node_token.issue(KEY, IDENTITY, LIFETIME_S)}"
+    known = node_token.verify(KEY, header)
+    assert node_token.verify(KEY, header) is known
+    end_s = IDENTITY.issued_s + LIFETIME_S
+    monkeypatch.setattr("time.time", lambda: end_s + 61)
+    with pytest.raises(OrchestratorError, match="expired"):
+        node_token.verify(KEY, header)
+
+
+def test_token_that_is_known_under_one_key_is_not_under_another() -> None:
+    header = f"Bearer {node_token.issue(KEY, IDENTITY, LIFETIME_S)}"
+    node_token.verify(KEY, header)
+    with pytest.raises(OrchestratorError, match="not valid"):
+        node_token.verify("j" * 64, header)
+
+
+def test_known_tokens_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_token, "_MAX_KNOWN", 3)
+    for lifetime_s in range(LIFETIME_S, LIFETIME_S + 9):
+        node_token.verify(KEY, f"Bearer {node_token.issue(KEY, IDENTITY, lifetime_s)}")
+    assert len(node_token._KNOWN) == 3

@@ -204,12 +204,16 @@ class Fleet:
 
     @contextlib.contextmanager
     def _listening(self, note: Any) -> Iterator[None]:
-        engine = self.database._engine
-        event.listen(engine, "before_cursor_execute", note)
+        engines = [self.database._engines.plain]
+        if self.database.dialect != "sqlite":  # there it is the same one with another option
+            engines.append(self.database._engines.glancer)
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", note)
         try:
             yield
         finally:
-            event.remove(engine, "before_cursor_execute", note)
+            for engine in engines:
+                event.remove(engine, "before_cursor_execute", note)
 
 
 def new_fleet(database: Database, **settings: int) -> Fleet:

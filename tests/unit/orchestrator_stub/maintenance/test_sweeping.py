@@ -163,7 +163,7 @@ def test_sweeper_survives_a_database_that_does_not_answer(
     sweeper = fleet.manager._sweeper
     with caplog.at_level(logging.ERROR):
         sweeper._attempt(fail)
-        fleet.database._engine.dispose()
+        fleet.database._engines.close()
         monkeypatch.setattr(sweeper._presence, "flush", fail)
         sweeper._attempt(lambda: sweeper.sweep(fleet.now_s))
     assert caplog.text.count("were not looked after") == 2

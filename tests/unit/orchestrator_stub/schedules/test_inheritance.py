@@ -112,10 +112,10 @@ def test_many_hosts_take_as_few_queries_as_one(places: Database) -> None:
 
     with places.reading() as session:
         hosts = session.scalars(select(Host)).unique().all()
-        event.listen(places._engine, "before_cursor_execute", note)
+        event.listen(places._engines.plain, "before_cursor_execute", note)
         found = for_hosts(session, hosts)
         assert all(row.start_s >= 0 for windows in found.values() for row in windows.single)
-        event.remove(places._engine, "before_cursor_execute", note)
+        event.remove(places._engines.plain, "before_cursor_execute", note)
     assert len(statements) == 3
 
 
