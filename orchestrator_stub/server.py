@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 4096  # a whole fleet calls at once when the server is back
 _ACCEPTED_AT_ONCE: Final = 16
 _TLS_BUFFER_BYTES: Final = 4096
+_SWITCH_S: Final = 0.0005  # a thread that counts on holds the event loop up for no longer
 _HINTS: Final = {
     errno.EADDRINUSE: "Choose another --port, or --port 0 for a free one.",
     errno.EADDRNOTAVAIL: "Give --host an address of this machine, or :: for every one.",
@@ -109,6 +111,7 @@ class Server:
         # uvicorn raises the signal again when it has shut down, for whoever was there before
         signal.signal(signal.SIGTERM, lambda _number, _frame: None)
         keep_connections_small()
+        sys.setswitchinterval(_SWITCH_S)
         server = uvicorn.Server(self._config)
         # pages that are kept up to date end by themselves, or stopping would wait for them
         self._app.state.is_stopping = lambda: server.should_exit

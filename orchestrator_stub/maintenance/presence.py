@@ -21,7 +21,7 @@ from orchestrator_stub.records import Host
 
 WRITTEN_EVERY_S: Final = 60
 _FORGOTTEN_AFTER_S: Final = 3600
-_AT_ONCE: Final = 2000
+_AT_ONCE: Final = 500
 """Rows in one transaction, so that no other writer waits for long."""
 
 _HOST: Final = cast("Table", Host.__table__)
