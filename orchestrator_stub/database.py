@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Row, Select, text
+from sqlalchemy import URL, Executable, Row, text
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
@@ -114,7 +114,7 @@ class Database:
         ):
             yield session
 
-    def glance(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Row[Any] | None:
+    def glance(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
         """The first row of one query, without a transaction around it; None when there is none.
 
         It is the cheapest way to ask: no session, and on PostgreSQL one exchange in place of five.

@@ -52,9 +52,9 @@ class Engines:
     def __init__(self, url: str) -> None:
         self.plain = _make(url)
         if self.dialect == "sqlite":
-            self.reader = self.plain
-            self.writer = self.plain.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-            self.glancer = self.plain.execution_options(**{_BEGIN: ""})
+            self.reader: Engine = self.plain
+            self.writer: Engine = self.plain.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            self.glancer: Engine = self.plain.execution_options(**{_BEGIN: ""})
         else:
             self.reader = self.plain.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -72,10 +72,15 @@ class Engines:
         """Where the database is."""
         return self.plain.url
 
+    @property
+    def pools(self) -> tuple[Engine, ...]:
+        """Those that have connections of their own."""
+        return (self.plain,) if self.dialect == "sqlite" else (self.plain, self.glancer)
+
     def close(self) -> None:
         """Close every connection."""
-        self.glancer.dispose()
-        self.plain.dispose()
+        for engine in self.pools:
+            engine.dispose()
 
 
 def _make(url: str, **more: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy's own

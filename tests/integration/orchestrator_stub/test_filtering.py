@@ -200,7 +200,7 @@ filters = st.recursive(
 def database(database_url: str) -> Iterator[Database]:
     """A database in which things can be."""
     with closing(Database(database_url)) as opened:
-        Base.metadata.create_all(opened._writer)
+        Base.metadata.create_all(opened._engines.writer)
         yield opened
 
 
@@ -208,7 +208,7 @@ def listed(
     database: Database, rows: list[Record], filter_: str = "", order_by: str = ""
 ) -> list[int]:
     """Which of the rows a list has, by their place, when the table holds these rows only."""
-    with database._writer.connect() as connection:
+    with database._engines.writer.connect() as connection:
         for n, row in enumerate(rows):
             connection.execute(insert(Thing).values(id=n, **row))
         wanted, orders = narrowed(select(Thing.id), order_by, filter_, FIELDS)

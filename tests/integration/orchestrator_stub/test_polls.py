@@ -255,11 +255,12 @@ def test_poll_that_changes_nothing_writes_nothing(orchestrator: Orchestrator, no
         mine = select(Host.project_uuid).where(Host.uuid == node.guid)
         project_uuid = session.scalars(mine).one()
     statements: list[str] = []
-    event.listen(
-        database._engine,
-        "before_cursor_execute",
-        lambda _c, _u, statement, *_rest: statements.append(statement),
-    )
+    for engine in database._engines.pools:
+        event.listen(
+            engine,
+            "before_cursor_execute",
+            lambda _c, _u, statement, *_rest: statements.append(statement),
+        )
 
     def poll(now_s: int) -> list[str]:
         statements.clear()

@@ -61,11 +61,12 @@ def test_refusal_never_repeats_the_token() -> None:
 
 
 def test_token_that_is_known_is_refused_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    header = f"Bearer {node_token.issue(KEY, IDENTITY, LIFETIME_S)}"
+    old = replace(IDENTITY, issued_s=IDENTITY.issued_s - 2 * LIFETIME_S)
+    header = f"Bearer {node_token.issue(KEY, old, LIFETIME_S)}"
+    monkeypatch.setattr(node_token, "_LEEWAY_S", 2 * LIFETIME_S)
     known = node_token.verify(KEY, header)
     assert node_token.verify(KEY, header) is known
-    end_s = IDENTITY.issued_s + LIFETIME_S
-    monkeypatch.setattr("time.time", lambda: end_s + 61)
+    monkeypatch.setattr(node_token, "_LEEWAY_S", 60)
     with pytest.raises(OrchestratorError, match="expired"):
         node_token.verify(KEY, header)
 

@@ -204,9 +204,7 @@ class Fleet:
 
     @contextlib.contextmanager
     def _listening(self, note: Any) -> Iterator[None]:
-        engines = [self.database._engines.plain]
-        if self.database.dialect != "sqlite":  # there it is the same one with another option
-            engines.append(self.database._engines.glancer)
+        engines = self.database._engines.pools
         for engine in engines:
             event.listen(engine, "before_cursor_execute", note)
         try:

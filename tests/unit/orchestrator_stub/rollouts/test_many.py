@@ -108,7 +108,7 @@ def test_good_image_reaches_ten_thousand_hosts(fleet: StagedFleet) -> None:
 def test_several_processes_run_each_wave_once(fleet: StagedFleet, rules: dict[str, int]) -> None:
     paced = {"waves": [{"percent": 25}], "pauseSeconds": 10}
     fleet.enrolled(40, fleet.policy(rollout={**paced, **rules}))
-    url = fleet.database._engine.url.render_as_string(hide_password=False)
+    url = fleet.database._engines.url.render_as_string(hide_password=False)
     databases = [Database(url) for _ in range(4)]
     managers = [new_manager(database) for database in databases]
     most = 0
