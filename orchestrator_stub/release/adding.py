@@ -30,7 +30,7 @@ from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.release import Release, ReleaseFile, profile_path
 from orchestrator_stub.release.repository import read_published
 from orchestrator_stub.release.staging import new_folder, read_staged, stage
-from puad.core.manifest import MAX_BOOT_FILE_BYTES
+from puad.core.boot_file import MAX_BOOT_FILE_BYTES
 
 _MAX_DOCUMENT_BYTES: Final = 16 << 20
 _PIECE_BYTES: Final = 1 << 20

@@ -14,8 +14,9 @@ import yaml
 from orchestrator_stub.release.errors import UsageError
 from orchestrator_stub.release.frames import Encoded
 from orchestrator_stub.release.release import ReleaseFile, file_path
+from puad.core.boot_file import BootFile, BootFileKind
 from puad.core.errors import TrustError
-from puad.core.manifest import BootFile, BootFileKind, Manifest, parse_manifest
+from puad.core.manifest import Manifest, parse_manifest
 from puad.core.profile import OSProfile, parse_profile
 from puad.core.version import compare_versions
 

@@ -34,7 +34,7 @@ from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.publication import Publisher
 from orchestrator_stub.release.roles import Role, parse_validity, plan_roles
 from orchestrator_stub.release.withdrawal import Request
-from puad.core.manifest import BootFileKind
+from puad.core.boot_file import BootFileKind
 from puad.core.profile import OSProfile, SecurityFeature
 
 _PROGRAM: Final = "puad-release"

@@ -2,8 +2,10 @@
 """The chunk index: which bytes of a published file make which bytes of an image.
 
 An index is a small signed file beside a published image (docs/architecture.md, Images). It lists
-chunks of the image in order and without gaps; each says how long it is, its SHA-256, and where in
-the published file the frame lies that makes it. The form is one JSON object::
+chunks in order and without gaps of what the file unpacks to: a root image, or a whole disk. Each
+says how long it is, its SHA-256, and where in the published file the frame lies that makes it. A
+file that can only be unpacked from its beginning has no frames; its rows have length and hash
+alone. The form is one JSON object::
 
     {"schema": 1, "image_size": 2147483648,
      "chunks": [[image_length, file_offset, file_length, "<sha256 hex>"], ...]}
@@ -14,7 +16,7 @@ Rules, each checked by `parse_index` before anything else may look at the index:
 2. Frames lie in the file in the same order, and do not overlap.
 3. No chunk is empty or longer than `MAX_CHUNK_BYTES`, and no frame is longer than what zstd can
    make of a chunk that it cannot compress.
-4. There are at most `MAX_CHUNKS` of them.
+4. There are at most `MAX_CHUNKS` of them, with frames or without, never mixed.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ CHUNK_BYTES: Final = 1 << 20
 MAX_CHUNK_BYTES: Final = 4 << 20
 MAX_CHUNKS: Final = 1 << 17
 MAX_INDEX_BYTES: Final = 16 << 20
-_FRAME_OVERHEAD_BYTES: Final = 1 << 16
+MAX_FRAME_OVERHEAD_BYTES: Final = 1 << 16
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -42,7 +44,7 @@ class Chunk:
         image_offset: Where it begins in the image, in bytes.
         image_length: How long it is in the image, in bytes.
         file_offset: Where its frame begins in the published file, in bytes.
-        file_length: How long its frame is, in bytes.
+        file_length: How long its frame is, in bytes; 0 when it has none.
         sha256: SHA-256 of its image bytes, 32 raw bytes.
     """
 
@@ -55,14 +57,31 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkIndex:
-    """All chunks of an image, in order and without gaps."""
+    """All chunks of what a published file unpacks to, in order and without gaps.
+
+    Attributes:
+        image_size: Its size in bytes.
+        chunks: The chunks.
+    """
 
     image_size: int
     chunks: tuple[Chunk, ...]
 
+    @property
+    def framed(self) -> bool:
+        """Whether each chunk has a frame of its own, which makes it without the others."""
+        return all(chunk.file_length for chunk in self.chunks)
+
     def dump(self) -> bytes:
         """The index in its published form."""
-        rows = [[c.image_length, c.file_offset, c.file_length, c.sha256.hex()] for c in self.chunks]
+        rows = [
+            [
+                c.image_length,
+                *([c.file_offset, c.file_length] if self.framed else []),
+                c.sha256.hex(),
+            ]
+            for c in self.chunks
+        ]
         document = {"schema": 1, "image_size": self.image_size, "chunks": rows}
         return json.dumps(document, separators=(",", ":")).encode()
 
@@ -90,6 +109,8 @@ def parse_index(data: bytes, *, image_size: int, file_size: int) -> ChunkIndex:
     if not isinstance(rows, list) or len(rows) > MAX_CHUNKS:
         raise _broken("its list of chunks is missing or too long")
     chunks = _read_rows(rows, file_size)
+    if len({chunk.file_length > 0 for chunk in chunks}) > 1:
+        raise _broken("some of its chunks have frames and others have none")
     covered = sum(chunk.image_length for chunk in chunks)
     if document.get("image_size") != image_size or covered != image_size:
         raise _broken(f"it covers {covered} bytes of an image of {image_size}")
@@ -114,12 +135,14 @@ def _read_row(row: Any, number: int, image_offset: int) -> Chunk:  # noqa: ANN40
         case [int(length), int(file_offset), int(file_length), str(digest)] if not any(
             isinstance(value, bool) for value in row
         ):
-            pass
+            least_frame = 1
+        case [int(length), str(digest)] if not isinstance(length, bool):
+            file_offset = file_length = least_frame = 0
         case _:
             raise _broken(f"chunk {number} is not [length, offset, length, hash]")
     if not 0 < length <= MAX_CHUNK_BYTES:
         raise _broken(f"chunk {number} has {length} bytes")
-    if not 0 < file_length <= length + _FRAME_OVERHEAD_BYTES or file_offset < 0:
+    if not least_frame <= file_length <= length + MAX_FRAME_OVERHEAD_BYTES or file_offset < 0:
         raise _broken(f"frame {number} has {file_length} bytes at {file_offset}")
     if not _SHA256.fullmatch(digest):
         raise _broken(f"the hash of chunk {number} is not a SHA-256 in hexadecimal")

@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from puad.core.boot_file import BootFile
 from puad.core.errors import Code, StorageError, TrustError
-from puad.core.manifest import BootFile
 from puad.download.source import Source
 
 _FOLDER: Final = "boot-files"

@@ -18,8 +18,9 @@ import yaml
 from tuf.ngclient import Updater
 
 from orchestrator_stub.release.answers import answer_text
+from puad.core.boot_file import BootFileKind
 from puad.core.chunks import CHUNK_BYTES, parse_index
-from puad.core.manifest import BootFileKind, parse_manifest
+from puad.core.manifest import parse_manifest
 from puad.core.profile import parse_profile
 from tests.integration.release.conftest import Site
 

@@ -59,6 +59,24 @@ def test_index_that_was_dumped_reads_back_the_same(made: tuple[ChunkIndex, int])
     assert parse_index(index.dump(), image_size=index.image_size, file_size=file_size) == index
 
 
+def test_index_without_frames_reads_back_the_same() -> None:
+    index = ChunkIndex(
+        4099, (Chunk(0, 4096, 0, 0, bytes.fromhex(HASH)), Chunk(4096, 3, 0, 0, bytes(32)))
+    )
+    assert not index.framed
+    assert json.loads(index.dump())["chunks"] == [[4096, HASH], [3, "00" * 32]]
+    assert parse_index(index.dump(), image_size=4099, file_size=10) == index
+
+
+@pytest.mark.parametrize("row", [[True, HASH], [0, HASH], [1, HASH[1:]], [1, 5], ["1", HASH]])
+def test_index_with_a_broken_row_without_frame_is_refused(row: object) -> None:
+    assert refused(dump(row, image_size=1), image_size=1)
+
+
+def test_index_that_mixes_chunks_with_and_without_frames_is_refused() -> None:
+    assert refused(dump([2048, 0, 100, HASH], [2048, HASH]))
+
+
 @given(indexes(), st.data())
 def test_index_with_another_signed_size_is_refused(
     made: tuple[ChunkIndex, int], data: st.DataObject

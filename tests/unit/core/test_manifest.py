@@ -12,16 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from puad.core.boot_file import MAX_BOOT_FILE_BYTES, MAX_EXTENTS, BootFile, BootFileKind
+from puad.core.delta import MAX_DELTAS, Delta
+from puad.core.disk_map import DiskMap, Extent
 from puad.core.errors import Code, TrustError
-from puad.core.manifest import (
-    CUSTOM_KEY,
-    MAX_BOOT_FILE_BYTES,
-    MAX_IMAGE_BYTES,
-    BootFile,
-    BootFileKind,
-    Manifest,
-    parse_manifest,
-)
+from puad.core.manifest import CUSTOM_KEY, MAX_IMAGE_BYTES, Manifest, parse_manifest
 
 FULL = Manifest(
     profile="edge",
@@ -37,6 +32,14 @@ FULL = Manifest(
         BootFile(BootFileKind.LINUX, "edge/13.1/edge-13.1.linux", 10, "cd" * 32),
         BootFile(BootFileKind.INITRD, "edge/13.1/edge-13.1.initrd", 20, "ef" * 32),
     ),
+    deltas=(Delta("13.0", "01" * 32, "edge/13.1/a.dzst", "edge/13.1/a.dzst.idx"),),
+)
+ROOT = Extent(1 << 20, FULL.image_size)
+DISK = replace(
+    FULL,
+    format="raw.gz",
+    disk=DiskMap(1 << 30, ROOT),
+    boot_files=(BootFile(BootFileKind.UKI, "", 30, "cd" * 32, (Extent(900, 20), Extent(512, 10))),),
 )
 
 
@@ -60,6 +63,13 @@ def test_manifest_that_was_dumped_reads_back_the_same() -> None:
     assert parse_manifest(FULL.dump()) == FULL
 
 
+def test_manifest_of_a_whole_disk_reads_back_the_same() -> None:
+    read = parse_manifest(DISK.dump())
+    assert read == DISK
+    assert read.unpacked_size == 1 << 30
+    assert FULL.unpacked_size == FULL.image_size
+
+
 @given(
     st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)),  # noqa: DTZ001 -- hypothesis adds the zone
     st.integers(-12 * 60, 12 * 60),
@@ -76,10 +86,10 @@ def test_manifest_of_any_time_and_size_reads_back_the_same(
 
 
 def test_manifest_without_options_has_none() -> None:
-    made = replace(FULL, index=None, min_version=None, root_partuuid=None, boot_files=())
+    made = replace(FULL, index=None, min_version=None, root_partuuid=None, boot_files=(), deltas=())
     assert parse_manifest(made.dump()) == made
     document = made.dump()
-    for field in ("index", "min_version", "root_partuuid", "boot_files"):
+    for field in ("index", "min_version", "root_partuuid", "boot_files", "deltas", "disk"):
         del document[CUSTOM_KEY][field]
     assert parse_manifest(document) == made
 
@@ -154,10 +164,37 @@ def test_manifest_without_a_field_is_refused(field: str) -> None:
         ("root_partuuid", "0fc63daf"),
         ("boot_files", {}),
         ("boot_files", "uki"),
+        ("boot_files", [1]),
+        ("deltas", {}),
+        ("deltas", [{}]),
+        ("deltas", [FULL.deltas[0].dump()] * (MAX_DELTAS + 1)),
+        ("deltas", [FULL.deltas[0].dump() | {"from_sha256": "ab"}]),
+        ("deltas", [FULL.deltas[0].dump() | {"path": "../a"}]),
+        ("deltas", [FULL.deltas[0].dump() | {"index": None}]),
+        ("disk", 5),
+        ("disk", {"size": FULL.image_size - 1, "root_offset": 0}),
+        ("disk", {"size": FULL.image_size, "root_offset": 1}),
+        ("disk", {"size": FULL.image_size, "root_offset": -1}),
+        ("disk", {"size": MAX_IMAGE_BYTES + 1, "root_offset": 0}),
+        ("disk", {"size": MAX_IMAGE_BYTES}),
     ],
 )
 def test_manifest_with_a_wrong_field_is_refused(field: str, value: Any) -> None:
     assert refused(changed(**{field: value}))
+
+
+@given(
+    st.integers(0, 1 << 20),
+    st.integers(1, 1 << 20),
+    st.integers(0, 1 << 20),
+    st.integers(1, 1 << 20),
+)
+def test_part_of_an_extent_is_what_both_have(a: int, b: int, c: int, d: int) -> None:
+    one, other = Extent(a, b), Extent(c, d)
+    both = set(range(a, one.end)) & set(range(c, other.end)) if max(a, b, c, d) < 5000 else None
+    part = one.part_of(other)
+    assert part.length == max(0, min(one.end, other.end) - max(a, c))
+    assert both is None or set(range(part.offset, part.end)) == both
 
 
 @pytest.mark.parametrize(
@@ -175,6 +212,32 @@ def test_manifest_with_a_wrong_field_is_refused(field: str, value: Any) -> None:
 def test_manifest_with_a_wrong_boot_file_is_refused(change: dict[str, Any]) -> None:
     rows = FULL.dump()[CUSTOM_KEY]["boot_files"]
     assert refused(changed(boot_files=[rows[0] | change]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "edge/13.1/edge.uki"},
+        {"extents": []},
+        {"extents": {}},
+        {"extents": [[900, 29]]},
+        {"extents": [[900, 31]]},
+        {"extents": [[(1 << 30) - 29, 30]]},
+        {"extents": [[-1, 30]]},
+        {"extents": [[0, 30, 1]]},
+        {"extents": [[0, True]]},
+        {"extents": [[0, 1]] * (MAX_EXTENTS + 1)},
+        {"extents": [[0, 30], [30, 0]]},
+    ],
+)
+def test_manifest_with_wrong_extents_of_a_boot_file_is_refused(change: dict[str, Any]) -> None:
+    document = DISK.dump()[CUSTOM_KEY]
+    (row,) = document["boot_files"]
+    assert refused({CUSTOM_KEY: document | {"boot_files": [row | change]}})
+
+
+def test_manifest_of_a_root_image_with_extents_is_refused() -> None:
+    assert refused(changed(boot_files=DISK.dump()[CUSTOM_KEY]["boot_files"]))
 
 
 def test_manifest_with_two_boot_files_of_a_kind_is_refused() -> None:
