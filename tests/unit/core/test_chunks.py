@@ -75,6 +75,7 @@ def test_index_with_a_broken_row_without_frame_is_refused(row: object) -> None:
 
 def test_index_that_mixes_chunks_with_and_without_frames_is_refused() -> None:
     assert refused(dump([2048, 0, 100, HASH], [2048, HASH]))
+    assert refused(dump([2048, HASH], [2048, 0, 100, HASH]))
 
 
 @given(indexes(), st.data())
