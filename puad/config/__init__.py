@@ -21,6 +21,7 @@ from puad.config.scope import EVERYTHING, STANDARD, Scope, admitted
 from puad.config.settings import (
     HealthSettings,
     NodeSettings,
+    PaceSettings,
     PathSettings,
     ReleaseSettings,
     ServerSettings,
@@ -38,6 +39,7 @@ __all__ = [
     "Limits",
     "Loaded",
     "NodeSettings",
+    "PaceSettings",
     "PathSettings",
     "ReleaseSettings",
     "ServerSettings",

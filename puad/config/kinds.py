@@ -41,13 +41,24 @@ class Kind:
 
 def number(least: int, most: int) -> Kind:
     """A whole number between two bounds, both included."""
+    return Kind(
+        f"a whole number from {least} to {most}", lambda value: _read_number(value, least, most)
+    )
+
+
+def number_or_none(least: int, most: int) -> Kind:
+    """A whole number between two bounds, both included, or 0 for none."""
 
     def read(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError
-        return value
+        return _read_number(value, 0, 0) if value == 0 else _read_number(value, least, most)
 
-    return Kind(f"a whole number from {least} to {most}", read)
+    return Kind(f"0, or a whole number from {least} to {most}", read)
+
+
+def _read_number(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError
+    return value
 
 
 def choice(*words: str) -> Kind:

@@ -21,11 +21,17 @@ from puad.config.kinds import (
     URL,
     choice,
     number,
+    number_or_none,
 )
 from puad.config.limits import Limits
 
 _DAY_S = 86_400
 _WEEK_S = 7 * _DAY_S
+_KIB = 1 << 10
+_MIB = 1 << 20
+_MOST_BYTES_S = 1 << 40
+
+_WriteRate = Annotated[int, number_or_none(_MIB, _MOST_BYTES_S)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,29 @@ class UpdateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceSettings:
+    """Section `[pace]`: how much of the node an install takes for itself.
+
+    Attributes:
+        bandwidth_bytes_s: Bytes a second that all its connections take together; 0 for no limit.
+        write_bytes_s: Image bytes a second that it brings to the slot; 0 for no limit.
+        busy_write_bytes_s: The same while something else on the node reads from a disk.
+        pause_above_load_percent: It pauses while the load average of everything else is above so
+            many percent of the processors; 0 for never.
+        pause_above_io_pressure_percent: It pauses while anything else waits for a disk for more
+            than so much of the time; 0 for never.
+        pause_most_s: The longest pause; then it goes on slowly.
+    """
+
+    bandwidth_bytes_s: Annotated[int, number_or_none(_KIB, _MOST_BYTES_S)] = 0
+    write_bytes_s: _WriteRate = 0
+    busy_write_bytes_s: _WriteRate = 16 * _MIB
+    pause_above_load_percent: Annotated[int, number(0, 10_000)] = 400
+    pause_above_io_pressure_percent: Annotated[int, number(0, 100)] = 0
+    pause_most_s: Annotated[int, number(1, _DAY_S)] = 600
+
+
+@dataclass(frozen=True, slots=True)
 class HealthSettings:
     """Section `[health]`: when a boot is good.
 
@@ -159,6 +188,7 @@ class Settings:
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     node: NodeSettings = field(default_factory=NodeSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
+    pace: PaceSettings = field(default_factory=PaceSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     paths: PathSettings = field(default_factory=PathSettings)
     limits: Limits = field(default_factory=Limits)

@@ -46,6 +46,11 @@ _RULES: Final[tuple[tuple[Callable[[Settings], bool], str, str], ...]] = (
         "must not exceed update.retry_most_s",
     ),
     (
+        lambda s: not 0 < s.pace.bandwidth_bytes_s < s.limits.min_rate_bytes_s,
+        "pace.bandwidth_bytes_s",
+        "must not be less than limits.min_rate_bytes_s, or no download is fast enough",
+    ),
+    (
         lambda s: s.limits.probe_tail_bytes <= s.limits.probe_output_bytes,
         "limits.probe_tail_bytes",
         "must not exceed limits.probe_output_bytes",

@@ -81,6 +81,9 @@ _GOOD = {
     "update.tries=9": 9,
     "health.wanted=[]": (),
     "limits.redirects=0": 0,
+    "pace.bandwidth_bytes_s=0": 0,
+    "pace.bandwidth_bytes_s=1024": 1024,
+    "pace.busy_write_bytes_s=0": 0,
 }
 
 
@@ -131,6 +134,13 @@ _REFUSED = [
     f"health.required={json.dumps([f'p{n}' for n in range(65)])}",
     "limits.answer_bytes=0",
     "limits.history_entries=1000000",
+    "pace.bandwidth_bytes_s=1023",
+    "pace.bandwidth_bytes_s=-1",
+    "pace.bandwidth_bytes_s=0.0",
+    "pace.bandwidth_bytes_s=false",
+    'pace.bandwidth_bytes_s="50Mbit"',
+    "pace.write_bytes_s=1048575",
+    "pace.pause_above_io_pressure_percent=101",
 ]
 
 
@@ -209,6 +219,9 @@ _AT_ODDS = {
     "update.retry_first_s=9\nupdate.retry_most_s=8": "update.retry_first_s must not exceed",
     "health.agent_stable_s=60": "health.agent_stable_s must be less than",
     "update.health_deadline_s=59": "health.probe_deadline_s must not exceed",
+    "pace.bandwidth_bytes_s=2000\nlimits.min_rate_bytes_s=2001": (
+        "pace.bandwidth_bytes_s must not be less than limits.min_rate_bytes_s"
+    ),
     'health.wanted=["disk"]': "health.wanted must not name",
 }
 
