@@ -9,6 +9,7 @@
 3. No transfer is decoded: `Accept-Encoding: identity` is asked for, anything else is refused.
 4. The time that the caller spends between two pieces is its own and does not count as slowness.
 5. A transfer that is cancelled ends soon, whatever the peer does or leaves undone.
+6. Nothing is read before the bandwidth allows it; that wait counts as the caller's.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from puad.client.deadline import Deadline
 from puad.client.reason import reason_of
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, ServerError
+from puad.download.bandwidth import Bandwidth
 from puad.download.patience import BrokenTransferError, MinimumRate, require_going_on
 
-PIECE_BYTES: Final = 1 << 16
 _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_REFUSAL: Final = 400
 
@@ -107,7 +108,11 @@ def require_usable(response: requests.Response, url: str, *usable: int) -> None:
 
 
 def body_pieces(
-    response: requests.Response, most_bytes: int, rate: MinimumRate, cancelled: Callable[[], bool]
+    response: requests.Response,
+    most_bytes: int,
+    rate: MinimumRate,
+    bandwidth: Bandwidth,
+    cancelled: Callable[[], bool],
 ) -> Iterator[bytes]:
     """The body as it comes, cut at `most_bytes`; fewer when the answer ends before.
 
@@ -115,6 +120,7 @@ def body_pieces(
         response: The answer, of which nothing has been read.
         most_bytes: Where to cut.
         rate: Counts what arrives, over all answers that one transfer takes.
+        bandwidth: Says when the next bytes may come.
         cancelled: Asked before each piece and while waiting for it.
 
     Raises:
@@ -125,10 +131,11 @@ def body_pieces(
     left = most_bytes
     while left > 0:
         require_going_on(cancelled)
+        bandwidth.wait(cancelled)
         started = time.monotonic()
         try:
             with Deadline(rate.window_s, _stop_when(cancelled)):
-                piece = response.raw.read1(min(left, PIECE_BYTES), decode_content=False)
+                piece = response.raw.read1(min(left, bandwidth.piece_bytes), decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             rate.count(0, time.monotonic() - started)
             address = urlsplit(response.url)._replace(query="").geturl()  # a query may hold secrets
@@ -136,6 +143,7 @@ def body_pieces(
                 f"The transfer broke: {reason_of(error)}", on=address
             ) from error
         rate.count(len(piece), time.monotonic() - started)
+        bandwidth.took(len(piece))
         if not piece:
             return
         left -= len(piece)

@@ -16,6 +16,7 @@ import requests
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError
+from puad.download.bandwidth import Bandwidth
 from puad.download.http_body import body_pieces, http_get, require_usable
 from puad.download.patience import BrokenTransferError, MinimumRate, Patience
 
@@ -28,13 +29,22 @@ class HttpSource:
         url: The file.
         file_size: Its signed size, in bytes.
         limits: Bounds on time and tries.
+        bandwidth: Shared with the other connections; without one there is no limit.
     """
 
-    def __init__(self, session: requests.Session, url: str, file_size: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        file_size: int,
+        limits: Limits,
+        bandwidth: Bandwidth | None = None,
+    ) -> None:
         self._session = session
         self._url = url
         self._file_size = file_size
         self._limits = limits
+        self._bandwidth = bandwidth or Bandwidth()
 
     def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         """Give exactly `length` bytes from `offset` on (see `Source`)."""
@@ -60,7 +70,7 @@ class HttpSource:
         with http_get(self._session, self._url, headers, self._limits, cancelled) as response:
             require_usable(response, self._url, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.OK)
             self._require_range(response, offset, length)
-            yield from body_pieces(response, length, rate, cancelled)
+            yield from body_pieces(response, length, rate, self._bandwidth, cancelled)
 
     def _require_range(self, response: requests.Response, offset: int, length: int) -> None:
         expected = length

@@ -19,6 +19,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 
 from puad.config import Limits
 from puad.core.errors import PuadError
+from puad.download.bandwidth import Bandwidth
 from puad.download.http_body import body_pieces, http_get, require_usable
 from puad.download.http_source import HttpSource
 from puad.download.patience import BrokenTransferError, MinimumRate, Patience
@@ -53,6 +54,7 @@ class HttpOrigin:
         session: From `puad.client.transport.make_session`.
         limits: Bounds on time and tries.
         cancelled: Ends the transfer of a small file and the waits between two tries.
+        bandwidth: Shared by everything that comes from here; without one there is no limit.
     """
 
     def __init__(
@@ -61,29 +63,37 @@ class HttpOrigin:
         session: requests.Session,
         limits: Limits,
         cancelled: Callable[[], bool] = lambda: False,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._session = session
         self._limits = limits
         self._cancelled = cancelled
+        self._bandwidth = bandwidth or Bandwidth()
 
     def fetcher(self) -> FetcherInterface:
         """How TUF gets at small files."""
         tries = min(self._limits.download_attempts, _SMALL_FILE_TRIES)
         limits = replace(self._limits, download_attempts=tries)
-        return _HttpFetcher(self._session, limits, self._cancelled)
+        return _HttpFetcher(self._session, limits, self._bandwidth, self._cancelled)
 
     def source(self, path: str, file_size: int) -> Source:
         """The bytes of a big file."""
-        return HttpSource(self._session, f"{self.base_url}/{quote(path)}", file_size, self._limits)
+        url = f"{self.base_url}/{quote(path)}"
+        return HttpSource(self._session, url, file_size, self._limits, self._bandwidth)
 
 
 class _HttpFetcher(FetcherInterface):
     def __init__(
-        self, session: requests.Session, limits: Limits, cancelled: Callable[[], bool]
+        self,
+        session: requests.Session,
+        limits: Limits,
+        bandwidth: Bandwidth,
+        cancelled: Callable[[], bool],
     ) -> None:
         self._session = session
         self._limits = limits
+        self._bandwidth = bandwidth
         self._cancelled = cancelled
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
@@ -114,4 +124,4 @@ class _HttpFetcher(FetcherInterface):
                 raise exceptions.DownloadHTTPError(f"{url} is not there", HTTPStatus.NOT_FOUND)
             require_usable(response, url, HTTPStatus.OK)
             rate = MinimumRate(self._limits)
-            yield from body_pieces(response, most_bytes, rate, self._cancelled)
+            yield from body_pieces(response, most_bytes, rate, self._bandwidth, self._cancelled)

@@ -69,11 +69,7 @@ class Patience:
             raise error
         backoff = Backoff(self._limits.backoff_first_s, self._limits.backoff_most_s)
         asked_s = min(error.retry_after_s or 0.0, self._limits.retry_after_most_s)
-        wait_s = max(backoff.wait_s(self._failures, random.random), asked_s)
-        end = time.monotonic() + wait_s
-        while (left := end - time.monotonic()) > 0:
-            require_going_on(self._cancelled)
-            time.sleep(min(left, _GLANCE_S))
+        rest(max(backoff.wait_s(self._failures, random.random), asked_s), self._cancelled)
 
 
 class MinimumRate:
@@ -106,6 +102,18 @@ class MinimumRate:
                 f"The release service sends only {rate:.0f} bytes a second",
             )
         self._bytes, self._seconds = 0, 0.0
+
+
+def rest(seconds: float, cancelled: Callable[[], bool]) -> None:
+    """Wait, unless it is cancelled.
+
+    Raises:
+        OperatorError: `CANCELLED`.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        require_going_on(cancelled)
+        time.sleep(min(left, _GLANCE_S))
 
 
 def require_going_on(cancelled: Callable[[], bool]) -> None:

@@ -305,7 +305,7 @@ def test_source_with_slow_reader_does_not_count_as_slow(
     got = b""
     for piece in source(serve(), session, impatient).read(0, len(FILE), lambda: False):
         got += piece
-        time.sleep(0.4)
+        time.sleep(0.6)
     assert got == FILE
 
 
