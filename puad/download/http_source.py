@@ -5,12 +5,18 @@ The size of the file is signed, so the whole answer is known before it comes: st
 Content-Range to the byte, the length, sent as it is. Anything else is a server, proxy or cache that
 gives other bytes than were asked for, or more, and is refused before a byte of it is used. A
 transfer that breaks goes on where it stopped; no byte is asked for twice.
+
+The name of a published file has its hash, so it never changes; a server where it does is broken or
+mixes two files up, and is refused as well, before its bytes are mixed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final, Self
 
 import requests
 
@@ -19,6 +25,28 @@ from puad.core.errors import Code, DownloadError
 from puad.download.bandwidth import Bandwidth
 from puad.download.http_body import body_pieces, http_get, require_usable
 from puad.download.patience import BrokenTransferError, MinimumRate, Patience
+
+# A weak one (`W/"..."`) says nothing of the bytes; an endless one would be sent back each time.
+_STRONG_TAG: Final = re.compile(r'"[!#-~]{0,200}"')
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a server says of which version of a file it has; empty where it says nothing."""
+
+    tag: str = ""
+    modified: str = ""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Self:
+        tag = headers.get("ETag", "")
+        return cls(tag if _STRONG_TAG.fullmatch(tag) else "", headers.get("Last-Modified", ""))
+
+    def differs_from(self, other: _Version) -> bool:
+        """Whether both say something of the same kind, and not the same."""
+        if self.tag and other.tag:
+            return self.tag != other.tag
+        return bool(self.modified and other.modified) and self.modified != other.modified
 
 
 class HttpSource:
@@ -45,6 +73,7 @@ class HttpSource:
         self._file_size = file_size
         self._limits = limits
         self._bandwidth = bandwidth or Bandwidth()
+        self._version = _Version()
 
     def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         """Give exactly `length` bytes from `offset` on (see `Source`)."""
@@ -67,10 +96,21 @@ class HttpSource:
         self, offset: int, length: int, rate: MinimumRate, cancelled: Callable[[], bool]
     ) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        if self._version.tag:
+            headers["If-Range"] = self._version.tag
         with http_get(self._session, self._url, headers, self._limits, cancelled) as response:
             require_usable(response, self._url, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.OK)
+            self._require_same_file(response)
             self._require_range(response, offset, length)
             yield from body_pieces(response, length, rate, self._bandwidth, cancelled)
+
+    def _require_same_file(self, response: requests.Response) -> None:
+        if response.history:  # a mirror has tags and times of its own, and there may be several
+            return
+        given, known = _Version.of(response.headers), self._version
+        if given.differs_from(known):
+            raise self._mismatch("The file was replaced by another one while it was fetched")
+        self._version = _Version(known.tag or given.tag, known.modified or given.modified)
 
     def _require_range(self, response: requests.Response, offset: int, length: int) -> None:
         expected = length
