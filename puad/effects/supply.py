@@ -25,8 +25,11 @@ from puad.config import Settings
 from puad.core.errors import Code, ConfigError, DownloadError, StorageError, TrustError
 from puad.core.model import Offer
 from puad.core.run import Goal
+from puad.download.bandwidth import Bandwidth
 from puad.download.release import SeenVersions
 from puad.effects.clock import Clock
+from puad.effects.machine import Machine
+from puad.effects.pace import Pace
 from puad.effects.watch import Watch
 from puad.store import Store
 
@@ -60,11 +63,14 @@ class Supplier:
 
     @contextlib.contextmanager
     def open(self, goal: Goal) -> Iterator[ReleaseRepository]:
-        """The refreshed repository of a goal.
+        """The refreshed repository of a goal; with it the install's bandwidth and pace begin.
 
         Raises:
             PuadError: It cannot be reached, or its metadata cannot be trusted.
         """
+        pace = self._settings.pace
+        bandwidth = Bandwidth(pace.bandwidth_bytes_s)
+        self._watch.begin(Pace(pace, Machine().read), bandwidth)
         if goal.from_folder:
             with self._lock:
                 folder = os.dup(self._folder) if self._folder is not None else None
@@ -89,9 +95,8 @@ class Supplier:
         ) as session:
             from puad.download.origin import HttpOrigin  # noqa: PLC0415 -- see above
 
-            yield self._refreshed(
-                HttpOrigin(release.url, session, limits, self._watch.cancelled), _ONLINE
-            )
+            origin = HttpOrigin(release.url, session, limits, self._watch.cancelled, bandwidth)
+            yield self._refreshed(origin, _ONLINE)
 
     def inspect(self, folder: int) -> Offer:
         """What an exported repository offers; its metadata are verified.

@@ -76,6 +76,9 @@ reboot_limit_s = 60
 retry_first_s = 1
 retry_most_s = {retry_most_s}
 synchronised_clock = false
+[pace]
+busy_write_bytes_s = 0
+pause_above_load_percent = 0
 [health]
 required = ["agent", "disk", "memory", "image"]
 wanted = []

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-from puad.config import Settings
+from puad.config import PaceSettings, Settings
 from puad.core.actions import Action, Ask, Consult
 from puad.core.events import Event, InstallAsked, Looked, RollbackAsked, Started, Ticked
 from puad.core.model import ProbeResult, Verdict
@@ -153,7 +153,8 @@ class Boot:
             os_release=release,
             run=self._folder,
         )
-        return replace(Settings(), paths=paths)
+        pace = PaceSettings(busy_write_bytes_s=0, pause_above_load_percent=0)
+        return replace(Settings(), paths=paths, pace=pace)
 
     def _make_engine(self, settings: Settings) -> None:
         paths, watch = settings.paths, Watch()

@@ -51,6 +51,9 @@ tries = {tries}
 health_deadline_s = 30
 immediate_download_window_s = 86400
 synchronised_clock = false
+[pace]
+busy_write_bytes_s = 0
+pause_above_load_percent = 0
 [health]
 agent_stable_s = 5
 probe_deadline_s = 20
