@@ -2,7 +2,8 @@
 """Following an update run until nothing more happens to it that is worth waiting for.
 
 The daemon's signals tell of states and progress; the status is read again every second, so that a
-lost signal or a daemon that starts anew delays nothing. Ending the follower leaves the run alone.
+lost signal or a daemon that starts anew delays nothing. How fast the progress is, and whether it
+pauses, only the status tells. Ending the follower leaves the run alone.
 
 ARMED is where a run is when boot control is asked to arm the slot and to reboot. Either may be
 refused, so an armed run is followed until the daemon goes away with the rest of the node.
@@ -14,7 +15,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
 
@@ -69,6 +70,7 @@ class Follower:
         self._armed_s = armed_s
         self._run_id = ""
         self._state = IDLE
+        self._progress = ProgressView()
         self._interrupted = False
 
     @contextmanager
@@ -120,6 +122,9 @@ class Follower:
         self._turn(0)
         if view is not None and self._state == before:
             self._saw(_state_of(view, self._run_id))
+            if view.progress.phase and view.progress != self._progress:
+                self._progress = view.progress
+                self._tell(Progressed(self._run_id, view.progress))
         return view
 
     def _ask(self) -> StatusView | None:
@@ -199,7 +204,11 @@ class Follower:
         interface, changed, _ = arguments[5].unpack()
         if interface == BUS_NAME and "Progress" in changed and self._run_id:
             done_bytes, total_bytes, phase = changed["Progress"]
-            self._tell(Progressed(self._run_id, ProgressView(phase, done_bytes, total_bytes)))
+            known = self._progress if phase == self._progress.phase else ProgressView()
+            self._progress = replace(
+                known, phase=phase, done_bytes=done_bytes, total_bytes=total_bytes
+            )
+            self._tell(Progressed(self._run_id, self._progress))
 
     def _tell(self, news: News) -> None:
         for narrator in self._narrators:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
@@ -82,8 +81,6 @@ class ScreenNarrator:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._phase = ""
-        self._since = 0.0
         self._has_bar = False
 
     def tell(self, news: News) -> None:
@@ -103,9 +100,7 @@ class ScreenNarrator:
     def _draw(self, progress: ProgressView) -> None:
         if not self._screen.has_bar:
             return
-        if progress.phase != self._phase:
-            self._phase, self._since = progress.phase, time.monotonic()
-        bar = progress_bar(progress, time.monotonic() - self._since, self._screen.width - 1)
+        bar = progress_bar(progress, self._screen.width - 1)
         self._screen.err.write(_CLEAR + bar)
         self._screen.err.flush()
         self._has_bar = bool(bar)

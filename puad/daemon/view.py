@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from puad.core.errors import PuadError, WireError
@@ -52,7 +53,7 @@ def status_view(  # noqa: PLR0913 - one argument for each part of the view
             version_floor=run.floor,
         ),
         run=_run_view(run, moment, trouble),
-        progress=ProgressView(progress.phase, progress.done_bytes, progress.total_bytes),
+        progress=ProgressView(**asdict(progress)),
         offer=run.plan.offer,
         decision=judge(run, run.plan.offer).value,
         window=_window_view(run, moment),

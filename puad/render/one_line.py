@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from puad.render.document import rfc3339
+from puad.render.quantity import left_text
 from puad.render.view import IDLE, ProgressView, RunView, StatusView
 
 MOST_CHARACTERS: Final = 200
@@ -95,4 +96,9 @@ def _staged(run: RunView, view: StatusView) -> str:
 
 def _progress(progress: ProgressView) -> str:
     done = percent(progress)
-    return f": {progress.phase} {done} %" if progress.phase and done is not None else ""
+    if not progress.phase or done is None:
+        return ""
+    left = f", {left_text(progress.left_s)}" if progress.left_s else ""
+    return f": {progress.phase} {done} %" + (
+        f", paused: {progress.paused}" if progress.paused else left
+    )

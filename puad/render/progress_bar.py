@@ -3,32 +3,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
-from puad.render.one_line import percent
-from puad.render.quantity import bytes_text, duration_text
+from puad.render.one_line import percent, printable
+from puad.render.quantity import bytes_text, left_text, rate_text
 from puad.render.view import ProgressView
 
 _LEAST_BAR: Final = 8
+_USUAL_TAIL: Final = 52  # the bar stays as long as it is while the figures beside it change
 _FULL: Final = "█"
 _PARTS: Final = " ▏▎▍▌▋▊▉"
 
 
-def progress_bar(progress: ProgressView, elapsed_s: float, width: int = 80) -> str:
+def progress_bar(progress: ProgressView, width: int = 80) -> str:
     """The bar for one phase.
 
     Args:
         progress: How far the phase is.
-        elapsed_s: How long the phase has been running.
         width: Columns that it may take.
     """
     done = percent(progress)
     if not progress.phase or done is None:
         return ""
     head = f"{progress.phase:5} {done:3} % "
-    tail = f" {bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
-    tail += _left(progress, elapsed_s)
+    tail = f" {_tail(progress)}"
+    if width - len(head) - _USUAL_TAIL >= _LEAST_BAR:
+        tail = tail.rjust(_USUAL_TAIL)
     room = width - len(head) - len(tail)
     bar = _bar(progress.done_bytes / progress.total_bytes, room) if room >= _LEAST_BAR else ""
     return (head + bar + tail)[:width]
@@ -40,8 +40,12 @@ def _bar(fraction: float, room: int) -> str:
     return (_FULL * (eighths // 8) + part).ljust(room)
 
 
-def _left(progress: ProgressView, elapsed_s: float) -> str:
-    if elapsed_s < 1 or not 0 < progress.done_bytes < progress.total_bytes:
-        return ""
-    left_s = elapsed_s * (progress.total_bytes - progress.done_bytes) / progress.done_bytes
-    return f", {duration_text(timedelta(seconds=min(left_s, 10**9)))} left"
+def _tail(progress: ProgressView) -> str:
+    if progress.paused:
+        return f"paused: {printable(progress.paused)}"
+    tail = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
+    if progress.bytes_s is not None:
+        tail += f", {rate_text(progress.bytes_s)}"
+    if progress.left_s:
+        tail += f", {left_text(progress.left_s)}"
+    return tail

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantities as people read them: bytes and durations."""
+"""Quantities as people read them: bytes, rates and durations."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def bytes_text(size: int) -> str:
         return f"{size} B"
     power = min(len(_UNITS), (size.bit_length() - 1) // 10)
     return f"{size / _STEP**power:.1f} {_UNITS[power - 1]}"
+
+
+def rate_text(bytes_s: int) -> str:
+    """A rate, e.g. `5.9 MiB/s`."""
+    return f"{bytes_text(bytes_s)}/s"
+
+
+def left_text(seconds: int) -> str:
+    """How long something still takes, e.g. `1 min 05 s left`."""
+    return f"{duration_text(timedelta(seconds=seconds))} left"
 
 
 def duration_text(duration: timedelta) -> str:

@@ -12,10 +12,18 @@ from puad.render.document import rfc3339
 from puad.render.history_text import state_text
 from puad.render.one_line import offer_text, percent, printable
 from puad.render.paint import Paint
-from puad.render.quantity import bytes_text
+from puad.render.quantity import bytes_text, left_text, rate_text
 from puad.render.slots_text import slot_lines
 from puad.render.table import wrap
-from puad.render.view import CauseView, HoldView, RunView, ServerView, StatusView, WindowView
+from puad.render.view import (
+    CauseView,
+    HoldView,
+    ProgressView,
+    RunView,
+    ServerView,
+    StatusView,
+    WindowView,
+)
 
 _LABEL: Final = 14
 _LEAST: Final = 20
@@ -92,10 +100,7 @@ def _run_facts(view: StatusView, paint: Paint) -> Iterator[Fact]:
         if run.started_at:
             by = ", on an operator's word" if run.operator else ""
             yield Fact("Update run", f"started at {rfc3339(run.started_at)}{by}")
-    done, progress = percent(view.progress), view.progress
-    if progress.phase and done is not None:
-        of = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
-        yield Fact("Progress", f"{progress.phase} {done} % ({of})")
+    yield from _progress_facts(view.progress, paint)
     yield from _hold_facts(run.hold, paint)
     yield from _cause_facts("Cause", run.cause, paint)
     if run.retry_at:
@@ -112,6 +117,20 @@ def _meaning(run: RunView) -> str:
     if run.state == "DOWNLOADING" and run.retry_at:
         return "the download waits for its next try"
     return _STATES.get(run.state, "")
+
+
+def _progress_facts(progress: ProgressView, paint: Paint) -> Iterator[Fact]:
+    done = percent(progress)
+    if not progress.phase or done is None:
+        return
+    of = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
+    fetched = f", {bytes_text(progress.fetched_bytes)} fetched" if progress.fetched_bytes else ""
+    yield Fact("Progress", f"{progress.phase} {done} % ({of}{fetched})")
+    if progress.paused:
+        yield Fact("Progress", f"paused: {printable(progress.paused)}", paint.waiting)
+    elif progress.bytes_s is not None:
+        left = f", {left_text(progress.left_s)}" if progress.left_s else ""
+        yield Fact("Progress", f"{rate_text(progress.bytes_s)}{left}")
 
 
 def _hold_facts(hold: HoldView | None, paint: Paint) -> Iterator[Fact]:

@@ -108,11 +108,25 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ProgressView:
-    """How far the run's present phase is; `phase` is `fetch`, `seal` or empty."""
+    """How far the run's present phase is.
+
+    Attributes:
+        phase: `fetch`, `seal` or empty.
+        done_bytes: Image bytes that are where they belong.
+        total_bytes: Image bytes in all.
+        bytes_s: Image bytes a second of late; None while nobody knows.
+        left_s: How many seconds the phase takes at that; None while nobody knows.
+        fetched_bytes: What came over the network for this install.
+        paused: Why it pauses; empty when it does not.
+    """
 
     phase: str = ""
     done_bytes: int = 0
     total_bytes: int = 0
+    bytes_s: int | None = None
+    left_s: int | None = None
+    fetched_bytes: int = 0
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from puad.core.errors import Code
-from puad.render import RunView, StatusView, cause_from_code
+from puad.render import ProgressView, RunView, StatusView, cause_from_code
 from puad.system_bus import connected
 from tests.integration.cli.puadctl import (
     AGENT,
@@ -173,6 +173,10 @@ def test_progress_fd_gets_every_step_as_a_json_line(scripted: Start) -> None:
         "phase": "fetch",
         "done_bytes": 10 << 20,
         "total_bytes": 100 << 20,
+        "bytes_s": None,
+        "left_s": None,
+        "fetched_bytes": 0,
+        "paused": "",
     }
     assert [(line["before"], line["state"]) for line in lines if line["type"] == "state"] == [
         ("IDLE", "DOWNLOADING"),
@@ -180,6 +184,23 @@ def test_progress_fd_gets_every_step_as_a_json_line(scripted: Start) -> None:
         ("STAGED", "ARMED"),
     ]
     assert lines[-1] == {"type": "ended", "run_id": RUN_ID, "state": "ARMED", "error": None}
+
+
+def test_rate_and_pause_of_the_status_are_told_with_each_signal(scripted: Start) -> None:
+    paused = ProgressView("fetch", 10 << 20, 100 << 20, None, None, 5, "load 5.2 above 4.0")
+    going_on = replace(paused, done_bytes=20 << 20, bytes_s=7, left_s=9, paused="")
+    (down,) = going_down()
+    then: list[Step] = [fetched(90), *down["reply"]]
+    for shown in (going_on, paused):  # each is told once, then what comes after it
+        view = replace(in_state("DOWNLOADING"), progress=shown)
+        then = [{"method": "Status", "reply": then}, status(view)]
+    scripted(AGENT, script({"method": "Status", "reply": then}))
+    code, lines = progress_of()
+    assert code == 0
+    told = [line for line in lines if line["type"] == "progress"]
+    assert told[0]["paused"] == "load 5.2 above 4.0"
+    assert told[1] == {**told[0], "done_bytes": 20 << 20, "bytes_s": 7, "left_s": 9, "paused": ""}
+    assert told[2] == {**told[1], "done_bytes": 90 << 20}
 
 
 def test_progress_fd_that_nobody_reads_stops_nothing(scripted: Start) -> None:

@@ -79,11 +79,30 @@ def test_durations_are_told_by_their_largest_units(seconds: float, text: str) ->
     assert duration_text(timedelta(seconds=seconds)) == text
 
 
-def test_progress_bar_says_how_much_and_how_long() -> None:
-    bar = progress_bar(ProgressView("fetch", 50 << 20, 100 << 20), 30, width=60)
-    assert bar.startswith("fetch  50 % ██")
-    assert bar.endswith("50.0 MiB of 100.0 MiB, 30 s left")
-    assert len(bar) == 60
+def test_progress_bar_says_how_much_how_fast_and_how_long() -> None:
+    bar = progress_bar(ProgressView("fetch", 50 << 20, 100 << 20, 6_186_598, 90), 79)
+    assert bar.startswith("fetch  50 % ███████")
+    assert bar.endswith(" 50.0 MiB of 100.0 MiB, 5.9 MiB/s, 1 min 30 s left")
+    assert len(bar) == 79
+
+
+def test_progress_bar_says_no_more_than_is_known() -> None:
+    bar = progress_bar(ProgressView("fetch", 50 << 20, 100 << 20), 60)
+    assert bar.endswith(" 50.0 MiB of 100.0 MiB")
+    assert "/s" not in bar
+    assert "left" not in bar
+
+
+def test_progress_bar_says_why_it_stands_still() -> None:
+    progress = ProgressView("fetch", 50 << 20, 100 << 20, paused="load 5.2 above 4.0")
+    assert progress_bar(progress, 79).endswith(" paused: load 5.2 above 4.0")
+
+
+def test_progress_bar_keeps_its_length_while_the_figures_change() -> None:
+    rates = (None, 0, 900, 9_000_000, 99_000_000, 1 << 30)
+    bars = [progress_bar(ProgressView("fetch", 69 << 20, 138 << 20, rate, 3), 79) for rate in rates]
+    assert {bar.count("█") for bar in bars} == {bars[0].count("█")}
+    assert {len(bar) for bar in bars} == {79}
 
 
 @pytest.mark.parametrize(
@@ -92,14 +111,14 @@ def test_progress_bar_says_how_much_and_how_long() -> None:
     ids=["none", "unknown total", "no phase"],
 )
 def test_progress_bar_without_a_measure_is_empty(progress: ProgressView) -> None:
-    assert progress_bar(progress, 1) == ""
+    assert progress_bar(progress) == ""
 
 
 @pytest.mark.parametrize("done", [0, 1, 99, 100, 150])
 @pytest.mark.parametrize("width", [10, 40, 80])
 def test_progress_bar_never_overflows(done: int, width: int) -> None:
-    assert len(progress_bar(ProgressView("seal", done, 100), 5, width)) <= width
+    assert len(progress_bar(ProgressView("seal", done, 100, 7, 10**9), width)) <= width
 
 
 def test_progress_bar_is_full_at_the_end() -> None:
-    assert "█" * 20 in progress_bar(ProgressView("seal", 100, 100), 5, 80)
+    assert "█" * 15 in progress_bar(ProgressView("seal", 100, 100), 79)

@@ -77,11 +77,16 @@ OFFERED = replace(
 DOWNLOADING = replace(
     OFFERED,
     run=RUN,
-    progress=ProgressView("fetch", 58 << 20, 138 << 20),
+    progress=ProgressView("fetch", 58 << 20, 138 << 20, 6_186_598, 14, 22_334_013),
     download_at=None,
     slots=(SLOT_A, WRITTEN_B),
     wire_status="STATUS_TYPE_DOWNLOADING",
 )
+PAUSED = replace(
+    DOWNLOADING,
+    progress=replace(DOWNLOADING.progress, bytes_s=None, left_s=None, paused="load 5.2 above 4.0"),
+)
+FROM_FOLDER = replace(DOWNLOADING, progress=ProgressView("fetch", 58 << 20, 138 << 20))
 RETRYING = replace(
     DOWNLOADING,
     progress=ProgressView(),
@@ -187,6 +192,7 @@ HOSTILE = replace(
     ROLLED_BACK,
     run=replace(RUN, state="FAILED", cause=CauseView("internal", "a\x1b[2J\nb", "c\x07")),
     offer=replace(OFFER, image_id="13.2\x1b[31m"),
+    progress=ProgressView("fetch", 1, 2, paused="a\x1b[2Jb"),
 )
 
 STATUS_VIEWS = {
@@ -195,6 +201,8 @@ STATUS_VIEWS = {
     "up-to-date": UP_TO_DATE,
     "offered": OFFERED,
     "downloading": DOWNLOADING,
+    "paused": PAUSED,
+    "from-folder": FROM_FOLDER,
     "retrying": RETRYING,
     "staged": STAGED,
     "staged-by-operator": STAGED_BY_OPERATOR,
