@@ -2,7 +2,8 @@
 """The manifest: what a signed target says about its image, as far as boot control needs it.
 
 It is the `custom` object of the image's target. Only metadata whose signatures were verified may
-be given to `parse_manifest`; unknown keys are ignored.
+be given to `parse_manifest`. Keys that it does not need are ignored, whatever they hold: deltas,
+and where things lie in the published file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bootloader.slot import BootFileKind
 
 MAX_BOOT_FILE_BYTES: Final = 512 << 20
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
+PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*(/[A-Za-z0-9][A-Za-z0-9._+~-]*){0,7}")
 PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CUSTOM_KEY: Final = "puad"
 _MAX_IMAGE_BYTES: Final = 1 << 40
@@ -45,6 +47,8 @@ class Manifest:
         min_version: The version floor that it brings once it is good; None for none.
         root_partuuid: The partition id that its boot files expect; None when they take any.
         boot_files: What the boot loader needs beside the slot.
+        index: Target path of the chunk index of the root image; None when there is none, and when
+            the one that there is lists the chunks of a whole disk.
     """
 
     profile: str
@@ -55,6 +59,7 @@ class Manifest:
     min_version: str | None
     root_partuuid: str | None
     boot_files: Mapping[BootFileKind, BootFile]
+    index: str | None = None
 
 
 def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
@@ -75,6 +80,7 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
         min_version=_optional(document, "min_version", WORD),
         root_partuuid=_optional(document, "root_partuuid", PARTUUID),
         boot_files=_boot_files(document.get("boot_files", [])),
+        index=None if document.get("disk") is not None else _optional(document, "index", PATH),
     )
 
 
@@ -83,7 +89,7 @@ def _boot_files(rows: object) -> dict[BootFileKind, BootFile]:
         raise _broken("boot_files is not a short list")
     files: dict[BootFileKind, BootFile] = {}
     for row in rows:
-        if not isinstance(row, dict) or row.get("kind") not in set(BootFileKind):
+        if not isinstance(row, dict) or row.get("kind") not in list(BootFileKind):
             raise _broken("a boot file has no known kind")
         kind = BootFileKind(row["kind"])
         if kind in files:
