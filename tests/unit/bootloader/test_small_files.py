@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""os-release, the manifest's twin, durable files and reading back."""
+"""os-release, durable files and descriptors."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import resource
 from pathlib import Path
 
@@ -15,12 +12,8 @@ from gi.repository import Gio
 from bootloader import systemd_machine
 from bootloader.durable import Files
 from bootloader.errors import PREFIX, BootloaderError, ErrorName
-from bootloader.manifest import parse_manifest
 from bootloader.osrelease import OsRelease, read_os_release
-from bootloader.readback import hash_from_medium
 from bootloader.spare_descriptors import has_spare_descriptors
-from puad.core import manifest as puad_manifest
-from tests.unit.bootloader.signing import boot_file, manifest_of
 
 
 @pytest.mark.parametrize(
@@ -35,17 +28,6 @@ from tests.unit.bootloader.signing import boot_file, manifest_of
 def test_read_os_release(tmp_path: Path, text: str, expected: OsRelease) -> None:
     (tmp_path / "os-release").write_text(text)
     assert read_os_release(tmp_path / "os-release") == expected
-
-
-def test_manifest_is_read_as_puad_reads_it() -> None:
-    changes = {"min_version": "13.0", "boot_files": [boot_file("linux", b"kernel")]}
-    custom = manifest_of(b"image", **changes)
-    ours, theirs = parse_manifest(custom), puad_manifest.parse_manifest(custom)
-    for name in ("profile", "version", "image_size", "image_hash", "built_at", "min_version"):
-        assert getattr(ours, name) == getattr(theirs, name)
-    assert [(kind.value, file.size, file.sha256) for kind, file in ours.boot_files.items()] == [
-        (file.kind.value, file.size, file.sha256) for file in theirs.boot_files
-    ]
 
 
 def test_incoming_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
@@ -139,45 +121,3 @@ def test_systemd_is_not_waited_for_without_spare_descriptors(
 
 def test_remove_of_nothing_is_fine(tmp_path: Path) -> None:
     Files().remove(tmp_path / "none")
-
-
-@pytest.mark.parametrize("size", [1, 4095, 4096, (1 << 20) + 1, 3 << 20])
-@pytest.mark.parametrize("folder", ["tmp_path", "/dev/shm"])
-def test_hash_from_medium_is_that_of_the_first_bytes(
-    request: pytest.FixtureRequest, size: int, folder: str
-) -> None:
-    place = request.getfixturevalue(folder) if folder == "tmp_path" else Path(folder)
-    data = os.urandom(size + 5000)
-    path = place / f"puad-readback-{os.getpid()}"
-    path.write_bytes(data)
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        assert hash_from_medium(fd, size, "slot") == hashlib.sha256(data[:size]).hexdigest()
-        whole = hashlib.sha256(data).hexdigest()
-        assert hash_from_medium(fd, len(data) + 1, "slot") == whole
-    finally:
-        os.close(fd)
-        path.unlink()
-
-
-def test_hash_from_medium_without_direct_io_drops_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "slot").write_bytes(b"image")
-    fd = os.open(tmp_path / "slot", os.O_RDONLY)
-
-    def refuse(_fd: int, _command: int, _flags: int = 0) -> int:
-        if _flags & os.O_DIRECT:
-            raise OSError(22, "Invalid argument")
-        return 0
-
-    dropped: list[int] = []
-    monkeypatch.setattr(fcntl, "fcntl", refuse)
-    monkeypatch.setattr(
-        os, "posix_fadvise", lambda _fd, _at, _bytes, advice: dropped.append(advice)
-    )
-    try:
-        assert hash_from_medium(fd, 5, "slot") == hashlib.sha256(b"image").hexdigest()
-    finally:
-        os.close(fd)
-    assert dropped == [os.POSIX_FADV_DONTNEED]
