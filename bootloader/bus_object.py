@@ -10,7 +10,8 @@ It is exported through Gio, because pydbus can neither return descriptors nor an
    its way out: they run in a worker thread, one at a time, and are answered when they end.
    Meanwhile properties are answered as ever and other methods are `Busy`.
 3. Properties are answered by what was read last. After each call, and before an answer whose values
-   are not fresh, they are read anew, and PropertiesChanged says what is new.
+   are not fresh, they are read anew, and PropertiesChanged says what is new. How far a seal is, is
+   answered as it stands, which costs nothing, and not told.
 4. The bus is asked who the caller is without waiting: GLib ends a process that has no descriptors
    left when it waits for an answer. Answers come in the order of the calls, so calls keep theirs.
 """
@@ -33,7 +34,7 @@ from bootloader.control import BootControl
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.last_known import LastKnown
 from bootloader.one_line import one_line
-from bootloader.properties import INTERFACE
+from bootloader.properties import INTERFACE, LIVE
 
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
@@ -165,7 +166,8 @@ class BusObject:
         name = "" if method == "GetAll" else arguments.unpack()[1]
         if method == "Set":
             raise BootloaderError(ErrorName.NOT_SUPPORTED, "properties are read-only", on=name)
-        self._tell(self._known.refresh_if_old())
+        if name not in LIVE:
+            self._tell(self._known.refresh_if_old())
         if method == "GetAll":
             return GLib.Variant("(a{sv})", (self._known.get_all(),)), None
         return GLib.Variant("(v)", (self._known.get(name),)), None
@@ -185,8 +187,8 @@ class BusObject:
         elif method in self._opening:
             return reply_with(self._opening[method](*values))
         elif method == "Seal":
-            slot, roots, targets, path = values
-            self._control.seal(slot, Chain(roots, targets, path))
+            slot, *chain = values
+            self._control.seal(slot, Chain(*chain))
         elif method == "Stage":
             slot, kind, index, size, sha256 = values
             use_descriptor(

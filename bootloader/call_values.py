@@ -14,10 +14,11 @@ from typing import Any, Final
 from gi.repository import Gio, GLib
 
 from bootloader.chain import MAX_CHAIN_BYTES, MAX_TARGETS_BYTES
+from bootloader.chunks import MAX_INDEX_BYTES
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 
-_MAX_ARGUMENT_BYTES: Final = MAX_CHAIN_BYTES + MAX_TARGETS_BYTES + (64 << 10)
+_MAX_ARGUMENT_BYTES: Final = MAX_CHAIN_BYTES + MAX_TARGETS_BYTES + MAX_INDEX_BYTES + (64 << 10)
 
 Reply = tuple[GLib.Variant | None, Gio.UnixFDList | None]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain: the signed metadata that a caller offers for a seal, and how much of it is taken."""
+"""The chain: what a caller offers to vouch for an image, and how much of it is taken."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bootloader.chunks import MAX_INDEX_BYTES
 from bootloader.errors import BootloaderError, ErrorName
 
 MAX_ROOTS: Final = 256
@@ -18,17 +19,19 @@ _MAX_PATH: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The signed metadata.
+    """The signed metadata, and the chunk index that they sign.
 
     Attributes:
         roots: Every root that follows the node's own, oldest first.
         targets: The top-level targets metadata.
         target_path: The image's path among the targets.
+        index: The image's chunk index as published; empty when there is none.
     """
 
     roots: Sequence[bytes]
     targets: bytes
     target_path: str
+    index: bytes = b""
 
     def require_bounded(self) -> None:
         """Refuse what is too long to be parsed.
@@ -41,5 +44,7 @@ class Chain:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the root chain is too long")
         if len(self.targets) > MAX_TARGETS_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the targets metadata are too long")
+        if len(self.index) > MAX_INDEX_BYTES:
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the chunk index is too long")
         if len(self.target_path) > _MAX_PATH:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")

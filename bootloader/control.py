@@ -40,6 +40,7 @@ from bootloader.notes import NoteBook
 from bootloader.one_line import one_line
 from bootloader.osrelease import OsRelease, read_os_release
 from bootloader.reboot_permission import require_reason
+from bootloader.seal_progress import SealProgress
 from bootloader.sealing import Node
 from bootloader.seals import Seals
 from bootloader.slot import Assessment, BootFileKind, Slot
@@ -78,7 +79,7 @@ class BootControl:
         self._files = files
         self._clock = clock
         self._notebook = NoteBook(general.state, files)
-        self._seals = Seals()
+        self._seals, self.progress = Seals(), SealProgress()
         self._armed = ""
         self._running = OsRelease()
         self._access: SlotAccess | None = None
@@ -149,8 +150,10 @@ class BootControl:
         access = self._require_changeable(slot)
         self._require_no_entry(slot)
         self._seals.drop(slot)
+        self.progress = SealProgress()
         node = Node(self._general.trust_root, self._running, self._notebook, self._clock())
-        seal = sealing.seal(slot, chain, node, access, self.backend.boot_folder(slot))
+        folder = self.backend.boot_folder(slot)
+        seal = sealing.seal(slot, chain, node, access, folder, self.progress.show)
         self._seals.put(slot, seal)
         _log.info("slot %s is sealed with image %s", slot, seal.manifest.version)
 

@@ -22,7 +22,7 @@ from gi.repository import GLib
 
 from bootloader.control import BootControl
 from bootloader.errors import BootloaderError, ErrorName
-from bootloader.properties import PROPERTIES, read_property
+from bootloader.properties import LIVE, PROPERTIES, read_property
 
 FRESH_S: Final = 1.0
 
@@ -74,6 +74,8 @@ class LastKnown:
         Raises:
             BootloaderError: Why it could not be read, or that there is no such property.
         """
+        if name in LIVE:
+            return self._read(name)
         if name in self._errors:
             raise self._errors[name]
         if name not in self._values:
@@ -87,7 +89,7 @@ class LastKnown:
         Raises:
             BootloaderError: Why the first one that could not be read could not.
         """
-        return {name: self.get(name) for name in PROPERTIES}
+        return {name: self.get(name) for name in (*PROPERTIES, *LIVE)}
 
     def _read(self, name: str) -> GLib.Variant:
         try:

@@ -12,11 +12,11 @@ from bootloader.control import BootControl
 from bootloader.slot import Slot
 
 INTERFACE: Final = "org.puad.Bootloader1"
-INTERFACE_VERSION: Final = 1
+INTERFACE_VERSION: Final = 2
 
 
 def read_property(control: BootControl, name: str) -> GLib.Variant:
-    """One of `PROPERTIES`; nothing is read for the others.
+    """One of `PROPERTIES` or `LIVE`; nothing is read for the others.
 
     Raises:
         BootloaderError: When slots or boot loader cannot be read.
@@ -49,6 +49,10 @@ _READERS: Final[Mapping[str, Callable[[BootControl], GLib.Variant]]] = {
     "FallbackSlot": lambda control: GLib.Variant("s", control.backend.fallback()),
     "HostUuid": lambda control: GLib.Variant("s", control.host_uuid()),
     "Slots": lambda control: GLib.Variant("aa{sv}", [_row(slot) for slot in control.slots()]),
+    "SealProgress": lambda control: GLib.Variant("t", control.progress.done_bytes),
 }
 
-PROPERTIES: Final = tuple(_READERS)
+LIVE: Final = frozenset({"SealProgress"})
+"""What changes all the time and costs nothing to read: always answered anew, never told."""
+
+PROPERTIES: Final = tuple(name for name in _READERS if name not in LIVE)

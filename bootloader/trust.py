@@ -25,6 +25,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
 from bootloader.chain import Chain
+from bootloader.chunks import Chunk, parse_index
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest, parse_manifest
 from bootloader.seen_root import SeenRoot
@@ -62,6 +63,34 @@ class Verified:
         # an image that was built and signed proves that its time has come, whatever the clock says
         _check_expiry(self.root, self.targets, max(now, manifest.built_at))
         return manifest
+
+    def chunks(self, target_path: str, manifest: Manifest, index: bytes) -> tuple[Chunk, ...]:
+        """The chunks of an image, by the index that the metadata vouch for.
+
+        Args:
+            target_path: The image's path among the targets.
+            manifest: Its manifest.
+            index: The index as the caller has it; empty when it has none.
+
+        Returns:
+            The chunks; none without an index, and where the manifest names none of the image.
+
+        Raises:
+            BootloaderError: `TargetUnknown`, or `HashMismatch`.
+        """
+        if not index or manifest.index is None:
+            return ()
+        targets = self.targets.signed.targets
+        target = targets.get(manifest.index)
+        if target is None:
+            what = "the signed metadata do not list the chunk index"
+            raise BootloaderError(ErrorName.TARGET_UNKNOWN, what, on=manifest.index)
+        signed = (target.length, target.hashes.get("sha256"))
+        if signed != (len(index), hashlib.sha256(index).hexdigest()):
+            what = "the chunk index is not the signed one"
+            raise BootloaderError(ErrorName.HASH_MISMATCH, what, on=manifest.index)
+        file_size = targets[target_path].length
+        return parse_index(index, image_size=manifest.image_size, file_size=file_size)
 
 
 def verify(trust_root: bytes, chain: Chain, seen: SeenRoot | None) -> Verified:

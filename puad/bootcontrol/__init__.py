@@ -4,14 +4,16 @@
 Everything that the node knows about slots comes from here. pydbus carries the calls. Descriptors,
 which it cannot carry, pass through Gio on the same connection, and so does Seal: pydbus makes an
 object of every single byte, some 4 s and 100 MB for 1 MB of metadata. Every call has a timeout. A
-connection that was lost is opened anew by the next call.
+connection that was lost is opened anew by the next call. While a seal is under way its progress is
+asked for once a second, over the same connection.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import pydbus.bus
@@ -30,6 +32,7 @@ INTERFACE: Final = "org.puad.Bootloader1"
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _MS: Final = 1000
+_PROGRESS_EVERY_S: Final = 1.0
 
 
 class BootControl:
@@ -100,15 +103,34 @@ class BootControl:
         arguments = GLib.Variant("(sshts)", (slot, kind, place, size, sha256))
         self._pass("Stage", arguments, "()", files, self._long_timeout_s)
 
-    def seal(self, slot: str, roots: Sequence[bytes], targets: bytes, target_path: str) -> None:
-        """Let boot control verify the slot against the signed metadata, and freeze it."""
+    def seal(
+        self,
+        slot: str,
+        roots: Sequence[bytes],
+        targets: bytes,
+        target_path: str,
+        index: bytes = b"",
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Let boot control verify the slot against the signed metadata, and freeze it.
+
+        Args:
+            slot: The slot.
+            roots: Every root that follows the image's root of trust, oldest first, as signed.
+            targets: The targets metadata, as signed.
+            target_path: The image's path among the targets.
+            index: Its chunk index as published, with which it takes less time; empty for none.
+            progress: Told in another thread how many bytes have been read back.
+        """
         arguments = GLib.Variant.new_tuple(
             GLib.Variant("s", slot),
             GLib.Variant.new_array(GLib.VariantType.new("ay"), [_bytes(root) for root in roots]),
             _bytes(targets),
             GLib.Variant("s", target_path),
+            _bytes(index),
         )
-        self._pass("Seal", arguments, "()", None, self._long_timeout_s)
+        with self._telling(progress):
+            self._pass("Seal", arguments, "()", None, self._long_timeout_s)
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """Give the slot's partition the id that its boot files expect."""
@@ -136,6 +158,26 @@ class BootControl:
             if self._bus is not None:
                 disconnect(self._bus)
                 self._bus = self._proxy = None
+
+    @contextmanager
+    def _telling(self, progress: Callable[[int], None]) -> Iterator[None]:
+        """While it lasts, tell how far the seal is."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(_PROGRESS_EVERY_S):
+                try:
+                    progress(int(self._property("SealProgress")))
+                except BootControlError:  # the seal itself says what is wrong
+                    return
+
+        teller = threading.Thread(target=tell, name="seal-progress")
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
 
     def _fail_as_unknown(self) -> NoReturn:
         """No property says why the slots are unknown; a call that needs them does."""

@@ -83,12 +83,13 @@ class Installer:
         if slot is None or slot.size_bytes < release.manifest.image_size:
             what = f"The image has {release.manifest.image_size} bytes, more than its slot"
             raise ImageError(Code.IMAGE_TOO_LARGE, what, on=goal.slot)
-        index = self._index(repository, release)
+        raw_index = self._raw_index(repository, release)
+        index = _parse_index(raw_index, release)
         self._write(goal.slot, slot.size_bytes, release, index, repository.source(release.path))
         self._stage(goal.slot, release.manifest, repository)
         if release.manifest.root_partuuid is not None:
             self._boot_control.set_root_id(goal.slot, release.manifest.root_partuuid)
-        self._seal(goal.slot, release, repository)
+        self._seal(goal.slot, release, repository, raw_index)
         self._watch.show(Progress())
         return release.manifest
 
@@ -100,12 +101,10 @@ class Installer:
         except OSError as error:
             _LOG.warning("what was kept for resuming cannot be removed: %s", error)
 
-    def _index(self, repository: ReleaseRepository, release: Release) -> ChunkIndex | None:
-        manifest = release.manifest
-        if manifest.index is None:
-            return None
-        data = repository.small_target(manifest.index, self._limits.index_bytes)
-        return parse_index(data, image_size=manifest.image_size, file_size=release.file_size)
+    def _raw_index(self, repository: ReleaseRepository, release: Release) -> bytes:
+        """The chunk index as published; empty when there is none."""
+        path = release.manifest.index
+        return repository.small_target(path, self._limits.index_bytes) if path else b""
 
     def _write(
         self,
@@ -139,17 +138,26 @@ class Installer:
             with cache.open(file, repository.source, self._watch.cancelled) as fd:
                 self._boot_control.stage(slot, file.kind.value, fd, file.size, file.sha256)
 
-    def _seal(self, slot: str, release: Release, repository: ReleaseRepository) -> None:
-        total = release.manifest.image_size
-        self._watch.show(Progress("seal", 0, total))
+    def _seal(
+        self, slot: str, release: Release, repository: ReleaseRepository, raw_index: bytes
+    ) -> None:
+        def show(done: int) -> None:
+            self._watch.show(Progress("seal", done, release.manifest.image_size))
+
+        show(0)
         chain = repository.chain()
         try:
-            self._boot_control.seal(slot, chain.roots, chain.targets, release.path)
+            self._boot_control.seal(slot, chain.roots, chain.targets, release.path, raw_index, show)
         except BootControlError as error:
             if error.code is Code.SEAL_REFUSED:
                 # What was verified when it was written is not what lies there: trust none of it.
                 (self._persist / _JOURNAL).unlink(missing_ok=True)
             raise
+
+
+def _parse_index(raw: bytes, release: Release) -> ChunkIndex | None:
+    size = release.manifest.image_size
+    return parse_index(raw, image_size=size, file_size=release.file_size) if raw else None
 
 
 def check_release(release: Release, offer: Offer, facts: Facts, floor: str | None) -> None:

@@ -58,7 +58,7 @@ def main(slot: str, forged_path: str, genuine_path: str) -> None:
         caller.call("Stage", "Stage", GLib.Variant("(sshts)", stage), file.fileno())
     for label, path in (("forged", forged_path), ("genuine", genuine_path)):
         targets = (_LOOT / f"{label}.json").read_bytes()
-        seal = GLib.Variant("(saayays)", (slot, [], targets, path))
+        seal = GLib.Variant("(saayaysay)", (slot, [], targets, path, b""))
         caller.call(f"Seal with {label} metadata", "Seal", seal)
         caller.call(f"Arm after it ({label})", "Arm", GLib.Variant("(su)", (slot, 3)))
     caller.call("MarkGood", "MarkGood", GLib.Variant("(s)", (slot,)))

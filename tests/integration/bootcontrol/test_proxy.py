@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from puad import bootcontrol
 from puad.bootcontrol import BUS_NAME, BootControl
 from puad.core.errors import BootControlError, Code
 from puad.core.model import Assessment, Slot, SlotState
@@ -39,7 +41,7 @@ SLOT_B = {
     "sealed": ["b", False],
 }
 PROPERTIES = {
-    "InterfaceVersion": ["u", 1],
+    "InterfaceVersion": ["u", 2],
     "Backend": ["s", "simulated"],
     "BootedSlot": ["s", "a"],
     "PrimarySlot": ["s", "b"],
@@ -122,12 +124,50 @@ def test_plain_calls_carry_their_arguments(control: BootControl, scripted: Start
 def test_seal_passes_bytes_with_zeros_unchanged(control: BootControl, scripted: Start) -> None:
     service = scripted(BUS_NAME, {})
     control.seal("b", [b"\x00one", b"two\x00"], b"\xff\x00targets", "edge/13.2/image")
-    control.seal("b", [], b"", "edge/13.2/image")
+    control.seal("b", [], b"", "edge/13.2/image", b"\x00index")
     first, second = (call["values"] for call in service.calls("Seal"))
     assert [bytes(root) for root in first[1]] == [b"\x00one", b"two\x00"]
     assert bytes(first[2]) == b"\xff\x00targets"
     assert (first[0], first[3]) == ("b", "edge/13.2/image")
-    assert second == ["b", [], [], "edge/13.2/image"]
+    assert first[4] == []
+    assert second == ["b", [], [], "edge/13.2/image", list(b"\x00index")]
+
+
+def test_progress_of_a_seal_is_asked_for_while_it_lasts(
+    control: BootControl, scripted: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootcontrol, "_PROGRESS_EVERY_S", 0.01)
+    scripted(BUS_NAME, {"properties": {"SealProgress": ["t", 5 << 32]}})
+    told: list[int] = []
+    asked_twice = threading.Event()
+
+    def tell(done: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            asked_twice.set()
+
+    with control._telling(tell):
+        assert asked_twice.wait(60)
+    assert set(told) == {5 << 32}
+    assert "seal-progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_progress_that_cannot_be_had_is_asked_for_once_and_the_seal_goes_on(
+    control: BootControl, scripted: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootcontrol, "_PROGRESS_EVERY_S", 0.01)
+    service = scripted(BUS_NAME, {})
+    failed = threading.Event()
+
+    def fail(_name: str) -> int:
+        failed.set()
+        raise BootControlError(Code.BOOT_CONTROL_REFUSED, "there is no such property")
+
+    monkeypatch.setattr(control, "_property", fail)
+    with control._telling(lambda _: None):
+        assert failed.wait(60)
+        control.seal("b", [], b"", "edge/13.2/image")
+    assert len(service.calls("Seal")) == 1
 
 
 def test_open_inactive_returns_a_private_writable_descriptor(

@@ -16,7 +16,7 @@ from puad.core.errors import BootControlError, Code
 from puad.core.model import Assessment, SlotState
 from tests.integration.bootloader.conftest import HOST_UUID, LINUX, SLOT_BYTES, Node
 from tests.integration.cli.puadctl import command, environment
-from tests.unit.bootloader.signing import TARGET, boot_file
+from tests.unit.bootloader.signing import INDEX, TARGET, boot_file, index_of
 
 pytestmark = pytest.mark.dbus
 
@@ -69,6 +69,23 @@ def test_image_is_written_sealed_and_armed(real_control: BootControl, node: Node
     assert (slot.sealed, slot.tries_left) == (True, 3)
     assert real_control.primary_slot() == "b"
     assert real_control.fallback_slot() == "a"
+
+
+def test_image_is_sealed_by_its_chunks(real_control: BootControl, node: Node) -> None:
+    index = index_of(IMAGE)
+    targets = node.signed_targets(IMAGE, signed_index=index, image_sha256="0" * 64, index=INDEX)
+    write(real_control)
+    assert refused(lambda: real_control.seal("b", [], targets, TARGET)) == (
+        Code.SEAL_REFUSED,
+        "ImageMismatch",
+    )
+    assert refused(lambda: real_control.seal("b", [], targets, TARGET, index + b" ")) == (
+        Code.SEAL_REFUSED,
+        "HashMismatch",
+    )
+    real_control.seal("b", [], targets, TARGET, index)
+    assert real_control.slots()[1].sealed
+    assert real_control._property("SealProgress") == len(IMAGE)
 
 
 def test_open_active_reads_the_booted_slot(real_control: BootControl, node: Node) -> None:

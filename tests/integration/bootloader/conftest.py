@@ -32,6 +32,7 @@ ALLOWED_USER = "daemon"
 HEALTH_USER = "bin"
 HOST_UUID = "4c4c4544-0042-3510-8053-b7c04f4e3232"
 LINUX = b"kernel" * 1000
+SEAL = "(saayaysay)"
 
 CLOSED = """\
 <policy context="default">
@@ -200,11 +201,12 @@ class Node:
             "PYTHONPATH": str(REPOSITORY),
         }
 
-    def signed_targets(self, image: bytes, **changes: Any) -> bytes:
-        return self.publisher.targets(manifest_of(image, **changes))
+    def signed_targets(self, image: bytes, signed_index: bytes = b"", **changes: Any) -> bytes:
+        return self.publisher.targets(manifest_of(image, **changes), index=signed_index)
 
     def seal(self, client: Client, image: bytes, **changes: Any) -> None:
-        client.call("Seal", "(saayays)", "b", [], self.signed_targets(image, **changes), TARGET)
+        targets = self.signed_targets(image, **changes)
+        client.call("Seal", SEAL, "b", [], targets, TARGET, b"")
 
     def firmware(self, *arguments: str) -> None:
         machine = self.folder / "machine.toml"

@@ -23,6 +23,7 @@ from tests.integration.bootloader.conftest import (
     OBJECT,
     PROPERTIES,
     REPOSITORY,
+    SEAL,
     Client,
     Node,
     connection,
@@ -136,7 +137,7 @@ def test_refusals_of_seal(
 ) -> None:
     given = {"boot_files": [boot_file("linux", LINUX)]} | changes
     targets = node.signed_targets(IMAGE, **given)
-    assert written.refusal("Seal", "(saayays)", "b", [], targets, TARGET) == name
+    assert written.refusal("Seal", SEAL, "b", [], targets, TARGET, b"") == name
     assert not written.slot("b")["sealed"]
     assert written.refusal("Arm", "(su)", "b", 3) == "NotSealed"
 
@@ -144,12 +145,17 @@ def test_refusals_of_seal(
 def test_seal_of_forged_metadata(node: Node, written: Client) -> None:
     node.publisher.targets_keys = node.publisher.root_keys
     targets = node.signed_targets(IMAGE)
-    signature = "(saayays)"
-    assert written.refusal("Seal", signature, "b", [], targets, TARGET) == "SignatureInvalid"
-    endless = b" " * (16 << 20)
-    assert written.refusal("Seal", signature, "b", [], endless, TARGET) == "InvalidArgument"
+    assert written.refusal("Seal", SEAL, "b", [], targets, TARGET, b"") == "SignatureInvalid"
+    endless = " " * (28 << 20)  # as much as the bus lets through, nearly
+    assert written.refusal("Seal", SEAL, "b", [], targets, endless, b"") == "InvalidArgument"
     garbage = [b"{}", b"\xff"]
-    assert written.refusal("Seal", signature, "b", garbage, b"", "") == "SignatureInvalid"
+    assert written.refusal("Seal", SEAL, "b", garbage, b"", "", b"") == "SignatureInvalid"
+
+
+def test_seal_of_a_caller_from_before_the_index(node: Node, written: Client) -> None:
+    targets = node.signed_targets(IMAGE)
+    assert written.refusal("Seal", "(saayays)", "b", [], targets, TARGET) == "InvalidArgs"
+    assert not written.slot("b")["sealed"]
 
 
 def test_seal_while_a_descriptor_is_held(node: Node, client: Client) -> None:
@@ -157,9 +163,9 @@ def test_seal_while_a_descriptor_is_held(node: Node, client: Client) -> None:
     fd = client.open_inactive()
     os.pwrite(fd, IMAGE, 0)
     targets = node.signed_targets(IMAGE)
-    assert client.refusal("Seal", "(saayays)", "b", [], targets, TARGET) == "Busy"
+    assert client.refusal("Seal", SEAL, "b", [], targets, TARGET, b"") == "Busy"
     os.close(fd)
-    client.call("Seal", "(saayays)", "b", [], targets, TARGET)
+    client.call("Seal", SEAL, "b", [], targets, TARGET, b"")
 
 
 def test_properties_are_read_only(client: Client) -> None:

@@ -19,6 +19,7 @@ from tests.integration.bootloader.conftest import (
     BUS_NAME,
     OBJECT,
     PROPERTIES,
+    SEAL,
     Client,
     Node,
     connection,
@@ -82,13 +83,14 @@ def test_seal_leaves_the_service_responsive_and_others_busy(node: Node) -> None:
         client = Client(bus)
         client.call("Disarm", "(s)", "b")
         client.write(IMAGE)
-        arguments: tuple[Any, ...] = ("(saayays)", "b", [], targets, TARGET)
+        arguments: tuple[Any, ...] = (SEAL, "b", [], targets, TARGET, b"")
         sealing = threading.Thread(target=Client(other).call, args=("Seal", *arguments))
         sealing.start()
         fd = os.open(root, os.O_WRONLY)  # returns once the worker reads
         try:
             assert client.get("BootedSlot") == "a"
             assert not client.slot("b")["sealed"]
+            assert client.get("SealProgress") == 0
             assert client.refusal("Disarm", "(s)", "b") == "Busy"
             assert client.refusal("Seal", *arguments) == "Busy"
             assert sealing.is_alive()
@@ -97,6 +99,7 @@ def test_seal_leaves_the_service_responsive_and_others_busy(node: Node) -> None:
             os.close(fd)
         sealing.join(60)
         assert client.slot("b")["sealed"]
+        assert client.get("SealProgress") == len(IMAGE)
 
 
 def test_seal_is_gone_after_a_crash_and_the_slot_stays_unarmed(node: Node) -> None:
@@ -142,7 +145,7 @@ def test_floor_holds_after_a_restart(node: Node, client: Client) -> None:
         notes.replace('"version_floor": null', '"version_floor": "13.2"')
     )
     targets = node.signed_targets(IMAGE)
-    assert client.refusal("Seal", "(saayays)", "b", [], targets, TARGET) == "BelowFloor"
+    assert client.refusal("Seal", SEAL, "b", [], targets, TARGET, b"") == "BelowFloor"
 
 
 def test_set_root_id_of_a_file_slot(client: Client) -> None:

@@ -22,7 +22,7 @@ IMAGE = os.urandom(1 << 20)
 
 
 def test_properties_of_a_fresh_node(client: Client) -> None:
-    assert client.get("InterfaceVersion") == 1
+    assert client.get("InterfaceVersion") == 2
     assert client.get("Backend") == "simulated"
     assert client.get("BootedSlot") == "a"
     assert client.get("PrimarySlot") == "a"

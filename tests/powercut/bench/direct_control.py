@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,16 @@ class DirectControl(Proxy):
     def set_root_id(self, slot: str, partuuid: str) -> None:
         self.control.set_root_id(slot, partuuid)
 
-    def seal(self, slot: str, roots: Sequence[bytes], targets: bytes, target_path: str) -> None:
-        self.control.seal(slot, Chain(roots, targets, target_path))
+    def seal(
+        self,
+        slot: str,
+        roots: Sequence[bytes],
+        targets: bytes,
+        target_path: str,
+        index: bytes = b"",
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.control.seal(slot, Chain(roots, targets, target_path, index))
 
     def arm(self, slot: str, tries: int) -> None:
         self.control.arm(slot, tries)

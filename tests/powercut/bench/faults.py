@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 from bootloader import control, durable, sealing
@@ -46,10 +45,10 @@ def _arm_before_seal() -> Iterator[None]:
     really_verify = sealing.verify_bytes
 
     def seal(self: control.BootControl, slot: str, chain: Chain) -> None:
-        def verify_bytes(claim: Claim, slot: str, manifest: Manifest, folder: Path) -> None:
+        def verify_bytes(claim: Claim, slot: str, manifest: Manifest, *more: Any) -> None:
             with patch.object(Seals, "manifest", lambda *_: manifest):
                 real_arm(self, slot, 1)
-            really_verify(claim, slot, manifest, folder)
+            really_verify(claim, slot, manifest, *more)
 
         with patch.object(sealing, "verify_bytes", verify_bytes):
             real_seal(self, slot, chain)

@@ -13,10 +13,14 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root, Targets
 from tuf.api.metadata import TargetFile as TufTarget
 
+from puad.core.chunks import Chunk, ChunkIndex
+
 BUILT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 TARGET = "edge/13.1/edge-13.1.raw.zst"
+INDEX = f"{TARGET}.idx"
+FILE_BYTES = 1 << 30  # of the published file: boot control never sees it
 
 
 def manifest_of(image: bytes, **changes: Any) -> dict[str, Any]:
@@ -35,6 +39,16 @@ def manifest_of(image: bytes, **changes: Any) -> dict[str, Any]:
         "boot_files": [],
     }
     return {"puad": document | changes}
+
+
+def index_of(image: bytes, chunk_bytes: int = 64 << 10) -> bytes:
+    """The chunk index of an image, with frames as long as their chunks."""
+    chunks = tuple(
+        Chunk(at, len(piece), at, len(piece), hashlib.sha256(piece).digest())
+        for at in range(0, len(image), chunk_bytes)
+        for piece in [image[at : at + chunk_bytes]]
+    )
+    return ChunkIndex(len(image), chunks).dump()
 
 
 def boot_file(kind: str, data: bytes) -> dict[str, Any]:
@@ -81,13 +95,16 @@ class Publisher:
         path: str = TARGET,
         expires: datetime = LATER,
         signers: Sequence[CryptoSigner] | None = None,
+        index: bytes = b"",
     ) -> bytes:
-        """Targets metadata that list one image."""
+        """Targets metadata that list one image, and its chunk index when one is given."""
         targets = Targets(expires=expires)
-        target = TufTarget(1, {"sha256": "0" * 64}, path)
+        target = TufTarget(FILE_BYTES, {"sha256": "0" * 64}, path)
         if custom is not None:
             target.unrecognized_fields["custom"] = dict(custom)
         targets.targets[path] = target
+        if index:
+            targets.targets[INDEX] = TufTarget.from_data(INDEX, index, ["sha256"])
         return signed(targets, self.targets_keys if signers is None else signers)
 
     def rotate_root(self) -> list[CryptoSigner]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,19 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from bootloader.chain import Chain
+from bootloader.chunks import MAX_INDEX_BYTES
+from bootloader.errors import BootloaderError
 from bootloader.notes import Notes
-from bootloader.readback import hash_from_medium
 from tests.unit.bootloader.conftest import IMAGE, LINUX, Desk
-from tests.unit.bootloader.signing import BUILT_AT, NOW, TARGET, boot_file, manifest_of
+from tests.unit.bootloader.signing import (
+    BUILT_AT,
+    INDEX,
+    NOW,
+    TARGET,
+    boot_file,
+    index_of,
+    manifest_of,
+)
 from tests.unit.bootloader.slots import SLOT_BYTES
 
 
@@ -216,15 +226,134 @@ def test_seal_while_a_descriptor_is_held_is_busy(desk: Desk) -> None:
     desk.control.seal("b", desk.chain(boot_files=[]))
 
 
+@pytest.mark.parametrize("index", [b"", index_of(IMAGE)], ids=["one hash", "chunks"])
 def test_seal_is_refused_when_a_writer_comes_meanwhile(
-    ready: Desk, monkeypatch: pytest.MonkeyPatch
+    ready: Desk, monkeypatch: pytest.MonkeyPatch, index: bytes
 ) -> None:
-    from bootloader import sealing  # noqa: PLC0415 -- patched below
+    chain = indexed(ready, index)
+    really_read = os.preadv
 
-    def read_back_with_a_writer(fd: int, size: int, name: str) -> str:
+    def read_with_a_writer(fd: int, buffers: list[memoryview], offset: int) -> int:
         with pytest.raises(BlockingIOError):
             os.open(ready.access.path("b"), os.O_WRONLY | os.O_NONBLOCK)
-        return hash_from_medium(fd, size, name)
+        return really_read(fd, buffers, offset)
 
-    monkeypatch.setattr(sealing, "hash_from_medium", read_back_with_a_writer)
-    assert_refused(ready, "Busy")
+    with monkeypatch.context() as reading:
+        reading.setattr(os, "preadv", read_with_a_writer)
+        assert ready.refusal(ready.control.seal, "b", chain) == "Busy"
+    assert not ready.control.slots()[1].sealed
+    ready.control.seal("b", chain)
+
+
+def indexed(desk: Desk, signed_index: bytes, offered: bytes | None = None, **changes: Any) -> Chain:
+    """What vouches for an image and for this index; the caller may offer another one."""
+    fields = {"boot_files": [boot_file("linux", LINUX)], "index": INDEX} | changes
+    targets = desk.publisher.targets(manifest_of(IMAGE, **fields), index=signed_index)
+    return Chain([], targets, TARGET, signed_index if offered is None else offered)
+
+
+def test_seal_by_chunks_needs_no_other_hash(ready: Desk) -> None:
+    ready.control.seal("b", indexed(ready, index_of(IMAGE), image_sha256="0" * 64))
+    assert ready.control.slots()[1].sealed
+    assert ready.control.progress.done_bytes == len(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("index", "offered", "changes"),
+    [
+        (index_of(IMAGE), b"", {}),
+        (index_of(bytes(1 << 20)), None, {"disk": {"size": 1 << 20, "root_offset": 0}}),
+        (b"", index_of(bytes(100)), {"index": None}),
+    ],
+    ids=["none offered", "of a whole disk", "none signed"],
+)
+def test_seal_without_chunks_of_the_slot_is_by_its_one_hash(
+    ready: Desk, index: bytes, offered: bytes | None, changes: dict[str, Any]
+) -> None:
+    other = indexed(ready, index, offered, **changes, image_sha256="0" * 64)
+    assert_refused(ready, "ImageMismatch", other)
+    ready.control.seal("b", indexed(ready, index, offered, **changes))
+    assert ready.control.slots()[1].sealed
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        index_of(IMAGE[:-1] + b"x"),
+        index_of(IMAGE) + b" ",
+        index_of(IMAGE)[:-1],
+        index_of(IMAGE).replace(b"a", b"b", 1),
+        b"{}",
+    ],
+)
+def test_seal_with_another_index_than_the_signed_one_is_refused(
+    ready: Desk, offered: bytes
+) -> None:
+    assert_refused(ready, "HashMismatch", indexed(ready, index_of(IMAGE), offered))
+
+
+def test_seal_with_an_index_that_is_not_listed_is_refused(ready: Desk) -> None:
+    assert_refused(ready, "TargetUnknown", indexed(ready, b"", index_of(IMAGE)))
+
+
+def test_seal_with_an_endless_index_is_refused(ready: Desk) -> None:
+    endless = bytes(MAX_INDEX_BYTES + 1)
+    assert_refused(ready, "InvalidArgument", indexed(ready, index_of(IMAGE), endless))
+
+
+def lying(**changes: Any) -> bytes:
+    """A signed index with one thing that is not so."""
+    document = json.loads(index_of(IMAGE))
+    for key, value in changes.items():
+        if key == "row":
+            number, place, entry = value
+            document["chunks"][number][place] = entry
+        else:
+            document[key] = value
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        index_of(IMAGE[:-1]),
+        index_of(IMAGE + b"x"),
+        lying(image_size=len(IMAGE) - 1),
+        lying(row=(0, 0, (64 << 10) + 1)),
+        lying(row=(1, 1, (64 << 10) - 1)),
+        lying(row=(1, 1, 1 << 30)),
+        lying(row=(2, 3, "AB" * 32)),
+        lying(chunks=[]),
+        lying(schema=2),
+        b"[" * 100_000,
+    ],
+    ids=[
+        "shorter image",
+        "longer image",
+        "another size",
+        "longer chunk",
+        "overlap",
+        "outside the file",
+        "no hash",
+        "no chunks",
+        "schema",
+        "no JSON",
+    ],
+)
+def test_seal_with_a_signed_index_that_lies_is_refused(ready: Desk, index: bytes) -> None:
+    before = ready.access.path("b").read_bytes()
+    chain = indexed(ready, index)
+    assert ready.refusal(ready.control.seal, "b", chain) == "TargetUnknown"
+    assert ready.access.path("b").read_bytes() == before
+    assert not ready.control.slots()[1].sealed
+
+
+@pytest.mark.parametrize("offset", [0, len(IMAGE) // 2, len(IMAGE) - 1])
+def test_seal_by_chunks_names_the_one_with_a_flipped_bit(ready: Desk, offset: int) -> None:
+    fd = os.open(ready.access.path("b"), os.O_RDWR)
+    os.pwrite(fd, bytes([IMAGE[offset] ^ 1]), offset)
+    os.close(fd)
+    chain = indexed(ready, index_of(IMAGE))
+    assert_refused(ready, "ImageMismatch", chain)
+    with pytest.raises(BootloaderError, match=f"chunk {offset // (64 << 10)}, at "):
+        ready.control.seal("b", chain)
