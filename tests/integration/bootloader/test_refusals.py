@@ -132,9 +132,7 @@ def test_seal_on_a_full_state_disk_lets_the_slot_go(node: Node, written: Client)
         ({"schema": 9}, "TargetUnknown"),
     ],
 )
-def test_refusals_of_seal(
-    node: Node, written: Client, changes: dict[str, object], name: str
-) -> None:
+def test_refusals_of_seal(node: Node, written: Client, changes: dict[str, Any], name: str) -> None:
     given = {"boot_files": [boot_file("linux", LINUX)]} | changes
     targets = node.signed_targets(IMAGE, **given)
     assert written.refusal("Seal", SEAL, "b", [], targets, TARGET, b"") == name
