@@ -54,3 +54,7 @@ class ImageFormat(ABC):
         Raises:
             ImageError: `IMAGE_INVALID`, when the file is not of this format.
         """
+
+    def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
+        """Make one chunk of its frame in the very memory that is written; see `decode_chunk`."""
+        into[:] = self.decode_chunk(bytes(frame), len(into))

@@ -14,6 +14,7 @@ from typing import Final
 import zstandard
 
 from puad.core.errors import Code, ImageError
+from puad.images import zstd_frame
 from puad.images.format import PIECE_BYTES, ImageFormat
 
 _MAX_WINDOW_BYTES: Final = 8 << 20
@@ -41,6 +42,13 @@ class RawZst(ImageFormat, name="raw.zst"):
         try:
             while piece := reader.read(PIECE_BYTES):
                 yield piece
+        except zstandard.ZstdError as error:
+            raise _invalid(str(error)) from error
+
+    def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
+        """Decompress one frame without a copy."""
+        try:
+            zstd_frame.fill(frame, into, _MAX_WINDOW_BYTES)
         except zstandard.ZstdError as error:
             raise _invalid(str(error)) from error
 
