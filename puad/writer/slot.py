@@ -5,7 +5,8 @@
    node's own work out of memory, and reading back must ask the medium. That takes aligned buffers
    (`make_buffer`), offsets and lengths; an odd rest goes through the cache.
 2. Where it cannot, `sync` drops what was written from the cache.
-3. Every failure of the medium is a `StorageError`, `SLOT_WRITE_FAILED`.
+3. Zeros are not sent where device or file system can make them (`puad.writer.zero_range`).
+4. Every failure of the medium is a `StorageError`, `SLOT_WRITE_FAILED`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from puad.core.errors import Code, StorageError
+from puad.writer.zero_range import zero_range
 
 _Transfer = Callable[[int, int, memoryview], None]
 _ALIGNMENT: Final = 4096
+_ZEROS_BYTES: Final = 1 << 20
 
 
 class SlotFile:
@@ -52,6 +55,24 @@ class SlotFile:
             done = self._past_cache(_write_all, offset, data)
             self._through_cache(_write_all, offset + done, data[done:])
         self._unsynced_bytes += len(data)
+
+    def wants(self, offset: int, length: int) -> bool:  # noqa: ARG002 -- a slot is one whole
+        """Whether anything of this range goes anywhere: all of a slot does."""
+        return True
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make a range zero.
+
+        Raises:
+            StorageError: `SLOT_WRITE_FAILED`.
+        """
+        with _slot_errors("written"):
+            if zero_range(self._fd, offset, length):
+                self._unsynced_bytes += length
+                return
+        zeros = make_buffer(min(length, _ZEROS_BYTES))
+        for start in range(0, length, _ZEROS_BYTES):
+            self.write(offset + start, zeros[: length - start])
 
     def read(self, offset: int, into: memoryview) -> bool:
         """Fill `into` from the slot; False when the medium does not give the bytes."""
