@@ -139,6 +139,10 @@ class ReleaseRepository:
         target = self._target(path)
         return self._origin.source(_place(target), target.length)
 
+    def target_size(self, path: str) -> int:
+        """The signed size of a target, in bytes."""
+        return self._target(path).length
+
     def chain(self) -> SignedChain:
         """What boot control verifies the release with."""
         verified = self._refreshed()

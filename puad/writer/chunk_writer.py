@@ -2,166 +2,211 @@
 """Writing by chunks: no byte reaches the slot before its own signed hash has been checked.
 
 1. The hash is taken of the very buffer that is then written.
-2. What an earlier write left on the slot is read back and hashed, and kept where it is right: the
-   chunks of the journal, and the run of chunks after them that had not been listed yet.
-3. A chunk is listed in the journal only after its bytes were fsynced.
-4. Missing chunks that lie side by side in the file are asked for together.
+2. What lies on the slot already is read back and hashed, and kept where it is right.
+3. For the rest the cheapest way is chosen before anything is fetched (`puad.writer.plan`). Chunks
+   of zeros are made in place, whenever there is nothing to write.
+4. A chunk is listed in the journal only after its bytes were synced. Whatever ends the write but
+   the slot itself, what has been written is listed first.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from puad.config import Limits
-from puad.core.chunks import Chunk, ChunkIndex
-from puad.core.errors import Code, ImageError
+from puad.core.chunks import ChunkIndex
+from puad.core.errors import StorageError
 from puad.download.patience import require_going_on
 from puad.download.source import Source
 from puad.images import ImageFormat
-from puad.writer.buffers import BufferRing
+from puad.writer.chunk_decoder import ChunkDecoder
+from puad.writer.chunk_destination import ChunkDestination
 from puad.writer.chunk_journal import ChunkJournal
-from puad.writer.feed import Feed
-from puad.writer.slot import SlotFile
+from puad.writer.deltas import Deltas
+from puad.writer.frame_fetcher import LAP_BYTES, FrameFetcher
+from puad.writer.ledger import Ledger
+from puad.writer.missing import Look
+from puad.writer.pipeline import Pipeline
+from puad.writer.plan import Way, WritePlan, is_zero, plan_write
+from puad.writer.tray import MOST_BYTES, Tray, make_trays
+
+_LOG: Final = logging.getLogger(__name__)
+_MOST_DECODERS: Final = 4
+_DICTIONARIES_BYTES: Final = 12 << 20
+_ZERO_BYTES: Final = 16 << 20  # a device without a quicker way writes them, and may be slow
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A chunk whose bytes have the signed hash, and the buffer that holds them."""
+class FullFile:
+    """The published file with all frames.
 
-    number: int
-    offset: int
-    data: memoryview
+    Attributes:
+        index: The chunks.
+        image_format: Makes a chunk of its frame.
+        source: Where frames come from.
+    """
+
+    index: ChunkIndex
+    image_format: ImageFormat
+    source: Source
 
 
 class ChunkWriter:
     """One write of one indexed image.
 
     Args:
-        slot: The slot.
-        index: The image's chunks.
-        image_format: Makes a chunk of its frame.
-        source: Where frames come from.
+        destination: The slot.
+        file: What is published.
         journal: Open; what an earlier write left, and where this one takes notes.
         limits: Bounds on memory and on the work that a power cut costs.
+        deltas: What there is beside the file; None for nothing.
+
+    Attributes:
+        plan: How the chunks come; None before that is known.
+        bytes_written: Image bytes that went to the slot, zeros included.
+        delta_bytes: What was fetched of a delta.
+        full_bytes: What was fetched of the file.
+        fallen_back: How many chunks a delta did not give.
     """
 
     def __init__(
         self,
-        slot: SlotFile,
-        index: ChunkIndex,
-        image_format: ImageFormat,
-        source: Source,
+        destination: ChunkDestination,
+        file: FullFile,
         journal: ChunkJournal,
         limits: Limits,
+        deltas: Deltas | None = None,
     ) -> None:
-        self._slot = slot
-        self._index = index
-        self._format = image_format
-        self._source = source
+        self._destination = destination
+        self._file = file
+        self._chunks = file.index.chunks
         self._journal = journal
         self._limits = limits
-        largest = max((chunk.image_length for chunk in index.chunks), default=1)
-        self._ring = BufferRing(largest, limits.queue_chunks)
+        self._deltas = deltas
         self._unlisted: list[int] = []
-        self.bytes_fetched = 0
+        self._done = 0
+        self._advance: Callable[[int], None] = lambda _: None
+        self.plan: WritePlan | None = None
         self.bytes_written = 0
+        self.delta_bytes = 0
+        self.full_bytes = 0
+        self.fallen_back = 0
 
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> None:
         """Bring every chunk to the slot (see `write_image`)."""
-        done = 0
 
         def advance(size_bytes: int) -> None:
-            nonlocal done
-            done += size_bytes
-            progress(done, self._index.image_size)
+            self._done += size_bytes
+            progress(self._done, self._file.index.image_size)
 
+        self._advance = advance
         advance(0)
-        missing = list(self._find_missing(cancelled, advance))
-        with Feed(lambda stop: self._fetch(missing, stop), self._ring.depth) as feed:
-            for chunk in feed.items(cancelled):
-                self._slot.write(chunk.offset, chunk.data)
-                self._unlisted.append(chunk.number)
-                self.bytes_written += len(chunk.data)
-                if self._slot.unsynced_bytes >= self._limits.journal_batch_bytes:
-                    self._list()
-                advance(len(chunk.data))
+        missing = self._find_missing(cancelled)
+        offers = self._deltas.load() if self._deltas else ()
+        self.plan = plan_write(self._chunks, missing, offers)
+        _LOG.info("%s", self.plan)
+        try:
+            self._carry_out(self.plan, cancelled)
+        except StorageError:
+            raise
+        except BaseException:
+            with contextlib.suppress(StorageError):  # the error that led here is the one to report
+                self._list()
+            raise
         self._list()
 
+    def _find_missing(self, cancelled: Callable[[], bool]) -> list[int]:
+        wanted, spare = [], 0
+        for number, chunk in enumerate(self._chunks):
+            if self._destination.wants(chunk.image_offset, chunk.image_length):
+                wanted.append(number)
+            else:
+                spare += chunk.image_length
+        if spare:
+            self._advance(spare)
+        ahead_bytes = self._limits.journal_batch_bytes + (
+            2 * LAP_BYTES if self._deltas else MOST_BYTES
+        )
+        look = Look(self._destination, self._chunks, self._journal, ahead_bytes)
+        missing = look.find_missing(wanted, cancelled, self._advance)
+        self._unlisted.extend(look.found - self._journal.chunks)
+        return missing
+
+    def _carry_out(self, plan: WritePlan, cancelled: Callable[[], bool]) -> None:
+        zeros = self._zeros([number for number in plan.missing if is_zero(self._chunks[number])])
+
+        def make_zeros() -> bool:
+            return next(zeros, None) is not None
+
+        if plan.counts[Way.ZERO] < len(plan.missing):
+            self._run_stages(plan, cancelled, make_zeros)
+        require_going_on(cancelled)
+        while make_zeros():
+            require_going_on(cancelled)
+
+    def _run_stages(
+        self, plan: WritePlan, cancelled: Callable[[], bool], make_zeros: Callable[[], bool]
+    ) -> None:
+        ledger = Ledger()
+        fetcher = FrameFetcher(
+            self._chunks, plan, self._file.source, ledger, self._limits.range_bytes
+        )
+        largest = plan.largest(self._chunks)
+        decoders = min(len(os.sched_getaffinity(0)), _MOST_DECODERS)
+        if largest.dictionary:
+            decoders = max(1, min(decoders, _DICTIONARIES_BYTES // largest.dictionary))
+        trays = make_trays(largest.frame, largest.chunk, decoders + self._limits.queue_chunks)
+        frames = self._deltas.frames(largest.dictionary) if self._deltas and plan.delta else None
+        decoder = ChunkDecoder(self._chunks, self._file.image_format, plan, frames, ledger)
+        try:
+            with Pipeline(fetcher.fetch, decoder.decode, trays, decoders) as pipeline:
+                for tray in pipeline.items(cancelled, make_zeros):
+                    self._write(tray)
+        finally:
+            self.delta_bytes, self.full_bytes = fetcher.delta_bytes, fetcher.full_bytes
+            self.fallen_back = ledger.fallen_back
+            if ledger.fallen_back:
+                what = "%d chunks did not come out of the delta and were fetched from the full file"
+                _LOG.warning(what, ledger.fallen_back)
+
+    def _write(self, tray: Tray) -> None:
+        self._destination.write(self._chunks[tray.number].image_offset, tray.data)
+        self._take_note([tray.number])
+
+    def _zeros(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Make chunks of zeros, some neighbours at each step."""
+        run: list[int] = []
+        length = 0
+        for number in numbers:
+            chunk = self._chunks[number]
+            if run and (number != run[-1] + 1 or length + chunk.image_length > _ZERO_BYTES):
+                yield self._make_zeros(run, length)
+                run, length = [], 0
+            run.append(number)
+            length += chunk.image_length
+        if run:
+            yield self._make_zeros(run, length)
+
+    def _make_zeros(self, run: list[int], length: int) -> int:
+        self._destination.zero(self._chunks[run[0]].image_offset, length)
+        self._take_note(run)
+        return length
+
+    def _take_note(self, numbers: list[int]) -> None:
+        """These chunks are written."""
+        self._unlisted.extend(numbers)
+        size_bytes = sum(self._chunks[number].image_length for number in numbers)
+        self.bytes_written += size_bytes
+        if self._destination.unsynced_bytes >= self._limits.journal_batch_bytes:
+            self._list()
+        self._advance(size_bytes)
+
     def _list(self) -> None:
-        self._slot.sync()
+        self._destination.sync()
         self._journal.add(self._unlisted)
         self._unlisted.clear()
-
-    def _find_missing(
-        self, cancelled: Callable[[], bool], advance: Callable[[int], None]
-    ) -> Iterator[int]:
-        looking = self._journal.resumed
-        for number, chunk in enumerate(self._index.chunks):
-            listed = number in self._journal.chunks
-            if not (listed or looking):
-                yield number
-                continue
-            require_going_on(cancelled)
-            looking = self._is_on_slot(chunk)
-            if not looking:
-                yield number
-                continue
-            if not listed:
-                self._unlisted.append(number)
-            advance(chunk.image_length)
-
-    def _is_on_slot(self, chunk: Chunk) -> bool:
-        data = self._ring.take(chunk.image_length)
-        return self._slot.read(chunk.image_offset, data) and _hash(data) == chunk.sha256
-
-    def _fetch(self, missing: Iterable[int], stop: Callable[[], bool]) -> Generator[_Checked]:
-        for numbers in self._requests(missing):
-            frames = self._frames([self._index.chunks[number] for number in numbers], stop)
-            for number, frame in zip(numbers, frames, strict=True):
-                yield self._check(number, frame)
-
-    def _requests(self, missing: Iterable[int]) -> Iterator[list[int]]:
-        """Group chunks whose frames lie side by side, up to the size of one request."""
-        numbers: list[int] = []
-        start = end = 0
-        for number in missing:
-            chunk = self._index.chunks[number]
-            beyond = chunk.file_offset + chunk.file_length
-            if numbers and (chunk.file_offset != end or beyond - start > self._limits.range_bytes):
-                yield numbers
-                numbers = []
-            if not numbers:
-                start = chunk.file_offset
-            numbers.append(number)
-            end = beyond
-        if numbers:
-            yield numbers
-
-    def _frames(self, chunks: list[Chunk], stop: Callable[[], bool]) -> Iterator[bytes]:
-        length = sum(chunk.file_length for chunk in chunks)
-        pieces = self._source.read(chunks[0].file_offset, length, stop)
-        waiting = bytearray()
-        for chunk in chunks:
-            while len(waiting) < chunk.file_length:
-                piece = next(pieces)
-                self.bytes_fetched += len(piece)
-                waiting += piece
-            frame = bytes(memoryview(waiting)[: chunk.file_length])
-            del waiting[: chunk.file_length]
-            yield frame
-        next(pieces, None)  # there is none left, but the source learns that all has arrived
-
-    def _check(self, number: int, frame: bytes) -> _Checked:
-        chunk = self._index.chunks[number]
-        data = self._ring.fill(self._format.decode_chunk(frame, chunk.image_length))
-        if _hash(data) != chunk.sha256:
-            raise ImageError(
-                Code.HASH_MISMATCH, f"Chunk {number} of the image does not have its signed hash"
-            )
-        return _Checked(number, chunk.image_offset, data)
-
-
-def _hash(data: memoryview) -> bytes:
-    return hashlib.sha256(data).digest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing one image: the checks that come first, and the choice between the two ways."""
+"""Writing one image: the checks that come first, and whether it goes chunk by chunk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from puad.core.errors import Code, ImageError
 from puad.download.release import Release
 from puad.download.source import Source
 from puad.writer.chunk_journal import ChunkJournal
-from puad.writer.chunk_writer import ChunkWriter
+from puad.writer.chunk_writer import ChunkWriter, FullFile
+from puad.writer.deltas import Deltas
 from puad.writer.file_writer import FileWriter
 from puad.writer.slot import SlotFile
 
@@ -24,14 +25,24 @@ class WriteResult:
     """What a finished write did.
 
     Attributes:
-        bytes_fetched: Bytes of the published file that came from the source.
+        bytes_fetched: Bytes that came over the wire, of the published file and of a delta.
         bytes_written: Image bytes that went to the slot; what was right already is not counted.
         image_hash: SHA-256 of the image, hex; None where each chunk had its own hash.
+        delta_bytes: Those of `bytes_fetched` that came of a delta.
+        fallen_back: How many chunks the delta did not give.
     """
 
     bytes_fetched: int
     bytes_written: int
     image_hash: str | None
+    delta_bytes: int = 0
+    fallen_back: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"wrote {self.bytes_written} bytes; fetched {self.bytes_fetched}, "
+            f"{self.delta_bytes} of them of the delta"
+        )
 
 
 def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
@@ -45,6 +56,7 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None],
     limits: Limits,
+    deltas: Deltas | None = None,
 ) -> WriteResult:
     """Bring an image to a slot; returns when it is on the medium.
 
@@ -58,6 +70,7 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
         cancelled: Says whether to stop; called in the caller's thread.
         progress: Takes image bytes done and image bytes in all; called in the caller's thread.
         limits: Bounds on memory and on the work that a power cut costs.
+        deltas: What makes chunks of what lies on the active slot; None for nothing.
 
     Raises:
         PuadError: An image that does not fit or is not the signed one, a download that failed, a
@@ -66,14 +79,18 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
     image_format = images.get(release.manifest.format)
     _require_room(release, slot_bytes)
     with contextlib.closing(SlotFile(fd)) as slot:
-        if index is None:
+        if index is None or not index.framed:
             whole = FileWriter(slot, release, image_format, source, limits)
             image_hash = whole.write(cancelled, progress)
             return WriteResult(release.file_size, release.manifest.image_size, image_hash)
         with journal:
-            chunks = ChunkWriter(slot, index, image_format, source, journal, limits)
+            file = FullFile(index, image_format, source)
+            chunks = ChunkWriter(slot, file, journal, limits, deltas)
             chunks.write(cancelled, progress)
-        return WriteResult(chunks.bytes_fetched, chunks.bytes_written, None)
+        fetched = chunks.delta_bytes + chunks.full_bytes
+        return WriteResult(
+            fetched, chunks.bytes_written, None, chunks.delta_bytes, chunks.fallen_back
+        )
 
 
 def _require_room(release: Release, slot_bytes: int) -> None:

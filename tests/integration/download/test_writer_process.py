@@ -18,8 +18,9 @@ import pytest
 
 from tests.integration.download.conftest import Serve
 from tests.integration.download.range_server import Asked, Fault, RangeServer, honest, truncated
-from tests.integration.download.writer_process import describe
+from tests.integration.download.writer_process import describe, describe_delta
 from tests.unit.images.published_image import Published, publish
+from tests.unit.writer.published_delta import publish_delta
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MIB = 1 << 20
@@ -139,3 +140,22 @@ def test_writer_needs_the_same_memory_for_any_image(
         growth.append(result["peak_kib"] - result["idle_kib"])
     assert max(growth) <= 32 * 1024
     assert growth[1] - growth[0] <= 8 * 1024
+
+
+@pytest.mark.parametrize("reach", [MIB, 7 * MIB // 2], ids=["3 MiB", "8 MiB"])
+def test_writer_by_delta_needs_little_memory(serve: Serve, tmp_path: Path, reach: int) -> None:
+    noise = random.Random(5)
+    old = noise.randbytes(24 * MIB)
+    new = bytearray(old)
+    for start in range(0, len(new), MIB):  # every chunk is another one
+        new[start + 100 : start + MIB] = b"new!" + old[start + 100 : start + MIB - 4]
+    published = publish("raw.zst", bytes(new))
+    delta = publish_delta(published, old, reach=reach)
+    slot = tmp_path / "slot"
+    slot.write_bytes(bytes(len(new)))
+    server = serve(for_ever=False, **{NAME: published.file, "delta": delta.file})
+    described = describe_delta(delta, f"{server.url}/delta", tmp_path / "active")
+    result = finish(describe(published, f"{server.url}/{NAME}", slot, delta=described))
+    assert slot.read_bytes() == new
+    assert (result["bytes_fetched"], result["fallen_back"]) == (len(delta.file), 0)
+    assert result["peak_kib"] - result["idle_kib"] <= 40 * 1024

@@ -16,11 +16,13 @@ from typing import Any
 from puad.client.transport import make_session
 from puad.config import Limits
 from puad.core.chunks import parse_index
+from puad.core.delta import parse_delta_index
 from puad.core.manifest import parse_manifest
 from puad.download.http_source import HttpSource
 from puad.download.release import Release
-from puad.writer import ChunkJournal, write_image
+from puad.writer import ChunkJournal, DeltaFile, Deltas, write_image
 from tests.unit.images.published_image import Published
+from tests.unit.writer.published_delta import PublishedDelta
 
 
 def describe(published: Published, url: str, slot: Path, **options: Any) -> dict[str, Any]:
@@ -36,7 +38,19 @@ def describe(published: Published, url: str, slot: Path, **options: Any) -> dict
         "custom": release.manifest.dump(),
         "index": published.index.dump().decode(),
         "limits": {},
+        "delta": None,
     } | options
+
+
+def describe_delta(delta: PublishedDelta, url: str, active: Path) -> dict[str, Any]:
+    """What the process needs to know of a delta."""
+    active.write_bytes(delta.old)
+    return {
+        "url": url,
+        "active": str(active),
+        "size": len(delta.file),
+        "index": delta.index.dump().decode(),
+    }
 
 
 def peak_kib() -> int:
@@ -59,6 +73,14 @@ def main(job: dict[str, Any]) -> dict[str, Any]:
     fd = os.open(job["slot"], os.O_RDWR)
     with make_session("1.3") as session:
         source = HttpSource(session, job["url"], release.file_size, limits)
+        deltas = None
+        if job["delta"] and index:
+            row = job["delta"]
+            made = parse_delta_index(
+                row["index"].encode(), chunks=index.chunks, file_size=row["size"]
+            )
+            delta = DeltaFile("13.0", made, HttpSource(session, row["url"], row["size"], limits))
+            deltas = Deltas(os.open(row["active"], os.O_RDONLY), lambda: iter([delta]))
         idle_kib = peak_kib()
         result = write_image(
             fd=fd,
@@ -70,11 +92,14 @@ def main(job: dict[str, Any]) -> dict[str, Any]:
             cancelled=lambda: False,
             progress=lambda _done, _total: None,
             limits=limits,
+            deltas=deltas,
         )
     os.close(fd)
     return {
         "bytes_fetched": result.bytes_fetched,
         "bytes_written": result.bytes_written,
+        "delta_bytes": result.delta_bytes,
+        "fallen_back": result.fallen_back,
         "idle_kib": idle_kib,
         "peak_kib": peak_kib(),
     }

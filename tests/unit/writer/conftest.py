@@ -35,6 +35,6 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """Whatever happened in a test, its feed has ended."""
+    """Whatever happened in a test, its stages have ended."""
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "puad-feed"] == []
+    assert [t.name for t in threading.enumerate() if t.name.startswith("puad-")] == []

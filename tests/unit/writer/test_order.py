@@ -9,7 +9,7 @@ from pathlib import Path
 
 from puad import images
 from puad.writer import ChunkJournal
-from puad.writer.chunk_writer import ChunkWriter
+from puad.writer.chunk_writer import ChunkWriter, FullFile
 from puad.writer.slot import SlotFile
 from tests.unit.writer.conftest import Make
 from tests.unit.writer.workbench import LIMITS, Bench, MemorySource
@@ -48,9 +48,11 @@ def test_chunk_is_listed_only_after_it_was_synced(bench: Bench, make: Make) -> N
         with LoggedJournal(bench.journal, published.release.file_hash, log) as journal:
             ChunkWriter(
                 LoggedSlot(fd, log),
-                published.index,
-                images.get(published.release.manifest.format),
-                MemorySource(published.file),
+                FullFile(
+                    published.index,
+                    images.get(published.release.manifest.format),
+                    MemorySource(published.file),
+                ),
                 journal,
                 LIMITS,
             ).write(lambda: False, lambda _done, _total: None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 
 import pytest
@@ -86,7 +87,11 @@ def test_flipped_bit_never_reaches_the_slot(bench: Bench, make: Make, number: in
     with pytest.raises(ImageError) as caught:
         bench.write(published, MemorySource(forged))
     assert caught.value.code in {Code.HASH_MISMATCH, Code.IMAGE_INVALID}
-    assert is_old(bench.content[chunk.image_offset :])
+    for other in published.index.chunks:
+        there = bench.content[other.image_offset :][: other.image_length]
+        right = published.image[other.image_offset :][: other.image_length]
+        # what had come behind it meanwhile may be there, if it is right
+        assert is_old(there) or (there == right and other is not chunk)
 
 
 def test_right_chunks_in_the_wrong_order_are_refused(bench: Bench, make: Make) -> None:
@@ -217,10 +222,12 @@ def test_cancelled_write_stops_and_can_go_on(bench: Bench, make: Make, after: in
             cancelled=lambda: len(reported) > after,
         )
     assert caught.value.code is Code.CANCELLED
-    assert reported[-1] == after * 4096
+    # what had come whole is not thrown away, and no more is fetched
+    trays = LIMITS.queue_chunks + min(len(os.sched_getaffinity(0)), 4)
+    assert after * 4096 <= reported[-1] <= (after + trays) * 4096
     result = bench.write(published)
     assert bench.content[: 20 * 4096] == published.image
-    assert result.bytes_written == (20 - after) * 4096
+    assert result.bytes_written == 20 * 4096 - reported[-1]
 
 
 def test_error_of_the_caller_ends_the_write(bench: Bench, make: Make) -> None:

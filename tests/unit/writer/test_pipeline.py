@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline: bounds, errors of each stage, cancelling, and threads that always end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+from puad.core.errors import Code, OperatorError
+from puad.writer.pipeline import Pipeline
+from puad.writer.plan import Way
+from puad.writer.tray import Tray, make_trays
+
+MANY = 200
+Decode = Callable[[Tray], bool]
+
+
+def never() -> bool:
+    return False
+
+
+def nothing() -> bool:
+    return False
+
+
+def always(_tray: Tray) -> bool:
+    return True
+
+
+def numbers(
+    count: int, end: Callable[[], None] = lambda: None
+) -> Callable[[Pipeline], Generator[Tray]]:
+    """A stage that fills trays with 0, 1, 2 …"""
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        for number in range(count):
+            tray = pipeline.take()
+            tray.lay(number, Way.FULL, 1, 1)
+            yield tray
+        end()
+
+    return fetch
+
+
+def run(
+    fetch: Callable[[Pipeline], Generator[Tray]],
+    decode: Decode = always,
+    cancelled: Callable[[], bool] = never,
+    decoders: int = 3,
+) -> Iterator[int]:
+    with Pipeline(fetch, decode, make_trays(1, 1, 5), decoders) as pipeline:
+        for tray in pipeline.items(cancelled, nothing):
+            yield tray.number
+
+
+def test_each_item_comes_once() -> None:
+    assert sorted(run(numbers(MANY))) == list(range(MANY))
+
+
+def test_one_decoder_keeps_the_order() -> None:
+    assert list(run(numbers(MANY), decoders=1)) == list(range(MANY))
+
+
+def test_item_that_decoding_keeps_does_not_come() -> None:
+    assert sorted(run(numbers(MANY), lambda tray: tray.number % 2 == 0)) == list(range(0, MANY, 2))
+
+
+def test_fetching_runs_ahead_by_the_trays_and_no_further() -> None:
+    fetched: list[int] = []
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        for tray in numbers(MANY)(pipeline):
+            fetched.append(tray.number)
+            yield tray
+
+    for done, _ in enumerate(run(fetch)):
+        assert len(fetched) <= done + 5
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def test_error_of_fetching_comes_after_what_was_fetched() -> None:
+    taken: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        taken.extend(run(numbers(10, fail)))
+    assert sorted(taken) == list(range(10))
+
+
+def test_error_of_decoding_stops_the_fetching_and_comes_once() -> None:
+    taken: list[int] = []
+
+    def decode(tray: Tray) -> bool:
+        if tray.number >= 20:
+            fail()
+        return True
+
+    with pytest.raises(ZeroDivisionError):
+        taken.extend(run(numbers(MANY), decode))
+    assert sorted(taken) == list(range(20))
+
+
+def test_first_error_stands() -> None:
+    def decode(tray: Tray) -> bool:
+        raise ValueError(tray.number)
+
+    with pytest.raises(ValueError, match=r"^0$"):
+        list(run(numbers(MANY, fail), decode, decoders=1))
+
+
+def test_error_of_the_caller_ends_all_stages() -> None:
+    stages = run(numbers(MANY))
+    next(stages)
+    with pytest.raises(ZeroDivisionError):
+        stages.throw(ZeroDivisionError())  # type: ignore[attr-defined]  # a generator has it
+
+
+def test_leaving_early_closes_the_fetching() -> None:
+    closed: list[bool] = []
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        try:
+            yield from numbers(MANY)(pipeline)
+        finally:
+            closed.append(True)
+
+    stages = run(fetch)
+    next(stages)
+    stages.close()  # type: ignore[attr-defined]  # a generator has it
+    assert closed == [True]
+
+
+def test_cancel_while_fetching_waits_for_the_server() -> None:
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        yield from numbers(3)(pipeline)
+        while not pipeline.stopping:
+            waiting.set()
+
+    waiting = threading.Event()
+    taken: list[int] = []
+    with pytest.raises(OperatorError) as caught:
+        taken.extend(run(fetch, cancelled=waiting.is_set))
+    assert caught.value.code is Code.CANCELLED
+    assert sorted(taken) == [0, 1, 2]
+
+
+def test_cancel_while_fetching_waits_for_a_tray() -> None:
+    held = threading.Event()
+    fetched: list[int] = []
+
+    def decode(tray: Tray) -> bool:
+        held.wait()
+        return True
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        for tray in numbers(MANY)(pipeline):
+            fetched.append(tray.number)
+            yield tray
+
+    def cancelled() -> bool:
+        if len(fetched) < 5:  # all trays are on their way
+            return False
+        held.set()
+        return True
+
+    with pytest.raises(OperatorError):
+        list(run(fetch, decode, cancelled))
+    assert len(fetched) == 5
+
+
+def test_caller_does_something_else_in_place_of_waiting() -> None:
+    done: list[int] = []
+    enough = threading.Event()
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        enough.wait()
+        yield from numbers(1)(pipeline)
+
+    def meanwhile() -> bool:
+        if len(done) == 3:
+            enough.set()
+            return False
+        done.append(1)
+        return True
+
+    with Pipeline(fetch, always, make_trays(1, 1, 3), 1) as pipeline:
+        assert [tray.number for tray in pipeline.items(never, meanwhile)] == [0]
+    assert len(done) == 3
+
+
+def test_trays_of_large_chunks_are_few() -> None:
+    trays = make_trays((4 << 20) + (1 << 16), 4 << 20, 68)
+    assert len(trays) == 3
+    assert len(make_trays((1 << 20) + (1 << 16), 1 << 20, 68)) * (2 << 20) <= 20 << 20
