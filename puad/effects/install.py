@@ -6,14 +6,17 @@ The order is what makes it safe (invariants 2, 3 and 9 of docs/architecture.md):
 1. Two sources must agree: the server's file hash and the signed metadata.
 2. What is signed must fit this node: profile, version, floor, and the slot's size.
 3. The slot is disarmed before its first byte is written.
-4. Chunks are verified before they are written; those of an interrupted try are kept.
+4. Chunks are verified before they are written; those that lie there already are kept, and a delta
+   from the booted image is used where that is cheaper.
 5. Boot files are staged, and boot control verifies everything again when it seals.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,8 +31,9 @@ from puad.core.version import compare_versions
 from puad.download.release import Release
 from puad.download.source import Source
 from puad.effects.boot_files import BootFileCache
+from puad.effects.delta_supply import DeltaSupply
 from puad.effects.watch import Progress, Watch
-from puad.writer import ChunkJournal, write_image
+from puad.writer import ChunkJournal, Deltas, write_image
 
 if TYPE_CHECKING:  # it is loaded when a repository is opened
     from puad.download.repository import ReleaseRepository
@@ -85,7 +89,14 @@ class Installer:
             raise ImageError(Code.IMAGE_TOO_LARGE, what, on=goal.slot)
         raw_index = self._raw_index(repository, release)
         index = _parse_index(raw_index, release)
-        self._write(goal.slot, slot.size_bytes, release, index, repository.source(release.path))
+        supply = DeltaSupply(repository, self._boot_control, self._limits)
+        source = repository.source(release.path)
+        self._boot_control.disarm(goal.slot)
+        with (
+            self._open_inactive(goal.slot) as fd,
+            supply.open(release.manifest.deltas, index, facts.image_id) as deltas,
+        ):
+            self._write(fd, slot.size_bytes, release, index, source, deltas)
         self._stage(goal.slot, release.manifest, repository)
         if release.manifest.root_partuuid is not None:
             self._boot_control.set_root_id(goal.slot, release.manifest.root_partuuid)
@@ -106,30 +117,36 @@ class Installer:
         path = release.manifest.index
         return repository.small_target(path, self._limits.index_bytes) if path else b""
 
+    @contextlib.contextmanager
+    def _open_inactive(self, slot: str) -> Iterator[int]:
+        fd = self._boot_control.open_inactive(slot)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
     def _write(
         self,
-        slot: str,
+        fd: int,
         slot_bytes: int,
         release: Release,
         index: ChunkIndex | None,
         source: Source,
+        deltas: Deltas | None,
     ) -> None:
-        self._boot_control.disarm(slot)
-        fd = self._boot_control.open_inactive(slot)
-        try:
-            write_image(
-                fd=fd,
-                slot_bytes=slot_bytes,
-                release=release,
-                index=index,
-                source=source,
-                journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
-                cancelled=self._watch.cancelled,
-                progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
-                limits=self._limits,
-            )
-        finally:
-            os.close(fd)
+        result = write_image(
+            fd=fd,
+            slot_bytes=slot_bytes,
+            release=release,
+            index=index,
+            source=source,
+            journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
+            cancelled=self._watch.cancelled,
+            progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
+            limits=self._limits,
+            deltas=deltas,
+        )
+        _LOG.info("%s", result)
 
     def _stage(self, slot: str, manifest: Manifest, repository: ReleaseRepository) -> None:
         cache = BootFileCache(self._persist)
