@@ -98,17 +98,20 @@ class ChunkWriter:
         self.fallen_back = 0
 
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> None:
-        """Bring every chunk to the slot (see `write_image`)."""
+        """Bring every chunk that is wanted to the slot (see `write_image`)."""
+        wants = self._destination.wants
+        wanted = [n for n, c in enumerate(self._chunks) if wants(c.image_offset, c.image_length)]
+        total = self._size_of(wanted)
 
         def advance(size_bytes: int) -> None:
             self._done += size_bytes
-            progress(self._done, self._file.index.image_size)
+            progress(self._done, total)
 
         self._advance = advance
         advance(0)
-        missing = self._find_missing(cancelled)
+        missing = self._find_missing(wanted, cancelled)
         offers = self._deltas.load() if self._deltas else ()
-        self.plan = plan_write(self._chunks, missing, offers)
+        self.plan = plan_write(self._chunks, missing, offers, len(wanted))
         _LOG.info("%s", self.plan)
         try:
             self._carry_out(self.plan, cancelled)
@@ -120,15 +123,7 @@ class ChunkWriter:
             raise
         self._list()
 
-    def _find_missing(self, cancelled: Callable[[], bool]) -> list[int]:
-        wanted, spare = [], 0
-        for number, chunk in enumerate(self._chunks):
-            if self._destination.wants(chunk.image_offset, chunk.image_length):
-                wanted.append(number)
-            else:
-                spare += chunk.image_length
-        if spare:
-            self._advance(spare)
+    def _find_missing(self, wanted: list[int], cancelled: Callable[[], bool]) -> list[int]:
         ahead_bytes = self._limits.journal_batch_bytes + (
             2 * LAP_BYTES if self._deltas else MOST_BYTES
         )
@@ -200,11 +195,14 @@ class ChunkWriter:
     def _take_note(self, numbers: list[int]) -> None:
         """These chunks are written."""
         self._unlisted.extend(numbers)
-        size_bytes = sum(self._chunks[number].image_length for number in numbers)
+        size_bytes = self._size_of(numbers)
         self.bytes_written += size_bytes
         if self._destination.unsynced_bytes >= self._limits.journal_batch_bytes:
             self._list()
         self._advance(size_bytes)
+
+    def _size_of(self, numbers: Sequence[int]) -> int:
+        return sum(self._chunks[number].image_length for number in numbers)
 
     def _list(self) -> None:
         self._destination.sync()

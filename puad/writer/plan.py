@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -61,7 +61,7 @@ class WritePlan:
     """What is to be done.
 
     Attributes:
-        total: How many chunks the image has.
+        total: How many chunks matter.
         missing: Numbers of the chunks that are not on the slot, rising.
         delta: The delta that is used; None for none.
         counts: How many of the missing chunks come by each way.
@@ -115,7 +115,10 @@ class WritePlan:
 
 
 def plan_write(
-    chunks: Sequence[Chunk], missing: Iterable[int], deltas: Iterable[DeltaFile]
+    chunks: Sequence[Chunk],
+    missing: Iterable[int],
+    deltas: Iterable[DeltaFile],
+    total: int | None = None,
 ) -> WritePlan:
     """Find the cheapest way.
 
@@ -123,6 +126,7 @@ def plan_write(
         chunks: All chunks of the image.
         missing: Numbers of those that are not on the slot.
         deltas: What there is beside the full file, for the same chunks.
+        total: How many chunks matter; None for all.
     """
     wanted = tuple(sorted(missing))
     best = full = _cost(chunks, wanted, None, None)
@@ -131,7 +135,7 @@ def plan_write(
             plan = _cost(chunks, wanted, delta, full)
             if plan.bytes_to_fetch < best.bytes_to_fetch:
                 best = plan
-    return best
+    return replace(best, total=len(chunks) if total is None else total)
 
 
 def way_of(chunk: Chunk, made: DeltaChunk | None) -> Way:

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import resource
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,9 @@ import pytest
 from puad.core.errors import Code, StorageError
 from puad.writer import ChunkJournal
 from puad.writer.slot import SlotFile, make_buffer
+from tests.unit.images.published_image import publish
 from tests.unit.writer.conftest import Make
-from tests.unit.writer.workbench import Bench
+from tests.unit.writer.workbench import Bench, MemorySource
 
 SIZE = 100_000
 FULL = Path("/dev/full")  # every write: ENOSPC
@@ -152,3 +156,59 @@ def refuse_direct_io(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(fd, command, argument)
 
     monkeypatch.setattr(fcntl, "fcntl", refusing)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A loop device whose file system has room for less than the device has: then it fails."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+    file = folder / "slot.img"
+    file.touch()
+    os.truncate(file, 4 << 20)
+    attach: list[str | Path] = ["/usr/sbin/losetup", "--find", "--show", file]
+    done = subprocess.run(attach, check=True, capture_output=True, text=True)
+    device = Path(done.stdout.strip())
+    # the kernel keeps a write protection of a loop device beyond its file
+    subprocess.run(["/usr/sbin/blockdev", "--setrw", device], check=True)
+    yield device
+    subprocess.run(["/usr/sbin/blockdev", "--setrw", device], check=True)
+    subprocess.run(["/usr/sbin/losetup", "--detach", device], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_device_that_fails_at_a_sector_can_be_gone_on_with_when_mended(
+    bench: Bench, small_disk: Path, tmp_path: Path
+) -> None:
+    published = publish("raw.zst", random.Random(3).randbytes(2 << 20), 1 << 16)
+    with pytest.raises(StorageError) as caught:
+        bench.write(published, slot=small_disk)
+    assert caught.value.code is Code.SLOT_WRITE_FAILED
+    mend: list[str | Path] = ["mount", "-o", "remount,size=8m", tmp_path / "small"]
+    subprocess.run(mend, check=True)
+    source = MemorySource(published.file, piece_bytes=1 << 16)
+    result = bench.write(published, source, slot=small_disk)
+    with small_disk.open("rb") as slot:
+        assert slot.read(len(published.image)) == published.image
+    assert result.bytes_fetched < len(published.file)
+
+
+def test_device_that_goes_under_way_is_a_storage_error(
+    bench: Bench, small_disk: Path, tmp_path: Path
+) -> None:
+    """A device that has gone has no room any more, as this one has none then."""
+    published = publish("raw.zst", random.Random(3).randbytes(512 << 10), 1 << 14)
+
+    @dataclass
+    class Taking(MemorySource):
+        def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+            if offset > 200 << 10:
+                os.truncate(tmp_path / "small/slot.img", 0)
+                shrink: list[str | Path] = ["/usr/sbin/losetup", "--set-capacity", small_disk]
+                subprocess.run(shrink, check=True)
+            return super().read(offset, length, cancelled)
+
+    with pytest.raises(StorageError) as caught:
+        bench.write(published, Taking(published.file), slot=small_disk)
+    assert caught.value.code is Code.SLOT_WRITE_FAILED
