@@ -91,6 +91,12 @@ def test_bomb_stops_at_what_it_declares() -> None:
         fill(zstd_bomb(MIB, 1 << 30), MIB)
 
 
+@pytest.mark.parametrize("made", [0, 1, MIB // 2, MIB - 1])
+def test_frame_that_makes_less_than_it_declares_is_refused(made: int) -> None:
+    with pytest.raises(zstandard.ZstdError):
+        fill(zstd_bomb(MIB, made), MIB)
+
+
 def test_skippable_frame_and_large_window_are_refused() -> None:
     skippable = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"abcd"
     params = zstandard.ZstdCompressionParameters.from_level(3, window_log=24)

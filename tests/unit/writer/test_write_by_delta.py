@@ -8,7 +8,7 @@ import mmap
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from puad.core.delta import DeltaChunk, DeltaIndex
 from puad.core.disk_map import Extent
 from puad.core.errors import Code, DownloadError
-from puad.writer import DeltaFile, Deltas
+from puad.writer import DeltaFile, Deltas, chunk_writer, frame_fetcher
 from puad.writer.image import WriteResult
 from tests.unit.images.published_image import Published, publish
 from tests.unit.writer.published_delta import PublishedDelta, publish_delta
@@ -237,6 +237,44 @@ def test_finished_image_asks_for_no_delta(bench: Bench) -> None:
     delta = replace(DELTA, loads=0)
     result = write(bench, delta)
     assert (result.bytes_fetched, result.bytes_written, delta.loads) == (0, 0, 0)
+
+
+@pytest.fixture
+def short_laps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_fetcher, "LAP_BYTES", 8 * CHUNK)
+    monkeypatch.setattr(chunk_writer, "LAP_BYTES", 8 * CHUNK)
+
+
+def test_delta_and_full_file_are_fetched_lap_by_lap(bench: Bench, short_laps: None) -> None:
+    delta = publish_delta(PUBLISHED, OLD, lacks=frozenset(range(0, COUNT, 5)))
+    log: list[int] = []  # laps, in the order in which their bytes were asked for
+    frames = [made.frame if made else None for made in delta.index.chunks]
+
+    @dataclass
+    class Logging(MemorySource):
+        offsets: dict[int, int] = field(default_factory=dict)
+
+        def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+            log.append(self.offsets[offset] // 8)
+            return super().read(offset, length, cancelled)
+
+    delta_source = Logging(delta.file)
+    delta_source.offsets = {f.offset: n for n, f in enumerate(frames) if f}
+    source = Logging(PUBLISHED.file)
+    source.offsets = {chunk.file_offset: n for n, chunk in enumerate(PUBLISHED.index.chunks)}
+    result = write(bench, delta, delta_source=delta_source, source=source)
+    assert bench.content[:SIZE] == NEW
+    assert result.fallen_back == 0
+    assert log == sorted(log)
+    assert len(delta_source.reads) == 8
+
+
+def test_delta_that_was_given_up_is_not_asked_for_again(bench: Bench, short_laps: None) -> None:
+    delta_source = DELTA.source()
+    result = write(bench, DELTA.with_old(noise(SIZE, 2)), delta_source=delta_source)
+    assert bench.content[:SIZE] == NEW
+    assert len(delta_source.reads) < 8
+    assert result.bytes_fetched - result.delta_bytes == len(PUBLISHED.file)
 
 
 @pytest.mark.parametrize("breaks_at", range(1, len(DELTA.file), 401))
