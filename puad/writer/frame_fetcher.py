@@ -71,7 +71,7 @@ class FrameFetcher:
         """Fill trays, until all chunks of the plan have come or have their bytes."""
         for lap in self._laps():
             full = yield from self._fetch_lap(lap, pipeline)
-            yield from self._fetch_full([*full, *self._ledger.take()], pipeline)
+            yield from self._fetch_full(sorted([*full, *self._ledger.take()]), pipeline)
         while numbers := self._ledger.take(settled=True):
             yield from self._fetch_full(numbers, pipeline)
 
@@ -105,7 +105,7 @@ class FrameFetcher:
                 full += [piece.number for piece in request]
                 continue
             yield from self._fetch_delta(request, full, pipeline)
-        return sorted(full)
+        return full
 
     def _fetch_delta(
         self, request: list[Piece], full: list[int], pipeline: Pipeline

@@ -110,8 +110,12 @@ class Pipeline:
             raise self._error
 
     def __enter__(self) -> Self:
-        for thread in (self._fetching, *self._decoding):
-            thread.start()
+        try:
+            for thread in (self._fetching, *self._decoding):
+                thread.start()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -120,9 +124,13 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._halt()
         for thread in (self._fetching, *self._decoding):
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _next(self, meanwhile: Callable[[], bool]) -> Tray | None:
         try:

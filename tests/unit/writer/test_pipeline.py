@@ -191,6 +191,24 @@ def test_caller_does_something_else_in_place_of_waiting() -> None:
     assert len(done) == 3
 
 
+@pytest.mark.parametrize("started", range(4))
+def test_thread_that_cannot_be_started_leaves_none_behind(
+    monkeypatch: pytest.MonkeyPatch, started: int
+) -> None:
+    start = threading.Thread.start
+    count: list[str] = []
+
+    def start_some(thread: threading.Thread) -> None:
+        if len(count) == started:
+            raise RuntimeError("can't start new thread")
+        count.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with pytest.raises(RuntimeError, match="can't start"):
+        list(run(numbers(MANY)))
+
+
 def test_trays_of_large_chunks_are_few() -> None:
     trays = make_trays((4 << 20) + (1 << 16), 4 << 20, 68)
     assert len(trays) == 3
