@@ -173,7 +173,7 @@ class Installer:
 
 
 def _parse_index(raw: bytes, release: Release) -> ChunkIndex | None:
-    size = release.manifest.image_size
+    size = release.manifest.unpacked_size
     return parse_index(raw, image_size=size, file_size=release.file_size) if raw else None
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +60,16 @@ class FileControl(BootControl):
             raise BootControlError(Code.BOOT_CONTROL_REFUSED, "not now", on="OpenActive")
         return self._open(self.active, os.O_RDONLY)
 
-    def seal(self, slot: str, roots: Sequence[bytes], targets: bytes, target_path: str) -> None:
+    def seal(
+        self,
+        slot: str,
+        roots: Sequence[bytes],
+        targets: bytes,
+        target_path: str,
+        index: bytes = b"",
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> None:
+        assert index
         self.sealed = target_path
 
     def _open(self, path: Path, flags: int) -> int:
