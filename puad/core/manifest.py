@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from puad.core.boot_file import BootFile, BootFileKind, parse_boot_files
 from puad.core.delta import Delta, parse_deltas
-from puad.core.disk_map import DiskMap, parse_disk_map
+from puad.core.disk_map import DiskMap, Extent, parse_disk_map
 from puad.core.signed_fields import (
     PATH,
     SHA256,
@@ -83,6 +83,11 @@ class Manifest:
     def unpacked_size(self) -> int:
         """Size of what the published file unpacks to, in bytes."""
         return self.disk.size if self.disk else self.image_size
+
+    @property
+    def root_extent(self) -> Extent:
+        """Where the root image lies in what the published file unpacks to."""
+        return self.disk.root if self.disk else Extent(0, self.image_size)
 
     def dump(self) -> dict[str, Any]:
         """The `custom` object of the image's target."""

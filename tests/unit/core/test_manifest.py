@@ -68,6 +68,9 @@ def test_manifest_of_a_whole_disk_reads_back_the_same() -> None:
     assert read == DISK
     assert read.unpacked_size == 1 << 30
     assert FULL.unpacked_size == FULL.image_size
+    assert DISK.disk is not None
+    assert DISK.root_extent == DISK.disk.root
+    assert FULL.root_extent == Extent(0, FULL.image_size)
 
 
 @given(
