@@ -37,6 +37,7 @@ class Limits:
         min_rate_window_s: … when it stays below for so long.
         range_bytes: What one Range request asks for.
         queue_chunks: Chunks that wait between fetching and writing.
+        xz_memory_bytes: What unpacking an image that xz compressed may take.
         journal_batch_bytes: Image bytes that are written between two fsyncs.
         root_metadata_bytes: One version of the TUF root metadata.
         timestamp_bytes: TUF timestamp metadata.
@@ -65,6 +66,7 @@ class Limits:
     min_rate_window_s: _Seconds = 60
     range_bytes: _Bytes = 8 * _MIB
     queue_chunks: Annotated[int, number(1, 64)] = 4
+    xz_memory_bytes: _Bytes = 48 * _MIB
     journal_batch_bytes: _Bytes = 16 * _MIB
     root_metadata_bytes: _Bytes = 512 * _KIB
     timestamp_bytes: _Bytes = 16 * _KIB

@@ -13,9 +13,9 @@ import pkgutil
 from functools import cache
 
 from puad.core.errors import Code, ImageError
-from puad.images.format import REGISTRY, ImageFormat
+from puad.images.format import REGISTRY, FramedFormat, ImageFormat
 
-__all__ = ["ImageFormat", "get", "known"]
+__all__ = ["FramedFormat", "ImageFormat", "get", "known"]
 
 
 @cache

@@ -5,6 +5,8 @@
 2. It never makes more bytes than it was asked for, whatever its input claims: a decompression bomb
    stops at the declared size.
 3. What it gives is not yet trusted. The writer holds it against signed hashes.
+4. A file that ends before its time, or goes on after it, is refused; where the format itself has
+   no end, the writer finds that by counting.
 """
 
 from __future__ import annotations
@@ -21,14 +23,33 @@ class ImageFormat(ABC):
     """One way to publish an image.
 
     Args:
-        name: The word for it in manifests and at the end of file names.
+        name: The word for it in manifests and at the end of file names; none for a base of others.
     """
 
-    def __init_subclass__(cls, *, name: str, **options: Any) -> None:  # noqa: ANN401 -- handed on to the base class as they came
+    def __init_subclass__(cls, *, name: str = "", **options: Any) -> None:  # noqa: ANN401 -- handed on to the base class as they came
         super().__init_subclass__(**options)
         if name in REGISTRY:
             raise TypeError(f"two image formats are called {name}")
-        REGISTRY[name] = cls
+        if name:
+            REGISTRY[name] = cls
+
+    @abstractmethod
+    def decode_file(self, pieces: Iterable[bytes], memory_bytes: int) -> Iterator[bytes]:
+        """Make what a whole file unpacks to, in pieces of at most `PIECE_BYTES`.
+
+        The caller counts, and stops asking when it has what it needs.
+
+        Args:
+            pieces: The file's bytes, in order.
+            memory_bytes: The most that unpacking may take, where the file says how much it needs.
+
+        Raises:
+            ImageError: `IMAGE_INVALID`, when the file is not of this format, or needs more memory.
+        """
+
+
+class FramedFormat(ImageFormat):
+    """A format whose chunks have frames: each can be made without the others."""
 
     @abstractmethod
     def decode_chunk(self, frame: bytes, length: int) -> bytes:
@@ -40,19 +61,6 @@ class ImageFormat(ABC):
 
         Raises:
             ImageError: `IMAGE_INVALID`, when the frame gives anything else.
-        """
-
-    @abstractmethod
-    def decode_file(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Make the image of a whole file, in pieces of at most `PIECE_BYTES`.
-
-        The caller counts, and stops asking when it has what it needs.
-
-        Args:
-            pieces: The file's bytes, in order.
-
-        Raises:
-            ImageError: `IMAGE_INVALID`, when the file is not of this format.
         """
 
     def fill_chunk(self, frame: memoryview, into: memoryview) -> None:

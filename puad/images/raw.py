@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from puad.core.errors import Code, ImageError
-from puad.images.format import PIECE_BYTES, ImageFormat
+from puad.images.format import PIECE_BYTES, FramedFormat
 
 
-class Raw(ImageFormat, name="raw"):
+class Raw(FramedFormat, name="raw"):
     """An image as it is."""
 
     def decode_chunk(self, frame: bytes, length: int) -> bytes:
@@ -20,7 +20,7 @@ class Raw(ImageFormat, name="raw"):
             )
         return frame
 
-    def decode_file(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def decode_file(self, pieces: Iterable[bytes], memory_bytes: int) -> Iterator[bytes]:  # noqa: ARG002 -- it takes none
         """The file itself."""
         for piece in pieces:
             for start in range(0, len(piece), PIECE_BYTES):

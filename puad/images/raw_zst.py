@@ -15,12 +15,12 @@ import zstandard
 
 from puad.core.errors import Code, ImageError
 from puad.images import zstd_frame
-from puad.images.format import PIECE_BYTES, ImageFormat
+from puad.images.format import PIECE_BYTES, FramedFormat
 
 _MAX_WINDOW_BYTES: Final = 8 << 20
 
 
-class RawZst(ImageFormat, name="raw.zst"):
+class RawZst(FramedFormat, name="raw.zst"):
     """An image in zstd frames."""
 
     def decode_chunk(self, frame: bytes, length: int) -> bytes:
@@ -35,7 +35,7 @@ class RawZst(ImageFormat, name="raw.zst"):
         except zstandard.ZstdError as error:
             raise _invalid(str(error)) from error
 
-    def decode_file(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def decode_file(self, pieces: Iterable[bytes], memory_bytes: int) -> Iterator[bytes]:  # noqa: ARG002 -- at most a window
         """Decompress frame after frame."""
         source = _PieceReader(pieces)
         reader = _decompressor().stream_reader(source, read_across_frames=True)  # type: ignore[arg-type]  # it only calls read()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The writer: brings an image to the inactive slot, through a descriptor that boot control gave.
 
-Two ways, by what is signed. With a chunk index every chunk is hashed before its bytes reach the
-slot, a broken write goes on where it stopped, and chunks may come of a delta. With one hash for the
-whole file, bytes go to the disarmed slot first, and the slot is spoiled when the hash is wrong.
+Three ways, by what is signed. With a chunk index every chunk is hashed before its bytes reach the
+slot: those with frames are fetched where they are missing, and may come of a delta; a file without
+frames is fetched as a whole. With one hash for the whole file, bytes go to the disarmed slot first,
+and the slot is spoiled when the hash is wrong.
 """
 
 from __future__ import annotations
@@ -12,5 +13,6 @@ from puad.writer.chunk_journal import ChunkJournal
 from puad.writer.deltas import Deltas
 from puad.writer.image import WriteResult, write_image
 from puad.writer.plan import DeltaFile
+from puad.writer.spool import Spool
 
-__all__ = ["ChunkJournal", "DeltaFile", "Deltas", "WriteResult", "write_image"]
+__all__ = ["ChunkJournal", "DeltaFile", "Deltas", "Spool", "WriteResult", "write_image"]

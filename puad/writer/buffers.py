@@ -11,7 +11,7 @@ from typing import Final
 
 from puad.writer.slot import make_buffer
 
-_MOST_BYTES: Final = 16 << 20
+MOST_BYTES: Final = 16 << 20
 _FILLED_AND_WRITTEN: Final = 2
 
 
@@ -24,7 +24,7 @@ class BufferRing:
     """
 
     def __init__(self, size_bytes: int, wanted_depth: int) -> None:
-        room = _MOST_BYTES // size_bytes - _FILLED_AND_WRITTEN
+        room = MOST_BYTES // size_bytes - _FILLED_AND_WRITTEN
         self.depth = max(1, min(wanted_depth, room))
         self._buffers = [make_buffer(size_bytes) for _ in range(self.depth + _FILLED_AND_WRITTEN)]
         self._next = 0

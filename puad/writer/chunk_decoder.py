@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from puad.core.chunks import Chunk
 from puad.core.errors import Code, ImageError
-from puad.images import ImageFormat
+from puad.images import FramedFormat
 from puad.writer.ledger import Ledger
 from puad.writer.plan import Way, WritePlan
 from puad.writer.tray import Tray
@@ -36,7 +36,7 @@ class ChunkDecoder:
     def __init__(
         self,
         chunks: Sequence[Chunk],
-        image_format: ImageFormat,
+        image_format: FramedFormat,
         plan: WritePlan,
         frames: DeltaFrames | None,
         ledger: Ledger,

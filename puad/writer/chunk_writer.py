@@ -23,7 +23,7 @@ from puad.core.chunks import ChunkIndex
 from puad.core.errors import StorageError
 from puad.download.patience import require_going_on
 from puad.download.source import Source
-from puad.images import ImageFormat
+from puad.images import FramedFormat
 from puad.writer.chunk_decoder import ChunkDecoder
 from puad.writer.chunk_destination import ChunkDestination
 from puad.writer.chunk_journal import ChunkJournal
@@ -52,7 +52,7 @@ class FullFile:
     """
 
     index: ChunkIndex
-    image_format: ImageFormat
+    image_format: FramedFormat
     source: Source
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing one image: the checks that come first, and whether it goes chunk by chunk."""
+"""Writing one image: the checks that come first, and the choice between the ways."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from puad import images
@@ -13,11 +13,16 @@ from puad.core.chunks import ChunkIndex
 from puad.core.errors import Code, ImageError
 from puad.download.release import Release
 from puad.download.source import Source
+from puad.images import FramedFormat
 from puad.writer.chunk_journal import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter, FullFile
 from puad.writer.deltas import Deltas
+from puad.writer.destination import Destination
 from puad.writer.file_writer import FileWriter
 from puad.writer.slot import SlotFile
+from puad.writer.spool import Spool
+from puad.writer.stream_writer import StreamWriter
+from puad.writer.unpacking import PublishedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
     progress: Callable[[int, int], None],
     limits: Limits,
     deltas: Deltas | None = None,
+    spools: Sequence[Spool] = (),
 ) -> WriteResult:
     """Bring an image to a slot; returns when it is on the medium.
 
@@ -71,26 +77,37 @@ def write_image(  # noqa: PLR0913 -- keyword-only, each a different thing
         progress: Takes image bytes done and image bytes in all; called in the caller's thread.
         limits: Bounds on memory and on the work that a power cut costs.
         deltas: What makes chunks of what lies on the active slot; None for nothing.
+        spools: Boot files that lie inside the published disk and are still wanted.
 
     Raises:
         PuadError: An image that does not fit or is not the signed one, a download that failed, a
             slot or journal that cannot be written, or `CANCELLED`.
     """
-    image_format = images.get(release.manifest.format)
+    file = PublishedFile(release, images.get(release.manifest.format), source)
     _require_room(release, slot_bytes)
-    with contextlib.closing(SlotFile(fd)) as slot:
-        if index is None or not index.framed:
-            whole = FileWriter(slot, release, image_format, source, limits)
-            image_hash = whole.write(cancelled, progress)
+    root = release.manifest.root_extent
+    with contextlib.closing(Destination(SlotFile(fd), root, spools)) as destination:
+        if index is None:
+            image_hash = FileWriter(destination, file, limits).write(cancelled, progress)
             return WriteResult(release.file_size, release.manifest.image_size, image_hash)
         with journal:
-            file = FullFile(index, image_format, source)
-            chunks = ChunkWriter(slot, file, journal, limits, deltas)
+            if not index.framed:
+                stream = StreamWriter(destination, index, file, journal, limits)
+                stream.write(cancelled, progress)
+                return WriteResult(stream.bytes_fetched, stream.bytes_written, None)
+            chunks = ChunkWriter(destination, _framed(index, file), journal, limits, deltas)
             chunks.write(cancelled, progress)
         fetched = chunks.delta_bytes + chunks.full_bytes
         return WriteResult(
             fetched, chunks.bytes_written, None, chunks.delta_bytes, chunks.fallen_back
         )
+
+
+def _framed(index: ChunkIndex, file: PublishedFile) -> FullFile:
+    if not isinstance(file.image_format, FramedFormat):
+        what = "The chunk index has frames, which files of its format do not have"
+        raise ImageError(Code.IMAGE_INVALID, what, on=file.release.path)
+    return FullFile(index, file.image_format, file.source)
 
 
 def _require_room(release: Release, slot_bytes: int) -> None:

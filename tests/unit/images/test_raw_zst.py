@@ -8,13 +8,14 @@ import resource
 import pytest
 import zstandard
 
-from puad import images
 from puad.core.errors import Code, ImageError
 from puad.images.format import PIECE_BYTES
-from tests.unit.images.published_image import zstd_bomb
+from puad.images.raw_zst import RawZst
+from tests.unit.images.published_image import MEMORY_BYTES, zstd_bomb
 
 MIB = 1 << 20
 GIB = 1 << 30
+ZST = RawZst()
 
 
 def peak_kib() -> int:
@@ -25,7 +26,7 @@ def test_bomb_that_declares_the_chunk_stops_at_its_size() -> None:
     frame = zstd_bomb(MIB, 4 * GIB)
     before = peak_kib()
     with pytest.raises(ImageError) as caught:
-        images.get("raw.zst").decode_chunk(frame, MIB)
+        ZST.decode_chunk(frame, MIB)
     assert caught.value.code is Code.IMAGE_INVALID
     assert peak_kib() - before < 16 * 1024
 
@@ -34,13 +35,13 @@ def test_bomb_that_declares_its_size_is_refused_unread() -> None:
     frame = zstd_bomb(GIB, GIB)
     before = peak_kib()
     with pytest.raises(ImageError) as caught:
-        images.get("raw.zst").decode_chunk(frame, MIB)
+        ZST.decode_chunk(frame, MIB)
     assert caught.value.code is Code.IMAGE_INVALID
     assert peak_kib() - before < 16 * 1024
 
 
 def test_bomb_in_a_file_comes_in_small_pieces() -> None:
-    pieces = images.get("raw.zst").decode_file([zstd_bomb(GIB, GIB)])
+    pieces = ZST.decode_file([zstd_bomb(GIB, GIB)], MEMORY_BYTES)
     before = peak_kib()
     taken = [len(next(pieces)) for _ in range(100)]
     assert set(taken) == {PIECE_BYTES}
@@ -48,20 +49,20 @@ def test_bomb_in_a_file_comes_in_small_pieces() -> None:
 
 
 def test_honest_frame_of_the_same_kind_is_taken() -> None:
-    assert images.get("raw.zst").decode_chunk(zstd_bomb(MIB, MIB), MIB) == b"a" * MIB
+    assert ZST.decode_chunk(zstd_bomb(MIB, MIB), MIB) == b"a" * MIB
 
 
 def test_frame_without_a_size_is_refused() -> None:
     frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"a" * 100)
     with pytest.raises(ImageError) as caught:
-        images.get("raw.zst").decode_chunk(frame, 100)
+        ZST.decode_chunk(frame, 100)
     assert caught.value.code is Code.IMAGE_INVALID
 
 
 def test_skippable_frame_is_no_chunk() -> None:
     frame = b"\x50\x2a\x4d\x18\x04\0\0\0abcd"
     with pytest.raises(ImageError):
-        images.get("raw.zst").decode_chunk(frame, 4)
+        ZST.decode_chunk(frame, 4)
 
 
 def test_frame_with_a_large_window_is_refused() -> None:
@@ -69,11 +70,11 @@ def test_frame_with_a_large_window_is_refused() -> None:
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     file = compressor.compress(b"ab" * MIB) + compressor.flush()
     with pytest.raises(ImageError) as caught:
-        list(images.get("raw.zst").decode_file([file]))
+        list(ZST.decode_file([file], MEMORY_BYTES))
     assert caught.value.code is Code.IMAGE_INVALID
 
 
 def test_file_of_garbage_is_refused() -> None:
     with pytest.raises(ImageError) as caught:
-        list(images.get("raw.zst").decode_file([b"no zstd frame at all"]))
+        list(ZST.decode_file([b"no zstd frame at all"], MEMORY_BYTES))
     assert caught.value.code is Code.IMAGE_INVALID

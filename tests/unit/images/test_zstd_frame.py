@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puad.core.errors import ImageError
-from puad.images import get, zstd_frame
-from tests.unit.images.published_image import ENCODERS, zstd_bomb
+from puad.images import FramedFormat, get, zstd_frame
+from tests.unit.images.published_image import ENCODERS, FRAMED, zstd_bomb
 
 WINDOW = 8 << 20
 MIB = 1 << 20
@@ -118,14 +118,16 @@ def test_any_bytes_give_what_they_declare_or_are_refused(tail: bytes, length: in
         assert zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False) == made
 
 
-@pytest.mark.parametrize("name", sorted({"raw", "raw.zst"}))
+@pytest.mark.parametrize("name", FRAMED)
 @pytest.mark.parametrize("size", [1, 4096, 300_001])
 def test_format_fills_what_it_decodes(name: str, size: int) -> None:
+    image_format = get(name)
+    assert isinstance(image_format, FramedFormat)
     data = noise(size)
     frame = ENCODERS[name](data)
     into = bytearray(size)
-    get(name).fill_chunk(memoryview(frame), memoryview(into))
+    image_format.fill_chunk(memoryview(frame), memoryview(into))
     assert bytes(into) == data
     for wrong, length in ((frame[:-1], size), (frame + b"x", size), (frame, size + 1)):
         with pytest.raises(ImageError):
-            get(name).fill_chunk(memoryview(wrong), memoryview(bytearray(length)))
+            image_format.fill_chunk(memoryview(wrong), memoryview(bytearray(length)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from puad import images
-from tests.unit.images.published_image import Published, publish
+from tests.unit.images.published_image import FRAMED, Published, publish
 from tests.unit.writer.workbench import Bench
 
 SLOT_BYTES = 4 << 20
@@ -23,9 +23,9 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path, SLOT_BYTES)
 
 
-@pytest.fixture(params=images.known())
+@pytest.fixture(params=FRAMED)
 def make(request: pytest.FixtureRequest) -> Make:
-    """Publish an image of some size in each format, 4 KiB a chunk unless told."""
+    """Publish an image of some size in each format that has frames, 4 KiB a chunk unless told."""
 
     def make_published(size: int, chunk_bytes: int = 4096) -> Published:
         return publish(request.param, random.Random(size).randbytes(size), chunk_bytes)
@@ -33,8 +33,19 @@ def make(request: pytest.FixtureRequest) -> Make:
     return make_published
 
 
+@pytest.fixture(params=images.known())
+def make_whole(request: pytest.FixtureRequest) -> Make:
+    """Publish an image of some size in each format, its chunks without frames."""
+
+    def make_published(size: int, chunk_bytes: int = 4096) -> Published:
+        noise = random.Random(size).randbytes(size)
+        return publish(request.param, noise, chunk_bytes, framed=False)
+
+    return make_published
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """Whatever happened in a test, its stages have ended."""
+    """Whatever happened in a test, its threads have ended."""
     yield
-    assert [t.name for t in threading.enumerate() if t.name.startswith("puad-")] == []
+    assert [thread.name for thread in threading.enumerate() if "puad" in thread.name] == []

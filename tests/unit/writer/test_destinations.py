@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from puad import images
+from puad.images.raw_zst import RawZst
 from puad.writer import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter, FullFile
 from puad.writer.slot import SlotFile
@@ -47,7 +47,7 @@ def test_chunk_that_nothing_wants_is_neither_fetched_nor_written(
     for _ in range(1 + again):
         seen.clear()
         source = MemorySource(published.file)
-        file = FullFile(published.index, images.get("raw.zst"), source)
+        file = FullFile(published.index, RawZst(), source)
         fd = os.open(bench.slot, os.O_RDWR)
         with ChunkJournal(bench.journal, published.release.file_hash) as journal:
             writer = ChunkWriter(PartOfADisk(fd), file, journal, LIMITS)

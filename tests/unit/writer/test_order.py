@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from puad import images
+import pytest
+
+from puad.core.disk_map import Extent
+from puad.images.raw_zst import RawZst
 from puad.writer import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter, FullFile
+from puad.writer.destination import Destination
 from puad.writer.slot import SlotFile
-from tests.unit.writer.conftest import Make
+from puad.writer.stream_writer import StreamWriter
+from puad.writer.unpacking import PublishedFile
+from tests.unit.images.published_image import publish
 from tests.unit.writer.workbench import LIMITS, Bench, MemorySource
 
 
@@ -40,22 +47,22 @@ class LoggedJournal(ChunkJournal):
         self.log.extend(f"list {number}" for number in numbers)
 
 
-def test_chunk_is_listed_only_after_it_was_synced(bench: Bench, make: Make) -> None:
-    published = make(20 * 4096)
+@pytest.mark.parametrize("framed", [True, False])
+def test_chunk_is_listed_only_after_it_was_synced(bench: Bench, *, framed: bool) -> None:
+    published = publish("raw.zst", random.Random(1).randbytes(20 * 4096), 4096, framed=framed)
+    file = PublishedFile(published.release, RawZst(), MemorySource(published.file))
     log: list[str] = []
     fd = os.open(bench.slot, os.O_RDWR)
+    slot = Destination(LoggedSlot(fd, log), Extent(0, 20 * 4096))
     try:
         with LoggedJournal(bench.journal, published.release.file_hash, log) as journal:
-            ChunkWriter(
-                LoggedSlot(fd, log),
-                FullFile(
-                    published.index,
-                    images.get(published.release.manifest.format),
-                    MemorySource(published.file),
-                ),
-                journal,
-                LIMITS,
-            ).write(lambda: False, lambda _done, _total: None)
+            writer: ChunkWriter | StreamWriter
+            if framed:
+                full = FullFile(published.index, RawZst(), file.source)
+                writer = ChunkWriter(slot, full, journal, LIMITS)
+            else:
+                writer = StreamWriter(slot, published.index, file, journal, LIMITS)
+            writer.write(lambda: False, lambda _done, _total: None)
     finally:
         os.close(fd)
     for number in range(20):

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
+import random
 from dataclasses import replace
 
 import pytest
 
 from puad.core.errors import Code, DownloadError, ImageError, OperatorError
-from tests.unit.images.published_image import Published, zstd_bomb
+from tests.unit.images.published_image import Published, publish, zstd_bomb
 from tests.unit.writer.conftest import SLOT_BYTES, Make
 from tests.unit.writer.workbench import Bench, MemorySource, is_old
 
@@ -28,8 +30,10 @@ def assert_spoilt(bench: Bench, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 4095, 4097, MIB - 1, MIB, MIB + 1, SIZE, SLOT_BYTES])
-def test_image_with_right_hashes_lies_on_the_slot(bench: Bench, make: Make, size: int) -> None:
-    published = make(size, chunk_bytes=MIB)
+def test_image_with_right_hashes_lies_on_the_slot(
+    bench: Bench, make_whole: Make, size: int
+) -> None:
+    published = make_whole(size, chunk_bytes=MIB)
     result = bench.write(published, source_of(published), indexed=False)
     assert bench.content[:size] == published.image
     assert is_old(bench.content[size:])
@@ -39,8 +43,8 @@ def test_image_with_right_hashes_lies_on_the_slot(bench: Bench, make: Make, size
 
 
 @pytest.mark.parametrize("at", [5000, MIB, SIZE - 10])
-def test_flipped_bit_spoils_the_slot(bench: Bench, make: Make, at: int) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_flipped_bit_spoils_the_slot(bench: Bench, make_whole: Make, at: int) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     forged = published.file[:at] + bytes([published.file[at] ^ 1]) + published.file[at + 1 :]
     with pytest.raises(ImageError) as caught:
         bench.write(published, source_of(published, forged), indexed=False)
@@ -50,8 +54,8 @@ def test_flipped_bit_spoils_the_slot(bench: Bench, make: Make, at: int) -> None:
 
 
 @pytest.mark.parametrize("hash_name", ["file_hash", "image_hash"])
-def test_other_signed_hash_spoils_the_slot(bench: Bench, make: Make, hash_name: str) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_other_signed_hash_spoils_the_slot(bench: Bench, make_whole: Make, hash_name: str) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     release = published.release
     if hash_name == "file_hash":
         release = replace(release, file_hash="0" * 64)
@@ -63,8 +67,8 @@ def test_other_signed_hash_spoils_the_slot(bench: Bench, make: Make, hash_name: 
     assert_spoilt(bench, SIZE)
 
 
-def test_small_image_with_wrong_hash_is_spoilt_whole(bench: Bench, make: Make) -> None:
-    published = make(5000)
+def test_small_image_with_wrong_hash_is_spoilt_whole(bench: Bench, make_whole: Make) -> None:
+    published = make_whole(5000)
     release = replace(published.release, file_hash="0" * 64)
     with pytest.raises(ImageError):
         bench.write(published, indexed=False, release=release)
@@ -72,8 +76,10 @@ def test_small_image_with_wrong_hash_is_spoilt_whole(bench: Bench, make: Make) -
 
 
 @pytest.mark.parametrize("error", [-1, 1])
-def test_signed_image_size_off_by_one_is_refused(bench: Bench, make: Make, error: int) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_signed_image_size_off_by_one_is_refused(
+    bench: Bench, make_whole: Make, error: int
+) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     manifest = replace(published.release.manifest, image_size=SIZE + error)
     release = replace(published.release, manifest=manifest)
     with pytest.raises(ImageError) as caught:
@@ -82,8 +88,8 @@ def test_signed_image_size_off_by_one_is_refused(bench: Bench, make: Make, error
     assert_spoilt(bench, SIZE + error)
 
 
-def test_bomb_stops_at_the_signed_size(bench: Bench, make: Make) -> None:
-    published = make(2 * MIB)
+def test_bomb_stops_at_the_signed_size(bench: Bench) -> None:
+    published = publish("raw", random.Random(1).randbytes(2 * MIB))
     bomb = zstd_bomb((1 << 32) - 1, 1 << 32)
     manifest = replace(published.release.manifest, format="raw.zst")
     release = replace(published.release, manifest=manifest, file_size=len(bomb))
@@ -94,8 +100,10 @@ def test_bomb_stops_at_the_signed_size(bench: Bench, make: Make) -> None:
 
 
 @pytest.mark.parametrize("breaks_at", [1, MIB, 2 * MIB + 1, SIZE - 1])
-def test_broken_download_spoils_what_was_written(bench: Bench, make: Make, breaks_at: int) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_broken_download_spoils_what_was_written(
+    bench: Bench, make_whole: Make, breaks_at: int
+) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     source = source_of(published)
     source.breaks_at = breaks_at
     with pytest.raises(DownloadError):
@@ -105,8 +113,8 @@ def test_broken_download_spoils_what_was_written(bench: Bench, make: Make, break
     assert breaks_at < 2 * MIB or content[:MIB] == bytes(MIB)
 
 
-def test_cancelled_write_spoils_what_was_written(bench: Bench, make: Make) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_cancelled_write_spoils_what_was_written(bench: Bench, make_whole: Make) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     reported: list[int] = []
     with pytest.raises(OperatorError):
         bench.write(
@@ -119,8 +127,8 @@ def test_cancelled_write_spoils_what_was_written(bench: Bench, make: Make) -> No
     assert_spoilt(bench, SIZE)
 
 
-def test_failed_write_is_not_resumed(bench: Bench, make: Make) -> None:
-    published = make(SIZE, chunk_bytes=MIB)
+def test_failed_write_is_not_resumed(bench: Bench, make_whole: Make) -> None:
+    published = make_whole(SIZE, chunk_bytes=MIB)
     source = source_of(published)
     source.breaks_at = 2 * MIB
     with pytest.raises(DownloadError):
@@ -128,3 +136,33 @@ def test_failed_write_is_not_resumed(bench: Bench, make: Make) -> None:
     result = bench.write(published, source_of(published), indexed=False)
     assert result.bytes_fetched == len(published.file)
     assert bench.content[:SIZE] == published.image
+
+
+def test_signed_file_that_is_cut_anywhere_never_counts_as_written(
+    bench: Bench, make_whole: Make
+) -> None:
+    published = make_whole(40)
+    for length in range(1, len(published.file)):
+        with pytest.raises(ImageError) as caught:
+            bench.write(published.with_signed_file(published.file[:length]), indexed=False)
+        assert caught.value.code is Code.IMAGE_INVALID
+        assert is_old(bench.content) or bench.content[:40] == bytes(40)
+
+
+def test_signed_file_with_garbage_behind_it_spoils_the_slot(bench: Bench, make_whole: Make) -> None:
+    published = make_whole(SIZE)
+    cut = published.with_signed_file(published.file + b"x")
+    with pytest.raises(ImageError) as caught:
+        bench.write(cut, source_of(cut), indexed=False)
+    assert caught.value.code is Code.IMAGE_INVALID
+    assert_spoilt(bench, SIZE)
+
+
+def test_short_writes_are_gone_on_with(
+    bench: Bench, make_whole: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:4096], at))
+    published = make_whole(200_000)
+    bench.write(published, source_of(published), indexed=False)
+    assert bench.content[:200_000] == published.image

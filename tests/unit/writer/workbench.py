@@ -12,6 +12,7 @@ from typing import Any
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError
 from puad.download.patience import require_going_on
+from puad.download.source import Source
 from puad.writer import ChunkJournal, WriteResult, write_image
 from tests.unit.images.published_image import Published
 
@@ -74,7 +75,7 @@ class Bench:
     def write(
         self,
         published: Published,
-        source: MemorySource | None = None,
+        source: Source | None = None,
         *,
         indexed: bool = True,
         slot: Path | None = None,
