@@ -3,6 +3,8 @@
 
 They are kept by their hash on the persistent partition until the run ends, because a slot must be
 staged anew after each restart of the boot-control service, and no verified byte is fetched twice.
+A boot file that is published by itself is fetched when it is staged. One that lies inside a
+published disk is spooled while that is written, and kept once it has its hash.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from puad.core.boot_file import BootFile
 from puad.core.errors import Code, StorageError, TrustError
 from puad.download.source import Source
+from puad.writer import Spool
 
 _FOLDER: Final = "boot-files"
 _PIECE_BYTES: Final = 1 << 20
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SPOOL: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class BootFileCache:
@@ -40,25 +45,83 @@ class BootFileCache:
             StorageError: The persistent partition cannot keep it.
         """
         path = self._folder / file.sha256
-        try:
+        with _storage_errors(path):
             if not _is_intact(path, file):
+                if not file.path:
+                    what = "A boot file that was taken from the published disk was not kept"
+                    raise StorageError(Code.STATE_UNWRITABLE, what, on=str(path))
                 self._fetch(path, file, source(file.path), cancelled)
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            code = Code.DISK_FULL if full else Code.STATE_UNWRITABLE
-            what = f"A boot file cannot be kept: {error.strerror}"
-            raise StorageError(code, what, on=str(path)) from error
         try:
             yield fd
         finally:
             os.close(fd)
 
+    @contextlib.contextmanager
+    def spooling(self, files: Iterable[BootFile]) -> Iterator[tuple[Spool, ...]]:
+        """Spools for those that lie inside the published disk and are not here yet.
+
+        What an earlier write of the same disk has left in them is still there. When the block ends
+        without an error they are verified and kept; with one, they wait for the next write, unless
+        they were spoilt.
+
+        Raises:
+            TrustError: `HASH_MISMATCH`, when what was spooled is not the signed boot file.
+            StorageError: The persistent partition cannot keep it.
+        """
+        with contextlib.ExitStack() as opened:
+            spools = [
+                (file, opened.enter_context(self._spool(file)))
+                for file in files
+                if file.extents and not self._has(file)
+            ]
+            yield tuple(spool for _, spool in spools)
+            for file, spool in spools:
+                spool.sync()
+                if not self._has(file):
+                    spool.spoil()
+                    what = f"The {file.kind} of the image does not have the signed hash"
+                    raise TrustError(Code.HASH_MISMATCH, what)
+
     def keep_only(self, hashes: Collection[str]) -> None:
         """Remove every boot file but those: what a run that failed has left here."""
         for path in self._folder.glob("*"):
-            if path.name not in hashes:
+            if path.stem not in hashes:
                 path.unlink()
+
+    def _has(self, file: BootFile) -> bool:
+        """Whether it is here; one that was spooled whole is kept from now on."""
+        path, spooled = self._folder / file.sha256, self._spool_of(file)
+        with _storage_errors(path):
+            if _is_intact(path, file):
+                return True
+            if not _is_intact(spooled, file):
+                return False
+            spooled.replace(path)
+            return True
+
+    @contextlib.contextmanager
+    def _spool(self, file: BootFile) -> Iterator[Spool]:
+        path = self._spool_of(file)
+        with _storage_errors(path):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            fd = os.open(path, _SPOOL, 0o600)
+        try:
+            with _storage_errors(path):
+                os.ftruncate(fd, file.size)
+                os.posix_fallocate(fd, 0, file.size)  # a full disk shows before anything is fetched
+            spool = Spool(fd, file.extents)
+            try:
+                yield spool
+            finally:
+                if spool.spoilt:
+                    with contextlib.suppress(OSError):  # it is empty, and no boot file
+                        path.unlink()
+        finally:
+            os.close(fd)
+
+    def _spool_of(self, file: BootFile) -> Path:
+        return self._folder / f"{file.sha256}.spool"
 
     def _fetch(
         self, path: Path, file: BootFile, source: Source, cancelled: Callable[[], bool]
@@ -77,6 +140,16 @@ class BootFileCache:
             what = "The boot file's bytes do not have the signed hash"
             raise TrustError(Code.HASH_MISMATCH, what, on=file.path)
         partial.replace(path)
+
+
+@contextlib.contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
+        what = f"A boot file cannot be kept: {error.strerror}"
+        raise StorageError(code, what, on=str(path)) from error
 
 
 def _is_intact(path: Path, file: BootFile) -> bool:

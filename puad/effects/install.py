@@ -134,18 +134,20 @@ class Installer:
         source: Source,
         deltas: Deltas | None,
     ) -> None:
-        result = write_image(
-            fd=fd,
-            slot_bytes=slot_bytes,
-            release=release,
-            index=index,
-            source=source,
-            journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
-            cancelled=self._watch.cancelled,
-            progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
-            limits=self._limits,
-            deltas=deltas,
-        )
+        with BootFileCache(self._persist).spooling(release.manifest.boot_files) as spools:
+            result = write_image(
+                fd=fd,
+                slot_bytes=slot_bytes,
+                release=release,
+                index=index,
+                source=source,
+                journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
+                cancelled=self._watch.cancelled,
+                progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
+                limits=self._limits,
+                deltas=deltas,
+                spools=spools,
+            )
         _LOG.info("%s", result)
 
     def _stage(self, slot: str, manifest: Manifest, repository: ReleaseRepository) -> None:
