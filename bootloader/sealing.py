@@ -17,6 +17,7 @@ Rules:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,8 @@ from bootloader.version import compare_versions
 
 if TYPE_CHECKING:  # see rule 5
     from bootloader.trust import Verified
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +152,5 @@ def verify_bytes(
         raise BootloaderError(ErrorName.IMAGE_MISMATCH, what, on=slot)
     if not claim.is_held():
         raise BootloaderError(ErrorName.BUSY, "somebody opened the slot meanwhile", on=slot)
+    by = f"{len(chunks)} chunk hashes" if chunks else "its one hash"
+    _log.info("slot %s holds the signed image, by %s", slot, by)

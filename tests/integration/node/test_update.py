@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ def test_update_to_a_good_image_ends_in_the_new_slot(
     rig.settle("IDLE", "DONE")
 
     assert rig.booted == "b"
+    by_chunks = "slot b holds the signed image, by [0-9]+ chunk hashes"
+    assert re.search(by_chunks, rig.logs_of("control"))
     assert rig.server.instance()["os"]["imageId"] == "2.0"
     run = only_run(rig)
     assert run["status"] == "Update completed"
