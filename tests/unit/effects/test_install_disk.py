@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,15 @@ class RecordedBootControl:
         self.calls.append(f"set-root-id {slot}")
         self.root_id = partuuid
 
-    def seal(self, slot: str, roots: Sequence[bytes], targets: bytes, target_path: str) -> None:
+    def seal(
+        self,
+        slot: str,
+        roots: Sequence[bytes],
+        targets: bytes,
+        target_path: str,
+        index: bytes = b"",
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> None:
         self.calls.append(f"seal {slot}")
 
 
