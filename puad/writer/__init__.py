@@ -10,9 +10,9 @@ and the slot is spoiled when the hash is wrong.
 from __future__ import annotations
 
 from puad.writer.chunk_journal import ChunkJournal
+from puad.writer.delta_file import DeltaFile
 from puad.writer.deltas import Deltas
 from puad.writer.image import WriteResult, write_image
-from puad.writer.plan import DeltaFile
 from puad.writer.spool import Spool
 
 __all__ = ["ChunkJournal", "DeltaFile", "Deltas", "Spool", "WriteResult", "write_image"]

@@ -37,7 +37,7 @@ from puad.writer.tray import MOST_BYTES, Tray, make_trays
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_DECODERS: Final = 4
-_DICTIONARIES_BYTES: Final = 12 << 20
+_DICTIONARIES_BYTES: Final = 8 << 20
 _ZERO_BYTES: Final = 16 << 20  # a device without a quicker way writes them, and may be slow
 
 

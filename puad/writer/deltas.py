@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from puad.writer.delta_file import DeltaFile
 from puad.writer.old_image import OldImage
-from puad.writer.plan import DeltaFile
 
 if TYPE_CHECKING:
     from puad.writer.delta_frame import DeltaFrames

@@ -19,8 +19,8 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from puad.core.chunks import Chunk
-from puad.core.delta import DeltaChunk, DeltaIndex
-from puad.download.source import Source
+from puad.core.delta import DeltaChunk
+from puad.writer.delta_file import DeltaFile
 
 
 class Way(Enum):
@@ -30,21 +30,6 @@ class Way(Enum):
     COPY = auto()
     DELTA = auto()
     FULL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class DeltaFile:
-    """A published delta whose old image may be the one on the active slot.
-
-    Attributes:
-        from_version: The image id of the old image.
-        index: How each chunk comes about.
-        source: Where its frames come from.
-    """
-
-    from_version: str
-    index: DeltaIndex
-    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +70,7 @@ class WritePlan:
 
     def made(self, number: int) -> DeltaChunk | None:
         """How the delta makes a chunk; None when it does not, or when there is none."""
-        return self.delta.index.chunks[number] if self.delta else None
+        return self.delta.made(number) if self.delta else None
 
     def largest(self, chunks: Sequence[Chunk]) -> Largest:
         """What the largest of the missing chunks need, by whatever way they come."""
@@ -168,7 +153,7 @@ def _cost(
     counts: Counter[Way] = Counter()
     delta_bytes = full_bytes = 0
     for number in missing:
-        made = delta.index.chunks[number] if delta else None
+        made = delta.made(number) if delta else None
         way = way_of(chunks[number], made)
         counts[way] += 1
         if way is Way.FULL:

@@ -12,7 +12,7 @@ from typing import Final
 from puad.writer.plan import Way
 from puad.writer.slot import make_buffer
 
-MOST_BYTES: Final = 18 << 20
+MOST_BYTES: Final = 14 << 20
 _FEWEST: Final = 3  # one for each stage
 
 

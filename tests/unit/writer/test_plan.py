@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from puad.core.chunks import Chunk
 from puad.core.delta import DeltaChunk, DeltaIndex
 from puad.core.disk_map import Extent
-from puad.writer.plan import DeltaFile, Way, plan_write, way_of
+from puad.writer.delta_file import DeltaFile
+from puad.writer.plan import Way, plan_write, way_of
 from tests.unit.writer.workbench import MemorySource
 
 LENGTH = 1 << 20
@@ -120,12 +121,13 @@ def test_no_plan_is_dearer_than_the_full_file_or_any_delta(data: st.DataObject) 
     zeros, missing = data.draw(numbers), data.draw(numbers)
     chunks = chunks_of(*frames, zeros=frozenset(zeros))
     rows = st.lists(MADE, min_size=len(frames), max_size=len(frames))
-    deltas = [delta(str(n), *made) for n, made in enumerate(data.draw(st.lists(rows, max_size=4)))]
+    drawn = data.draw(st.lists(rows, max_size=4))
+    deltas = [delta(str(n), *made) for n, made in enumerate(drawn)]
     plan = plan_write(chunks, missing, deltas)
     fetched = missing - zeros
     full = sum(frames[n] for n in fetched)
 
-    def cost(made: tuple[DeltaChunk | None, ...]) -> int:
+    def cost(made: list[DeltaChunk | None]) -> int:
         total = 0
         for number in fetched:
             row = made[number]
@@ -133,6 +135,20 @@ def test_no_plan_is_dearer_than_the_full_file_or_any_delta(data: st.DataObject) 
             total += min(frames[number], by_delta)
         return total
 
-    assert plan.bytes_to_fetch == min([full, *(cost(d.index.chunks) for d in deltas)])
+    assert plan.bytes_to_fetch == min([full, *(cost(made) for made in drawn)])
     assert plan.undelta_bytes == full
     assert sum(plan.counts.values()) == len(plan.missing) == len(missing)
+
+
+EXTENTS = st.builds(Extent, st.integers(0, 1 << 40), st.integers(1, 1 << 23))
+CHUNKS = st.one_of(
+    st.none(),
+    st.builds(lambda window: DeltaChunk(None, (window,)), EXTENTS),
+    st.builds(lambda frame, windows: DeltaChunk(frame, tuple(windows)), EXTENTS, st.lists(EXTENTS)),
+)
+
+
+@given(st.lists(CHUNKS))
+def test_delta_gives_back_the_rows_of_its_index(rows: list[DeltaChunk | None]) -> None:
+    file = delta("d", *rows)
+    assert [file.made(number) for number in range(len(rows))] == rows
