@@ -37,6 +37,8 @@ def _add(answer: Answer) -> Iterator[str]:
         return
     sizes = f"{size_text(release['file_size'])} for {size_text(release['image_size'])}"
     yield f"Staged {name}: {sizes} of image."
+    if release["disk"]:
+        yield f"It is a whole disk of {size_text(release['disk']['size'])}."
     yield "`puad-release publish` makes it public."
     yield from _warnings(answer)
 

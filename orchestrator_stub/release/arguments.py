@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.complaint import INTERRUPTED
-from orchestrator_stub.release.frames import ENCODERS, MAX_LEVEL, MIN_LEVEL
+from orchestrator_stub.release.formats import DEFAULT_FORMAT, FORMATS
+from orchestrator_stub.release.frames import MAX_LEVEL, MIN_LEVEL
 from orchestrator_stub.release.roles import Role
 from puad.core.profile import SecurityFeature
 
@@ -93,12 +94,12 @@ def _add_init(commands: _Subcommands) -> None:
 
 def _add_add(commands: _Subcommands) -> None:
     add = commands.add("add", "compress an image and stage it as a release", keys=False)
-    add.add_argument("image", type=Path, metavar="IMAGE", help="raw image of the root file system")
+    text = "raw image of the root file system or of a whole disk, or one that gzip or xz compressed"
+    add.add_argument("image", type=Path, metavar="IMAGE", help=text)
     add.add_argument("--profile", required=True, metavar="P", help="IMAGE_ID of its os-release")
     add.add_argument("--version", required=True, metavar="V", help="IMAGE_VERSION of it")
-    text = f"format of the published file, {' or '.join(sorted(ENCODERS))} (default: %(default)s)"
-    choices = sorted(ENCODERS)
-    add.add_argument("--format", choices=choices, default="raw.zst", metavar="WORD", help=text)
+    text = f"{', '.join(FORMATS)} (default: {DEFAULT_FORMAT}; a compressed image stays as it is)"
+    add.add_argument("--format", choices=FORMATS, metavar="WORD", help=text)
     add.add_argument(
         "--level",
         type=_number(MIN_LEVEL, MAX_LEVEL),
@@ -119,6 +120,10 @@ def _add_add(commands: _Subcommands) -> None:
         ("initrd", "its initial RAM disk"),
     ):
         add.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"boot file: {text}")
+    text = "label or number of a whole disk's root partition (default: the only one)"
+    add.add_argument("--root-partition", metavar="PARTITION", help=text)
+    text = "where on the ESP of a whole disk the UKI lies (default: the only one in /EFI/Linux)"
+    add.add_argument("--uki-path", metavar="PATH", help=text)
     add.add_argument("--min-version", metavar="V", help="version floor that the image brings")
     add.add_argument("--root-partuuid", metavar="UUID", help="partition id its boot files expect")
     add.add_argument(

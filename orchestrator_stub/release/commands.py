@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator_stub.release.adding import Work, add_release
+from orchestrator_stub.release.adding import add_release
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.export import choose_release, export_release
@@ -36,10 +36,11 @@ from orchestrator_stub.release.staging import read_staged, sweep, unstage
 from orchestrator_stub.release.state import load_state
 from orchestrator_stub.release.withdrawal import Request
 from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
+from orchestrator_stub.release.work import Work
 
 Answer = dict[str, Any]
 _NO_BOOT_FILE: Final = (
-    "the release has no boot file (--uki, or --linux and --initrd): "
+    "the release has no boot file (--uki, or --linux and --initrd, or a UKI on a whole disk): "
     "a node whose boot loader starts the kernel cannot boot it"
 )
 
@@ -66,9 +67,13 @@ def add(
 ) -> Answer:
     """Stage an image as a release."""
     load_state(layout)
-    release, changed = add_release(layout, disk, _anchor(keys), image, draft, work)
-    told = [] if release.manifest.boot_files else [_NO_BOOT_FILE]
-    return {"changed": changed, "release": describe_release(release), "warnings": told}
+    added = add_release(layout, disk, _anchor(keys), image, draft, work)
+    missing = [] if added.release.manifest.boot_files else [_NO_BOOT_FILE]
+    return {
+        "changed": added.changed,
+        "release": describe_release(added.release),
+        "warnings": [*missing, *added.warnings],
+    }
 
 
 def publish(publisher: Publisher, *, refresh: bool) -> Answer:

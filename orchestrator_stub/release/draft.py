@@ -11,6 +11,7 @@ from typing import Final
 
 import yaml
 
+from orchestrator_stub.release.disk_image.whole_disk import DiskChoice, WholeDisk
 from orchestrator_stub.release.errors import UsageError
 from orchestrator_stub.release.frames import Encoded
 from orchestrator_stub.release.release import ReleaseFile, file_path
@@ -42,6 +43,9 @@ class Draft:
         root_partuuid: The partition id that its boot files expect.
         boot_files: Files for the boot loader.
         documents: Package manifest and CVE lists, by the manifest's field that names them.
+        root_partition: Which partition of a whole disk is the root, by label or number.
+        uki_path: Where on the disk's ESP the UKI lies.
+        disk: What was found on the disk; None when the image is a root image.
     """
 
     about: OSProfile
@@ -51,6 +55,14 @@ class Draft:
     root_partuuid: str | None = None
     boot_files: Mapping[BootFileKind, Path] = field(default_factory=dict)
     documents: Mapping[str, Path] = field(default_factory=dict)
+    root_partition: str | None = None
+    uki_path: str | None = None
+    disk: WholeDisk | None = None
+
+    @property
+    def disk_choice(self) -> DiskChoice:
+        """What is to be found on a whole disk; its UKI only where no boot file is given."""
+        return DiskChoice(self.root_partition, self.uki_path, bool(self.boot_files))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -90,6 +102,12 @@ class Draft:
                 on="--initrd",
                 hint="Give the kernel with --linux as well; a --uki has its initrd inside.",
             )
+        if self.uki_path is not None and self.boot_files:
+            raise UsageError(
+                "boot files are given, and one on the disk is named as well",
+                on="--uki-path",
+                hint="Leave out --uki-path, or --uki, --linux and --initrd.",
+            )
         if self.built_at > now + _CLOCK_TOLERANCE:
             raise UsageError(
                 "the image would have been built in the future, and nodes would not trust clocks",
@@ -114,7 +132,8 @@ class Draft:
             UsageError: When a word has a wrong form.
         """
         kinds = self.boot_paths
-        boot = [f for f in small if f.path in kinds]
+        boot = [BootFile(kinds[f.path], f.path, f.size, f.sha256) for f in small if f.path in kinds]
+        found = self.disk
         manifest = Manifest(
             profile=self.about.profile_name,
             version=self.about.image_id,
@@ -124,13 +143,19 @@ class Draft:
             built_at=self.built_at.astimezone(UTC).replace(microsecond=0),
             index=self.index_path,
             min_version=self.min_version,
-            root_partuuid=self.root_partuuid,
-            boot_files=tuple(BootFile(kinds[f.path], f.path, f.size, f.sha256) for f in boot),
+            root_partuuid=self.root_partuuid or (found.root_partuuid if found else None),
+            boot_files=(*boot, *(found.boot_files if found else ())),
+            disk=found.map if found else None,
         )
         try:
             return parse_manifest(manifest.dump())
         except TrustError as error:
             raise _wrong_form(error, self) from error
+
+    def image_file(self, encoded: Encoded, small: Sequence[ReleaseFile]) -> ReleaseFile:
+        """The image's own target file, which carries the manifest; see `manifest`."""
+        custom = self.manifest(encoded, small).dump()
+        return ReleaseFile(self.image_path, encoded.file_size, encoded.file_hash, custom)
 
     def profile_manifest(self, file_hash: str) -> bytes:
         """The OS profile manifest, as YAML.

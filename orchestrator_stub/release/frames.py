@@ -3,12 +3,13 @@
 
 Rules:
 
-1. Each chunk of `CHUNK_BYTES` is encoded by itself, so that a node can fetch and check any of
-   them alone. For `raw.zst` that is one zstd frame with its content size and checksum; frames one
-   after another are a zstd file, which any `zstd -d` reads.
+1. Each chunk, at most `CHUNK_BYTES`, is encoded by itself, so that a node can fetch and check any
+   of them alone. For `raw.zst` that is one zstd frame with its content size and checksum; frames
+   one after another are a zstd file, which any `zstd -d` reads.
 2. Threads encode, one reads, and the same one writes in order; only a few chunks for each thread
    are ever in memory, whatever the image's size.
 3. The same image, format, level and zstd library give the same bytes, whatever the threads.
+4. An image that is published as somebody else has packed it has chunks without frames.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Encoder = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What an image became: size in bytes and SHA-256 hex, of the image and of its file."""
+    """What an image became: size in bytes and SHA-256 hex, of the root image and of the file."""
 
     image_size: int
     image_hash: str
@@ -111,7 +112,7 @@ def encode_image(
         out: Where the published file is written.
         encode: What makes a frame of a chunk.
         threads: How many encode at a time.
-        progress: Called with the image bytes of each frame that was written.
+        progress: Called with the unpacked bytes of each frame that was written.
 
     Raises:
         InputError: When the image cannot be read.
@@ -124,21 +125,45 @@ def encode_image(
             file_hash.update(frame.data)
             tally.add(frame)
             progress(frame.image_length)
-    encoded = Encoded(image.size, image_hash.hexdigest(), tally.file_offset, file_hash.hexdigest())
+    encoded = Encoded(
+        image.root.length, image_hash.hexdigest(), tally.file_offset, file_hash.hexdigest()
+    )
     return encoded, ChunkIndex(image.size, tuple(tally.chunks))
 
 
-def hash_image(image: RawImage, progress: Callable[[int], object]) -> str:
-    """The image hash alone."""
-    image_hash = hashlib.sha256()
-    for chunk in _hashed(image, image_hash.update):
-        progress(len(chunk))
-    return image_hash.hexdigest()
+def index_image(
+    image: RawImage, *, threads: int, progress: Callable[[int], object]
+) -> tuple[str, ChunkIndex]:
+    """The image hash, and the chunks of an image without frames.
+
+    Args:
+        image: The image.
+        threads: How many hash at a time.
+        progress: Called with the image bytes of each chunk.
+
+    Raises:
+        InputError: When the image cannot be read.
+    """
+    image_hash, tally = hashlib.sha256(), _Tally()
+    with ThreadPoolExecutor(threads, thread_name_prefix="chunks") as pool:
+        chunks = _hashed(image, image_hash.update)
+        for frame in _in_order(pool, chunks, _no_frame, threads * _CHUNKS_PER_THREAD):
+            tally.add(frame)
+            progress(frame.image_length)
+    return image_hash.hexdigest(), ChunkIndex(image.size, tuple(tally.chunks))
+
+
+def _no_frame(_chunk: bytes) -> bytes:
+    return b""
 
 
 def _hashed(image: RawImage, update: Callable[[bytes], None]) -> Iterator[bytes]:
+    """The chunks of an image; those of its root image are hashed together as well."""
+    place, root = 0, image.root
     for chunk in image.chunks():
-        update(chunk)
+        if root.offset <= place < root.end:
+            update(chunk)
+        place += len(chunk)
         yield chunk
 
 

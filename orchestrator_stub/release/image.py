@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A root image as the publisher is given it: a file or block device, read once, chunk by chunk."""
+"""An image as the publisher has it: a file or block device that can be read at any place.
+
+It is a root image or a whole disk, as it was given or as it was unpacked. It is given out chunk by
+chunk, for the published file, and at any place, for those who look for something on it.
+"""
 
 from __future__ import annotations
 
@@ -13,57 +17,71 @@ from typing import Final
 
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.inputs import opened, unreadable
+from orchestrator_stub.release.packing import MARK_BYTES, Packing, find_packing
 from puad.core.chunks import CHUNK_BYTES, MAX_CHUNKS
+from puad.core.disk_map import DiskMap, Extent
 
-MAX_BYTES: Final = CHUNK_BYTES * MAX_CHUNKS
-# What is often given by mistake: offset of the mark, the mark, what it says, what to do.
-_MISTAKES: Final = (
-    (0, b"\x28\xb5\x2f\xfd", "it is compressed by zstd", "Decompress it first."),
-    (0, b"\x1f\x8b", "it is compressed by gzip", "Decompress it first."),
-    (0, b"\xfd7zXZ\x00", "it is compressed by xz", "Decompress it first."),
-    (512, b"EFI PART", "it is a whole disk", "Give the root partition's file system alone."),
-)
+# Where a root image begins and ends on a disk, a chunk does: that can make two more of them.
+MAX_BYTES: Final = CHUNK_BYTES * (MAX_CHUNKS - 2)
+_ZSTD_MARK: Final = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
 class RawImage:
-    """An open root image.
+    """An open image.
 
     Attributes:
         descriptor: The open file.
-        path: Its name, for messages.
+        path: The name of the file that was given, for messages.
         size: Its size in bytes.
         modified_ns: When it was last written, Unix time in nanoseconds.
+        packing: How it is packed; None when it is not.
+        packed: The file that it was unpacked from; None when it is the one that was given.
+        disk: Where its root image lies; None when it is the root image.
     """
 
     descriptor: int
     path: Path
     size: int
     modified_ns: int
+    packing: Packing | None = None
+    packed: RawImage | None = None
+    disk: DiskMap | None = None
 
     @property
     def modified_at(self) -> datetime:
         """When it was last written, UTC."""
         return datetime.fromtimestamp(self.modified_ns // 1_000_000_000, UTC)
 
+    @property
+    def root(self) -> Extent:
+        """Where its root image lies."""
+        return self.disk.root if self.disk else Extent(0, self.size)
+
     def chunks(self) -> Iterator[bytes]:
-        """The image's bytes, `CHUNK_BYTES` at a time, the last piece as long as it is.
+        """All its bytes, `CHUNK_BYTES` at a time; fewer in front of a border of the root image.
 
         Raises:
             InputError: When the file cannot be read, or changes while it is.
         """
         offset = 0
-        while offset < self.size:
-            length = min(CHUNK_BYTES, self.size - offset)
-            chunk = self._read(offset, length)
-            if len(chunk) != length:
-                raise InputError("the image became shorter while it was read", on=str(self.path))
-            yield chunk
-            offset += length
+        for end in (self.root.offset, self.root.end, self.size):
+            while offset < end:
+                length = min(CHUNK_BYTES, end - offset)
+                chunk = self.read(offset, length)
+                if len(chunk) != length:
+                    raise InputError("the image became shorter while it was read", on=self.name)
+                yield chunk
+                offset += length
         if os.fstat(self.descriptor).st_mtime_ns != self.modified_ns:
-            raise InputError("the image was written to while it was read", on=str(self.path))
+            raise InputError("the image was written to while it was read", on=self.name)
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes at a place; fewer only where the file ends.
+
+        Raises:
+            InputError: When the file cannot be read.
+        """
         try:
             data = os.pread(self.descriptor, length, offset)
             while data and len(data) < length:
@@ -75,13 +93,18 @@ class RawImage:
             raise unreadable(self.path, error) from error
         return data
 
+    @property
+    def name(self) -> str:
+        """The name of the file that was given, as text."""
+        return str(self.path)
+
 
 @contextmanager
 def open_image(path: Path) -> Iterator[RawImage]:
-    """Open a root image.
+    """Open an image as it was given.
 
     Raises:
-        InputError: When it is not there, empty, too large, compressed, or a whole disk.
+        InputError: When it is not there, empty, too large, or compressed by zstd.
     """
     with opened(path, device_serves=True) as descriptor:
         size = os.lseek(descriptor, 0, os.SEEK_END)
@@ -90,11 +113,20 @@ def open_image(path: Path) -> Iterator[RawImage]:
                 f"an image has between 1 and {MAX_BYTES} bytes, this has {size}", on=str(path)
             )
         image = RawImage(descriptor, path, size, os.fstat(descriptor).st_mtime_ns)
-        _refuse_mistakes(image)
-        yield image
+        refuse_zstd(image)
+        packing = find_packing(image.read(0, MARK_BYTES))
+        yield RawImage(descriptor, path, size, image.modified_ns, packing)
 
 
-def _refuse_mistakes(image: RawImage) -> None:
-    for offset, mark, what, hint in _MISTAKES:
-        if os.pread(image.descriptor, len(mark), offset) == mark:
-            raise InputError(f"this is not a raw root image: {what}", on=str(image.path), hint=hint)
+def refuse_zstd(image: RawImage) -> None:
+    """Refuse an image that zstd has compressed.
+
+    Raises:
+        InputError: When it is one.
+    """
+    if image.read(0, len(_ZSTD_MARK)) == _ZSTD_MARK:
+        raise InputError(
+            "this is not an image: it is compressed by zstd",
+            on=image.name,
+            hint="Decompress it first: `add` makes frames of its own.",
+        )

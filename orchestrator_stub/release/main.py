@@ -22,18 +22,19 @@ from tqdm import tqdm
 
 from orchestrator_stub.complaint import SCHEMA, Complaint, bug, interrupted, reader_gone
 from orchestrator_stub.release import commands
-from orchestrator_stub.release.adding import Progress, Work
 from orchestrator_stub.release.answers import answer_text
 from orchestrator_stub.release.arguments import make_parser
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.errors import KeyAccessError, ReleaseError, UsageError
+from orchestrator_stub.release.formats import choose_format
 from orchestrator_stub.release.image import RawImage, open_image
 from orchestrator_stub.release.keys import KeyFolder, read_private
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.publication import Publisher
 from orchestrator_stub.release.roles import Role, parse_validity, plan_roles
 from orchestrator_stub.release.withdrawal import Request
+from orchestrator_stub.release.work import Progress, Work
 from puad.core.boot_file import BootFileKind
 from puad.core.profile import OSProfile, SecurityFeature
 
@@ -158,12 +159,14 @@ def _draft(options: argparse.Namespace, image: RawImage) -> Draft:
     boot_files = {kind: getattr(options, kind.value) for kind in BootFileKind}
     return Draft(
         about=about,
-        format=options.format,
+        format=choose_format(options.format, image.packing),
         built_at=options.built_at or _build_date(image),
         min_version=options.min_version,
         root_partuuid=options.root_partuuid,
         boot_files={kind: path for kind, path in boot_files.items() if path is not None},
         documents={key: path for key, path in documents.items() if path is not None},
+        root_partition=options.root_partition,
+        uki_path=options.uki_path,
     )
 
 

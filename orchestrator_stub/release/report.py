@@ -66,6 +66,8 @@ def describe_release(release: Release) -> dict[str, Any]:
         "image_hash": manifest.image_hash,
         "built_at": moment(manifest.built_at),
         "min_version": manifest.min_version,
+        "root_partuuid": manifest.root_partuuid,
+        "disk": manifest.disk.dump() if manifest.disk else None,
         "boot_files": [file.kind.value for file in manifest.boot_files],
     }
 

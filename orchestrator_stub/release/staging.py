@@ -37,6 +37,10 @@ class StagedRelease:
     folder: Path
     release: Release
 
+    def place(self, file: ReleaseFile) -> Path:
+        """Where a file of the release lies."""
+        return self.folder / file.name
+
     def move_files(self, layout: Layout, disk: Disk) -> None:
         """Make the files readable under their hashed names; those already there stay.
 
@@ -44,7 +48,7 @@ class StagedRelease:
             RepositoryError: When a file is neither here nor there.
         """
         for file in self.release.files:
-            source, target = self.folder / file.name, layout.target(file.path, file.sha256)
+            source, target = self.place(file), layout.target(file.path, file.sha256)
             if target.is_file() and target.stat().st_size == file.size:
                 continue
             if not source.is_file() or source.stat().st_size != file.size:

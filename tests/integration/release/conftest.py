@@ -114,11 +114,15 @@ class Site:
         return json.loads(out.getvalue()) if out.getvalue() else err.getvalue()
 
     def image(self, size: int = 3_000_000, seed: int = 1, name: str = "root.img") -> Path:
-        """A root image: half of it compresses, half does not; the same seed, the same bytes."""
+        """A root image: half of it compresses, half does not; the same seed, the same bytes.
+
+        It has the mark of an erofs, and nothing else of one.
+        """
         path = self.folder / name
         noise = random.Random(seed)
         pieces = [noise.randbytes(4096) + bytes([seed % 256]) * 4096 for _ in range(size // 8192)]
-        path.write_bytes(b"".join(pieces) + noise.randbytes(size % 8192))
+        data = b"".join(pieces) + noise.randbytes(size % 8192)
+        path.write_bytes(data[:1024] + b"\xe2\xe1\xf5\xe0" + data[1028:])
         return path
 
     def add(self, version: str, *words: str | Path, profile: str = "edge", seed: int = 1) -> Any:

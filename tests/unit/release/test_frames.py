@@ -6,15 +6,17 @@ import io
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from orchestrator_stub.release.errors import InputError
-from orchestrator_stub.release.frames import ENCODERS, encode_image, hash_image
+from orchestrator_stub.release.frames import ENCODERS, encode_image, index_image
 from orchestrator_stub.release.image import open_image
 from puad.core.chunks import CHUNK_BYTES, parse_index
+from puad.core.disk_map import DiskMap, Extent
 from puad.images import known
 
 
@@ -123,11 +125,46 @@ def test_encode_image_file_that_is_written_to_is_refused(tmp_path: Path) -> None
             encode_image(image, io.BytesIO(), bytes, threads=1, progress=ignore)
 
 
-def test_hash_image_is_the_image_hash_of_encoding(tmp_path: Path) -> None:
-    path = write_image(tmp_path, CHUNK_BYTES + 9)
+def test_index_image_has_the_hashes_of_encoding_and_no_frames(tmp_path: Path) -> None:
+    path, seen = write_image(tmp_path, CHUNK_BYTES + 9), list[int]()
     with open_image(path) as image:
-        encoded, _ = encode_image(image, io.BytesIO(), bytes, threads=2, progress=ignore)
-        assert hash_image(image, ignore) == encoded.image_hash
+        encoded, framed = encode_image(image, io.BytesIO(), bytes, threads=2, progress=ignore)
+        image_hash, index = index_image(image, threads=2, progress=seen.append)
+    assert image_hash == encoded.image_hash
+    assert [chunk.sha256 for chunk in index.chunks] == [chunk.sha256 for chunk in framed.chunks]
+    assert seen == [CHUNK_BYTES, 9]
+    assert not index.framed
+    assert parse_index(index.dump(), image_size=CHUNK_BYTES + 9, file_size=1) == index
+
+
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [
+        (512, 4096),
+        (CHUNK_BYTES, CHUNK_BYTES),
+        (CHUNK_BYTES - 512, CHUNK_BYTES + 1024),
+        (0, 5 * CHUNK_BYTES + 512),
+        (3 * CHUNK_BYTES + 512, 2 * CHUNK_BYTES),
+    ],
+)
+def test_encode_image_of_a_disk_has_chunks_that_end_where_its_root_image_does(
+    tmp_path: Path, start: int, length: int
+) -> None:
+    path, size, out = write_image(tmp_path, 5 * CHUNK_BYTES + 512), 5 * CHUNK_BYTES + 512, b""
+    with open_image(path) as opened:
+        image = replace(opened, disk=DiskMap(size, Extent(start, length)))
+        file = io.BytesIO()
+        encoded, index = encode_image(image, file, bytes, threads=2, progress=ignore)
+        image_hash, _ = index_image(image, threads=1, progress=ignore)
+        out = file.getvalue()
+    assert out == path.read_bytes()
+    assert encoded.image_size == length
+    assert encoded.image_hash == image_hash
+    assert image_hash == hashlib.sha256(out[start : start + length]).hexdigest()
+    borders = {chunk.image_offset for chunk in index.chunks} | {size}
+    assert {start, start + length} <= borders
+    assert parse_index(index.dump(), image_size=size, file_size=size) == index
+    assert max(chunk.image_length for chunk in index.chunks) <= CHUNK_BYTES
 
 
 def test_encoders_every_one_is_a_format_that_nodes_know() -> None:

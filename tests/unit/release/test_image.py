@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import subprocess
 from pathlib import Path
@@ -11,15 +12,30 @@ import pytest
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.image import MAX_BYTES, open_image
 from orchestrator_stub.release.inputs import opened
+from orchestrator_stub.release.packing import Packing
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "packing"),
+    [
+        ("root.xz", gzip.compress(b"x" * 999, mtime=0), Packing.GZIP),
+        ("root.gz", lzma.compress(b"x" * 999), Packing.XZ),
+        ("root.raw.gz", b"x" * 999, None),
+    ],
+)
+def test_open_image_knows_its_packing_by_its_content_not_by_its_name(
+    tmp_path: Path, name: str, content: bytes, packing: Packing | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with open_image(path) as image:
+        assert image.packing == packing
 
 
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("gz", gzip.compress(b"x" * 999, mtime=0), "gzip"),
         ("zst", b"\x28\xb5\x2f\xfd" + bytes(99), "zstd"),
-        ("xz", b"\xfd7zXZ\x00" + bytes(99), "xz"),
-        ("disk", bytes(512) + b"EFI PART" + bytes(999), "whole disk"),
         ("empty", b"", "this has 0"),
     ],
 )
