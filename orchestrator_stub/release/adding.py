@@ -15,6 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_stub.release.comparison import KnownRelease, find_differences
+from orchestrator_stub.release.delta.making import Effort
+from orchestrator_stub.release.delta.publishing import (
+    Deltas,
+    NewImage,
+    add_deltas,
+    choose_bases,
+)
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.errors import ConflictError
@@ -23,7 +30,7 @@ from orchestrator_stub.release.image import RawImage
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.published_file import write_published_file
-from orchestrator_stub.release.release import Release, ReleaseFile, profile_path
+from orchestrator_stub.release.release import Release, ReleaseFile, make_release, profile_path
 from orchestrator_stub.release.repository import read_published
 from orchestrator_stub.release.small_files import take_small_files, write_small_file
 from orchestrator_stub.release.staging import new_folder, read_staged, stage
@@ -72,11 +79,13 @@ def add_release(
                 if public is not None:
                     raise _conflict(other)
             files = _write_files(found.image, found.draft, small, folder, work)
+            new = NewImage(found.image, make_release(files), folder)
+            made = _make_deltas(new, layout, anchor, work)
         with publisher_lock(layout.lock):
             if _find_public(layout, anchor, draft) is not None:
                 raise _conflict([draft.image_path])
-            release = stage(layout, disk, folder, files)
-    return Added(release, changed=True, warnings=found.warnings)
+            release = stage(layout, disk, folder, made.files)
+    return Added(release, changed=True, warnings=(*found.warnings, *made.warnings))
 
 
 def _find_public(layout: Layout, anchor: Path | None, draft: Draft) -> KnownRelease | None:
@@ -114,6 +123,12 @@ def _write_files(
         write_small_file(folder, draft.index_path, index.dump()),
         write_small_file(folder, profile_path(*draft.key), profile),
     )
+
+
+def _make_deltas(new: NewImage, layout: Layout, anchor: Path | None, work: Work) -> Deltas:
+    published = read_published(layout, anchor=anchor).releases
+    bases = choose_bases(published, new.release.key, work.deltas)
+    return add_deltas(new, bases, layout, Effort(work.level, work.threads), work.progress)
 
 
 def _conflict(other: list[str]) -> ConflictError:

@@ -39,6 +39,8 @@ def _add(answer: Answer) -> Iterator[str]:
     yield f"Staged {name}: {sizes} of image."
     if release["disk"]:
         yield f"It is a whole disk of {size_text(release['disk']['size'])}."
+    for delta in release["deltas"]:
+        yield f"  from {delta['from_version']}: {size_text(delta['size'])}"
     yield "`puad-release publish` makes it public."
     yield from _warnings(answer)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.complaint import INTERRUPTED
+from orchestrator_stub.release.delta.publishing import MAX_BASES
 from orchestrator_stub.release.formats import DEFAULT_FORMAT, FORMATS
 from orchestrator_stub.release.frames import MAX_LEVEL, MIN_LEVEL
 from orchestrator_stub.release.roles import Role
@@ -18,6 +19,7 @@ from puad.core.profile import SecurityFeature
 
 _DEFAULT_LEVEL: Final = 19
 _MAX_THREADS: Final = 64
+_DEFAULT_DELTAS: Final = 3
 _DEFAULT_EXPIRES: Final = "root=365d targets=90d snapshot=7d timestamp=1d"
 _EXIT_CODES: Final = {
     os.EX_OK: "done, or nothing to do",
@@ -113,6 +115,13 @@ def _add_add(commands: _Subcommands) -> None:
         default=min(len(os.sched_getaffinity(0)), _MAX_THREADS),
         metavar="N",
         help="how many compress at a time (default: one for each processor)",
+    )
+    add.add_argument(
+        "--deltas",
+        type=_number(0, MAX_BASES),
+        default=_DEFAULT_DELTAS,
+        metavar="N",
+        help=f"make deltas from the last N published versions (default: {_DEFAULT_DELTAS})",
     )
     for kind, text in (
         ("uki", "a unified kernel image"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator_stub.release.delta.listing import without_deltas
 from orchestrator_stub.release.draft import Draft
 from orchestrator_stub.release.formats import is_framed
 from orchestrator_stub.release.frames import Encoded, index_image
@@ -77,7 +78,7 @@ def find_differences(
     index = [file for file in release.files if file.path == draft.index_path]
     files = (draft.image_file(encoded, small), *small, *index, profile)
     ours = {file.path: file for file in files}
-    theirs = {file.path: file for file in release.files}
+    theirs = {file.path: file for file in without_deltas(release)}
     return sorted(p for p in ours.keys() | theirs.keys() if ours.get(p) != theirs.get(p))
 
 

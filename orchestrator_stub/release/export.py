@@ -7,7 +7,8 @@ Rules:
    metadata are signed anew above them at once. A node that has installed from the folder so finds
    nothing older online.
 2. They hold for as long as was asked, all of them, and the root too.
-3. The folder appears under its name when it is complete. So it cannot be a mount point: nothing can
+3. It has no deltas: the full file is there, and nothing is saved on the way to it.
+4. The folder appears under its name when it is complete. So it cannot be a mount point: nothing can
    take its place.
 """
 
@@ -25,10 +26,11 @@ from orchestrator_stub.release.chain import (
     sign_chain,
 )
 from orchestrator_stub.release.content import Content
+from orchestrator_stub.release.delta.listing import without_deltas
 from orchestrator_stub.release.errors import RepositoryError, UnknownReleaseError, UsageError
 from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
 from orchestrator_stub.release.publication import Outcome, Publisher, Session, publish
-from orchestrator_stub.release.release import Release
+from orchestrator_stub.release.release import Release, make_release
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.roles import CHAIN
 from puad.core.version import newest
@@ -92,6 +94,7 @@ def export_release(
     _check_folder(publisher, folder, release)
     _check_validity(publisher, published, valid)
     state = next_versions(session.state, published, CHAIN)
+    release = make_release(without_deltas(release))
     content = Content(release.files, published.catalogue.withdrawn)
     expires = expiries(publisher.now, dict.fromkeys(CHAIN, valid))
     chain = sign_chain(

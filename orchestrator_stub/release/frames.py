@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO, Final
 
 import zstandard
 
 from orchestrator_stub.release.image import RawImage
+from orchestrator_stub.release.in_order import in_order
 from puad.core.chunks import Chunk, ChunkIndex
 
 MIN_LEVEL: Final = 1
@@ -120,7 +121,8 @@ def encode_image(
     image_hash, file_hash, tally = hashlib.sha256(), hashlib.sha256(), _Tally()
     with ThreadPoolExecutor(threads, thread_name_prefix="frames") as pool:
         chunks = _hashed(image, image_hash.update)
-        for frame in _in_order(pool, chunks, encode, threads * _CHUNKS_PER_THREAD):
+        make = partial(_make_frame, encode)
+        for frame in in_order(pool, make, chunks, threads * _CHUNKS_PER_THREAD):
             out.write(frame.data)
             file_hash.update(frame.data)
             tally.add(frame)
@@ -147,7 +149,8 @@ def index_image(
     image_hash, tally = hashlib.sha256(), _Tally()
     with ThreadPoolExecutor(threads, thread_name_prefix="chunks") as pool:
         chunks = _hashed(image, image_hash.update)
-        for frame in _in_order(pool, chunks, _no_frame, threads * _CHUNKS_PER_THREAD):
+        make = partial(_make_frame, _no_frame)
+        for frame in in_order(pool, make, chunks, threads * _CHUNKS_PER_THREAD):
             tally.add(frame)
             progress(frame.image_length)
     return image_hash.hexdigest(), ChunkIndex(image.size, tuple(tally.chunks))
@@ -167,21 +170,5 @@ def _hashed(image: RawImage, update: Callable[[bytes], None]) -> Iterator[bytes]
         yield chunk
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, chunks: Iterator[bytes], encode: Encoder, most: int
-) -> Iterator[_Frame]:
-    waiting: deque[Future[_Frame]] = deque()
-    try:
-        for chunk in chunks:
-            if len(waiting) == most:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(_make_frame, chunk, encode))
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _make_frame(chunk: bytes, encode: Encoder) -> _Frame:
+def _make_frame(encode: Encoder, chunk: bytes) -> _Frame:
     return _Frame(len(chunk), hashlib.sha256(chunk).digest(), encode(chunk))

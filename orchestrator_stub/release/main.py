@@ -135,7 +135,7 @@ def _add(options: argparse.Namespace) -> dict[str, Any]:
     with open_image(options.image) as image, _bars(options) as progress:
         draft = _draft(options, image)
         draft.check(_now())
-        work = Work(options.level, options.threads, progress)
+        work = Work(options.level, options.threads, progress, options.deltas)
         return commands.add(Layout(options.repo), Disk(), _keys(options), image, draft, work)
 
 

@@ -69,7 +69,19 @@ def describe_release(release: Release) -> dict[str, Any]:
         "root_partuuid": manifest.root_partuuid,
         "disk": manifest.disk.dump() if manifest.disk else None,
         "boot_files": [file.kind.value for file in manifest.boot_files],
+        "deltas": _describe_deltas(release),
     }
+
+
+def _describe_deltas(release: Release) -> list[dict[str, Any]]:
+    sizes = {file.path: file.size for file in release.files}
+    return [
+        {
+            "from_version": delta.from_version,
+            "size": sum(sizes.get(path, 0) for path in (delta.path, delta.index)),
+        }
+        for delta in release.manifest.deltas
+    ]
 
 
 def warnings(session: Session, renewed: Mapping[Role, datetime]) -> Iterator[str]:

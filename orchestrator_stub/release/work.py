@@ -17,8 +17,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How the long work is done: compression level, threads, and who is told how far it is."""
+    """How the long work is done.
+
+    Attributes:
+        level: The zstd level.
+        threads: How many compress at a time.
+        progress: Who is told how far it is.
+        deltas: From how many published versions deltas are made.
+    """
 
     level: int
     threads: int
     progress: Progress
+    deltas: int = 0
