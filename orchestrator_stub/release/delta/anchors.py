@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-ANCHOR_BYTES: Final = 24
+ANCHOR_BYTES: Final = 16
 MAX_ANCHORS: Final = 4 << 20
 MAX_PLACES: Final = 8
 MIN_BITS: Final = 6

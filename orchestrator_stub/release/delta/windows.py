@@ -31,9 +31,9 @@ PAGE_BYTES: Final = 4096
 NEIGHBOURHOOD_BYTES: Final = 128 << 10
 _NEIGHBOUR_SHARE: Final = 0.25
 # What else an anchor brings: content right beside it is likely to have stood beside it before.
-_PAD_BYTES: Final = 16 << 10
+_PAD_BYTES: Final = 32 << 10
 # Two runs this near to one another are one: the bytes between cost less than a second window.
-_GAP_BYTES: Final = 32 << 10
+_GAP_BYTES: Final = 64 << 10
 # The longest stretch without an anchor that is bridged.
 _BRIDGE_BYTES: Final = 1 << 20
 _REGION_BYTES: Final = 64 << 10

@@ -32,6 +32,14 @@ def base_of(data: bytes) -> Iterator[Base]:
         yield Base(file.fileno(), len(data))
 
 
+def decoded(frame: bytes, dictionary: bytes) -> bytes:
+    """What a node makes of a frame."""
+    words = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.ZstdDecompressor(
+        dict_data=words if dictionary else None, max_window_size=8 << 20
+    ).decompress(frame)
+
+
 @dataclass
 class Made:
     """A delta, its index as a node reads it, and the full file that it goes with."""
@@ -58,18 +66,12 @@ class Made:
         pieces = []
         for made, frame, chunk in zip(self.index.chunks, self.frames, self.chunks, strict=True):
             windows = b"".join(old[w.offset : w.end] for w in (made.windows if made else ()))
-            if made is not None and made.frame is None:
+            if made is None:
+                piece = decoded(frame, b"")
+            elif made.frame is None:
                 piece = windows
             else:
-                words = zstandard.ZstdCompressionDict(
-                    windows, dict_type=zstandard.DICT_TYPE_RAWCONTENT
-                )
-                decompressor = zstandard.ZstdDecompressor(
-                    dict_data=words if windows else None, max_window_size=16 << 20
-                )
-                if made is not None and made.frame is not None:
-                    frame = self.delta[made.frame.offset : made.frame.end]
-                piece = decompressor.decompress(frame)
+                piece = decoded(self.delta[made.frame.offset : made.frame.end], windows)
             assert hashlib.sha256(piece).digest() == chunk.sha256
             pieces.append(piece)
         return b"".join(pieces)

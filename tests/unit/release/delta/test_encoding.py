@@ -7,15 +7,9 @@ import pytest
 import zstandard
 
 from orchestrator_stub.release.delta.encoding import encode_chunk
+from tests.unit.release.delta.deltas import decoded
 
 NOISE = random.Random(7).randbytes(300_000)
-
-
-def decode(frame: bytes, dictionary: bytes) -> bytes:
-    words = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-    return zstandard.ZstdDecompressor(
-        dict_data=words if dictionary else None, max_window_size=8 << 20
-    ).decompress(frame)
 
 
 @pytest.mark.parametrize("level", [1, 3, 19, 22])
@@ -24,7 +18,7 @@ def decode(frame: bytes, dictionary: bytes) -> bytes:
 def test_encode_chunk_any_level_and_size_decodes(level: int, size: int, dictionary: bytes) -> None:
     chunk = NOISE[50_000 : 50_000 + size]
     frame = encode_chunk(chunk, dictionary, level)
-    assert decode(frame, dictionary) == chunk
+    assert decoded(frame, dictionary) == chunk
     parameters = zstandard.get_frame_parameters(frame)
     assert parameters.content_size == size
     assert parameters.has_checksum
@@ -38,4 +32,4 @@ def test_encode_chunk_any_level_and_size_decodes(level: int, size: int, dictiona
 def test_encode_chunk_wrong_dictionary_does_not_pass_its_checksum() -> None:
     frame = encode_chunk(NOISE[:100_000], NOISE, 3)
     with pytest.raises(zstandard.ZstdError):
-        decode(frame, NOISE[::-1])
+        decoded(frame, NOISE[::-1])
