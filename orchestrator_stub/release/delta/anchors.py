@@ -6,8 +6,9 @@ Rules:
 1. Whether a place is an anchor, and the key that it is found by, depend on the `ANCHOR_BYTES` that
    begin there and on nothing else. So content takes its anchors along, by whatever distance it
    moves.
-2. The larger an image is, the rarer are its anchors: it has some `MAX_ANCHORS` at most, so they
-   need the same memory, whatever the image's size.
+2. The larger an image is, the rarer are its anchors: there are some `MAX_ANCHORS` and never much
+   more than twice as many, so they need the same memory, whatever the image's size and content.
+   Where a piece has too many, those with the lowest keys count, in the old image as in the new one.
 3. What repeats marks nothing: a key counts once in each piece that is looked at, and not at all
    when the old image has it in more than `MAX_PLACES` places. An empty page has no anchor.
 """
@@ -25,8 +26,8 @@ ANCHOR_BYTES: Final = 16
 MAX_ANCHORS: Final = 4 << 20
 MAX_PLACES: Final = 8
 MIN_BITS: Final = 6
-# More than this in one piece is no content that anchors could tell apart.
-_MAX_PER_PIECE: Final = 1 << 16
+# A piece keeps twice as many as it should have, and a few.
+_FEW: Final = 64
 _WORD_BYTES: Final = 8
 _WORDS: Final = ANCHOR_BYTES // _WORD_BYTES
 _ALL_ONES: Final = (1 << 64) - 1
@@ -90,7 +91,9 @@ def find_anchors(data: bytes, start: int, bits: int) -> Anchors:
         places.append(chosen * _WORD_BYTES + shift + start)
     if not keys:
         return Anchors(np.empty(0, np.uint64), np.empty(0, np.int64))
-    return _once_each(np.concatenate(keys), np.concatenate(places))
+    found = _once_each(np.concatenate(keys), np.concatenate(places))
+    most = (len(data) >> (bits - 1)) + _FEW
+    return Anchors(found.keys[:most], found.places[:most])
 
 
 def _keys(words: Keys, chosen: NDArray[np.intp]) -> Keys:
@@ -101,13 +104,12 @@ def _keys(words: Keys, chosen: NDArray[np.intp]) -> Keys:
 
 
 def _once_each(keys: Keys, places: Places) -> Anchors:
-    """Of the same key the first place alone, and no more anchors than can be of use."""
+    """Of the same key the first place alone."""
     order = np.lexsort((places, keys))
     keys, places = keys[order], places[order]
     first = np.ones(len(keys), np.bool_)
     first[1:] = keys[1:] != keys[:-1]
-    keys, places = keys[first], places[first]
-    return Anchors(keys[:_MAX_PER_PIECE], places[:_MAX_PER_PIECE])
+    return Anchors(keys[first], places[first])
 
 
 class AnchorTable:

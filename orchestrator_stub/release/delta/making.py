@@ -7,8 +7,8 @@ Rules:
    second chooses its windows and makes its frame, and knows its neighbours' anchors by then. One
    thread reads and writes, in order; only a few chunks for each thread are ever in memory.
 2. The same two images, level and libraries make the same bytes, whatever the threads.
-3. A chunk whose frame is no smaller than that of the full file is left out: a node takes it from
-   there.
+3. A chunk whose frame and windows gain nothing against the full file's frame is left out: a node
+   takes it from there.
 """
 
 from __future__ import annotations
@@ -159,10 +159,17 @@ class _Work:
             old = Extent(offset, place.length)
             if self.base.read(old) == one.data:
                 return _Made((old,), None)
-        around = Surroundings(place, one.matches, before, after)
-        windows = choose_windows(around, self.base.size, self.effort.dictionary_bytes)
+        windows: tuple[Extent, ...] = ()
+        if not _is_one_byte(one.data):
+            around = Surroundings(place, one.matches, before, after)
+            windows = choose_windows(around, self.base.size, self.effort.dictionary_bytes)
         dictionary = b"".join(map(self.base.read, windows))
         frame = encode_chunk(one.data, dictionary, self.effort.level)
-        if len(frame) >= one.chunk.file_length:
+        if len(frame) > one.chunk.file_length - bool(windows):
             return None
         return _Made(windows, frame)
+
+
+def _is_one_byte(data: bytes) -> bool:
+    """Whether the same byte stands everywhere, as in empty space: no dictionary shortens that."""
+    return data[1:] == data[:-1]

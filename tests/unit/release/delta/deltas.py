@@ -80,7 +80,9 @@ class Made:
 def make(old: bytes, new: bytes, effort: Effort = QUICK, chunk_bytes: int = SMALL_CHUNK) -> Made:
     """A delta from `old` to `new`, whose full file has frames of the quickest level."""
     pieces = [new[at : at + chunk_bytes] for at in range(0, len(new), chunk_bytes)]
-    frames = [zstandard.ZstdCompressor(level=1).compress(piece) for piece in pieces]
+    frames = [
+        zstandard.ZstdCompressor(level=1, write_checksum=True).compress(piece) for piece in pieces
+    ]
     chunks, offset, at = list[Chunk](), 0, 0
     for piece, frame in zip(pieces, frames, strict=True):
         digest = hashlib.sha256(piece).digest()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_stub.release.delta.anchors import (
+    _CHOICE,
     ANCHOR_BYTES,
     MAX_ANCHORS,
     MAX_PLACES,
@@ -103,14 +104,16 @@ def test_match_nothing_in_common_is_empty() -> None:
 
 
 def test_find_anchors_content_made_of_anchors_is_bounded_in_memory() -> None:
-    word = next(
-        w for w in range(1, 1 << 20) if len(find_anchors(w.to_bytes(8, "little") * 3, 0, 4).keys)
-    )
-    piece = bytearray(word.to_bytes(8, "little") * (MIB // 8))
-    piece[7::64] = noise(len(piece[7::64]))
+    whole = 1 << 64
+    back = pow(int(_CHOICE), -1, whole)
+    rng = random.Random(4)
+    words = [(whole - 1 - rng.randrange(1 << 56)) * back % whole for _ in range(MIB // 8)]
+    piece = np.array(words, "<u8").tobytes()
     tracemalloc.start()
-    found = find_anchors(bytes(piece), 0, 4)
+    found = find_anchors(piece, 0, 8)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(found.keys) <= MIB // 16
+    assert MIB / 128 <= len(found.keys) < MIB / 120
     assert peak < 64 * MIB
+    kept = find_anchors(piece[: MIB // 2] + noise(MIB // 2), 0, 8)
+    assert len(np.intersect1d(found.keys, kept.keys)) > MIB / 300

@@ -151,3 +151,10 @@ def test_make_delta_base_that_cannot_be_read_is_no_base() -> None:
     index = ChunkIndex(4, (chunk,))
     with pytest.raises(NoBaseError):
         make_delta([b"abcd"], index, Base(-1, 4), bytearray().extend, QUICK, ignore)
+
+
+def test_make_delta_empty_space_needs_no_dictionary_and_no_full_file() -> None:
+    old = content(400 * KIB, 10)
+    made = make(old, bytes(200 * KIB) + old[200 * KIB :])
+    empty = made.index.chunks[: 200 * KIB // SMALL_CHUNK]
+    assert all(row is not None and row.frame and not row.windows for row in empty)
