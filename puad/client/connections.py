@@ -28,9 +28,25 @@ class TlsSocket(ssl.SSLSocket):
         deadline.wait(self, lambda: handshake(block))
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 -- any writable buffer
-        """Receive what is there, or wait for it."""
+        """Receive what is there, or wait for it.
+
+        A record holds 16 KiB, and OpenSSL gives one at a time: those that have come behind it are
+        taken along, or each would cost its reader as much as a large piece does.
+        """
         receive = super().recv_into
-        return deadline.wait(self, lambda: receive(buffer, nbytes, flags))
+        room = memoryview(buffer)[: nbytes or None]
+        received = deadline.wait(self, lambda: receive(room, None, flags))
+        if 0 < received < len(room):
+            timeout_s = self.gettimeout()
+            self.settimeout(0)
+            try:
+                while received < len(room) and (more := receive(room[received:], None, flags)):
+                    received += more
+            except OSError:  # nothing more for now; what is wrong otherwise is seen the next time
+                pass
+            finally:
+                self.settimeout(timeout_s)
+        return received
 
 
 def tls_socket_at(floor: datetime) -> type[TlsSocket]:

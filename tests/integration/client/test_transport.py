@@ -47,6 +47,38 @@ def test_tls_server_of_the_given_ca_is_trusted(serve: Serve, authority: Authorit
     assert headers["accept-encoding"] == "identity"
 
 
+def test_tls_records_that_have_come_are_taken_together(serve: Serve, authority: Authority) -> None:
+    body, sent = bytes(range(256)) * 400, threading.Event()
+
+    def send(connection: socket.socket, request: Request) -> None:
+        answer(body=body)(connection, request)
+        sent.set()
+
+    server = serve(send, authority.context())
+    with (
+        make_session("1.3", authority.ca_file) as session,
+        session.get(server.url, timeout=TIMEOUT_S, stream=True) as response,
+    ):
+        assert sent.wait(TIMEOUT_S)
+        pieces = list(iter(lambda: response.raw.read1(1 << 18), b""))
+    assert b"".join(pieces) == body
+    assert max(map(len, pieces)) > 1 << 14, "a record is no longer than that"
+
+
+def test_tls_connection_that_breaks_gives_what_came_before(
+    serve: Serve, authority: Authority
+) -> None:
+    body, got = b"x" * 40_000, list[bytes]()
+    server = serve(answer(body=body, Content_Length="100000"), authority.context())
+    with (
+        make_session("1.3", authority.ca_file) as session,
+        session.get(server.url, timeout=TIMEOUT_S, stream=True) as response,
+        pytest.raises(HTTPError),
+    ):
+        got.extend(iter(lambda: response.raw.read1(1 << 18), b""))
+    assert b"".join(got) == body
+
+
 def test_certificate_of_a_time_that_the_clock_has_not_reached_is_judged_at_the_floor(
     serve: Serve, tmp_path: Path
 ) -> None:
