@@ -160,13 +160,15 @@ class Installer:
     def _seal(
         self, slot: str, release: Release, repository: ReleaseRepository, raw_index: bytes
     ) -> None:
-        def show(done: int) -> None:
-            self._watch.show(Progress("seal", done, release.manifest.image_size))
+        total = release.manifest.image_size
 
-        show(0)
+        def tell(done: int) -> None:
+            self._watch.tell(Progress("seal", done, total))
+
+        self._watch.show(Progress("seal", 0, total))
         chain = repository.chain()
         try:
-            self._boot_control.seal(slot, chain.roots, chain.targets, release.path, raw_index, show)
+            self._boot_control.seal(slot, chain.roots, chain.targets, release.path, raw_index, tell)
         except BootControlError as error:
             if error.code is Code.SEAL_REFUSED:
                 # What was verified when it was written is not what lies there: trust none of it.

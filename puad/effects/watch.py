@@ -81,8 +81,18 @@ class Watch:
             OperatorError: `CANCELLED`, while it was held up.
         """
         before = self.progress
-        goes_on = progress.phase == before.phase
-        if not goes_on:
+        self.tell(progress)
+        if self._pace is not None and progress.phase:
+            goes_on = progress.phase == before.phase
+            step = progress.done_bytes - before.done_bytes if goes_on else 0
+            self._pace.hold(max(0, step), self.cancelled, self._show_pause)
+
+    def tell(self, progress: Progress) -> None:
+        """Take in how far something is that is not ours to hold up: boot control, while it seals.
+
+        It may be another thread than the one that installs, while that one waits.
+        """
+        if progress.phase != self.progress.phase:
             self._speed.reset()
         self._speed.saw(progress.done_bytes, self._now_s())
         bytes_s = self._speed.bytes_s()
@@ -94,9 +104,6 @@ class Watch:
                 fetched_bytes=self._bandwidth.fetched_bytes if progress.phase else 0,
             )
         )
-        if self._pace is not None and progress.phase:
-            step = progress.done_bytes - before.done_bytes if goes_on else 0
-            self._pace.hold(max(0, step), self.cancelled, self._show_pause)
 
     def _show_pause(self, why: str) -> None:
         self._speed.reset()

@@ -109,3 +109,15 @@ def test_pause_ends_when_the_install_is_cancelled() -> None:
         shown.watch.show(Progress("fetch", 0, 100 * MIB))
     assert caught.value.code is Code.CANCELLED
     assert shown.clock.now_s() == 0
+
+
+def test_seal_that_is_under_way_is_shown_and_never_held_up() -> None:
+    shown = Shown(PaceSettings(write_bytes_s=MIB))
+    shown.fetch(3, 1)
+    shown.watch.show(Progress("seal", 0, 100 * MIB))
+    shown.load = 9.0
+    shown.clock.wait(2)
+    waits = len(shown.clock.waits)
+    shown.watch.tell(Progress("seal", 80 * MIB, 100 * MIB))
+    assert len(shown.clock.waits) == waits, "the one that tells it would come back late"
+    assert shown.watch.progress == Progress("seal", 80 * MIB, 100 * MIB, 40 * MIB, 1)
