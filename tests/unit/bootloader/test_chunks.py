@@ -117,6 +117,9 @@ def test_index_of_hostile_json_is_refused(data: bytes) -> None:
         [[2048, 0, 100, HASH], [2048, 99, 100, HASH]],
         [[2048, 100, 100, HASH], [2048, 0, 100, HASH]],
         [[2048, 0, 100, HASH], [2048, 900, 101, HASH]],
+        [[4096, -1, 100, HASH]],
+        [[4096, 0, 0, HASH]],
+        [[4096, 0, 4096 + (1 << 16) + 1, HASH]],
         [[2048, 0, 100, HASH], [2048, HASH]],
         [[2048, HASH], [2048, 0, 100, HASH]],
         [],
@@ -128,13 +131,16 @@ def test_index_of_hostile_json_is_refused(data: bytes) -> None:
         "overlap",
         "order",
         "outside",
-        "mixed",
-        "xed",
-        "none",
+        "before",
+        "empty frame",
+        "long frame",
+        "frames, then none",
+        "none, then frames",
+        "nothing",
     ],
 )
 def test_index_that_lies_is_refused(rows: list[Any]) -> None:
-    assert_refused(dump(*rows))
+    assert_refused(dump(*rows), file_size=1000)
 
 
 def test_index_of_too_many_chunks_is_refused() -> None:
