@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Final
 
 from puad.render.one_line import percent, printable
-from puad.render.quantity import bytes_text, left_text, rate_text
+from puad.render.quantity import left_text, part_text, rate_text
 from puad.render.view import ProgressView
 
 _LEAST_BAR: Final = 8
-_USUAL_TAIL: Final = 52  # the bar stays as long as it is while the figures beside it change
+_USUAL_TAIL: Final = 48  # the bar stays as long as it is while the figures beside it change
 _FULL: Final = "█"
 _PARTS: Final = " ▏▎▍▌▋▊▉"
 
@@ -26,7 +26,7 @@ def progress_bar(progress: ProgressView, width: int = 80) -> str:
     if not progress.phase or done is None:
         return ""
     head = f"{progress.phase:5} {done:3} % "
-    tail = f" {_tail(progress)}"
+    tail = f" {_tail(progress, width - len(head) - 1)}"
     if width - len(head) - _USUAL_TAIL >= _LEAST_BAR:
         tail = tail.rjust(_USUAL_TAIL)
     room = width - len(head) - len(tail)
@@ -40,12 +40,12 @@ def _bar(fraction: float, room: int) -> str:
     return (_FULL * (eighths // 8) + part).ljust(room)
 
 
-def _tail(progress: ProgressView) -> str:
+def _tail(progress: ProgressView, room: int) -> str:
+    """The figures; where they do not fit, those that matter less are left out."""
     if progress.paused:
         return f"paused: {printable(progress.paused)}"
-    tail = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
-    if progress.bytes_s is not None:
-        tail += f", {rate_text(progress.bytes_s)}"
-    if progress.left_s:
-        tail += f", {left_text(progress.left_s)}"
-    return tail
+    left = [left_text(progress.left_s)] if progress.left_s else []
+    rate = [] if progress.bytes_s is None else [rate_text(progress.bytes_s)]
+    part = [part_text(progress.done_bytes, progress.total_bytes)]
+    tails = [", ".join(figures) for figures in (part + rate + left, rate + left, left)]
+    return next((tail for tail in tails if len(tail) <= room), "")

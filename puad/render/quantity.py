@@ -18,6 +18,13 @@ def bytes_text(size: int) -> str:
     return f"{size / _STEP**power:.1f} {_UNITS[power - 1]}"
 
 
+def part_text(part: int, whole: int) -> str:
+    """A part of a size, e.g. `58.0 of 138.4 MiB`."""
+    number, _, unit = bytes_text(part).partition(" ")
+    of = bytes_text(whole)
+    return f"{number} of {of}" if of.endswith(f" {unit}") else f"{number} {unit} of {of}"
+
+
 def rate_text(bytes_s: int) -> str:
     """A rate, e.g. `5.9 MiB/s`."""
     return f"{bytes_text(bytes_s)}/s"

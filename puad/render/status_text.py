@@ -12,7 +12,7 @@ from puad.render.document import rfc3339
 from puad.render.history_text import state_text
 from puad.render.one_line import offer_text, percent, printable
 from puad.render.paint import Paint
-from puad.render.quantity import bytes_text, left_text, rate_text
+from puad.render.quantity import bytes_text, left_text, part_text, rate_text
 from puad.render.slots_text import slot_lines
 from puad.render.table import wrap
 from puad.render.view import (
@@ -123,7 +123,7 @@ def _progress_facts(progress: ProgressView, paint: Paint) -> Iterator[Fact]:
     done = percent(progress)
     if not progress.phase or done is None:
         return
-    of = f"{bytes_text(progress.done_bytes)} of {bytes_text(progress.total_bytes)}"
+    of = part_text(progress.done_bytes, progress.total_bytes)
     fetched = f", {bytes_text(progress.fetched_bytes)} fetched" if progress.fetched_bytes else ""
     yield Fact("Progress", f"{progress.phase} {done} % ({of}{fetched})")
     if progress.paused:

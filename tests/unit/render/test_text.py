@@ -9,7 +9,7 @@ from puad.render import ProgressView, one_line
 from puad.render.history_text import history_text
 from puad.render.paint import Paint, visible_length
 from puad.render.progress_bar import progress_bar
-from puad.render.quantity import bytes_text, duration_text
+from puad.render.quantity import bytes_text, duration_text, part_text
 from puad.render.slots_text import slots_text
 from puad.render.status_text import status_text
 from tests.unit.render.views import HISTORY, HOSTILE, LONE_SLOTS, SLOTS, STATUS_VIEWS
@@ -82,15 +82,42 @@ def test_durations_are_told_by_their_largest_units(seconds: float, text: str) ->
 def test_progress_bar_says_how_much_how_fast_and_how_long() -> None:
     bar = progress_bar(ProgressView("fetch", 50 << 20, 100 << 20, 6_186_598, 90), 79)
     assert bar.startswith("fetch  50 % ███████")
-    assert bar.endswith(" 50.0 MiB of 100.0 MiB, 5.9 MiB/s, 1 min 30 s left")
+    assert bar.endswith(" 50.0 of 100.0 MiB, 5.9 MiB/s, 1 min 30 s left")
     assert len(bar) == 79
 
 
 def test_progress_bar_says_no_more_than_is_known() -> None:
     bar = progress_bar(ProgressView("fetch", 50 << 20, 100 << 20), 60)
-    assert bar.endswith(" 50.0 MiB of 100.0 MiB")
+    assert bar.endswith(" 50.0 of 100.0 MiB")
     assert "/s" not in bar
     assert "left" not in bar
+
+
+@pytest.mark.parametrize(
+    ("width", "bar"),
+    [
+        (60, "fetch  50 %  50.0 of 100.0 MiB, 5.9 MiB/s, 1 min 30 s left"),
+        (50, "fetch  50 % █████▌      5.9 MiB/s, 1 min 30 s left"),
+        (30, "fetch  50 %  1 min 30 s left"),
+        (20, "fetch  50 % "),
+    ],
+)
+def test_progress_bar_leaves_out_what_does_not_fit(width: int, bar: str) -> None:
+    progress = ProgressView("fetch", 50 << 20, 100 << 20, 6_186_598, 90)
+    assert progress_bar(progress, width).rstrip() == bar.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        (58 << 20, 138 << 20, "58.0 of 138.0 MiB"),
+        (58 << 20, 2 << 30, "58.0 MiB of 2.0 GiB"),
+        (0, 1 << 20, "0 B of 1.0 MiB"),
+        (1, 1000, "1 of 1000 B"),
+    ],
+)
+def test_part_of_a_size_names_a_common_unit_once(part: int, whole: int, text: str) -> None:
+    assert part_text(part, whole) == text
 
 
 def test_progress_bar_says_why_it_stands_still() -> None:
@@ -121,4 +148,4 @@ def test_progress_bar_never_overflows(done: int, width: int) -> None:
 
 
 def test_progress_bar_is_full_at_the_end() -> None:
-    assert "█" * 15 in progress_bar(ProgressView("seal", 100, 100), 79)
+    assert "█" * 19 in progress_bar(ProgressView("seal", 100, 100), 79)
