@@ -57,6 +57,7 @@ class Effort:
 class _Surveyed:
     chunk: Chunk
     data: bytes
+    anchors: int
     matches: Matches
 
 
@@ -150,7 +151,7 @@ class _Work:
     def survey(self, piece: tuple[Chunk, bytes]) -> _Surveyed:
         chunk, data = piece
         anchors = find_anchors(data, chunk.image_offset, self.bits)
-        return _Surveyed(chunk, data, self.table.match(anchors))
+        return _Surveyed(chunk, data, len(anchors.keys), self.table.match(anchors))
 
     def make(self, piece: tuple[_Surveyed, Matches | None, Matches | None]) -> _Made | None:
         one, before, after = piece
@@ -161,7 +162,7 @@ class _Work:
                 return _Made((old,), None)
         windows: tuple[Extent, ...] = ()
         if not _is_one_byte(one.data):
-            around = Surroundings(place, one.matches, before, after)
+            around = Surroundings(place, one.anchors, one.matches, before, after)
             windows = choose_windows(around, self.base.size, self.effort.dictionary_bytes)
         dictionary = b"".join(map(self.base.read, windows))
         frame = encode_chunk(one.data, dictionary, self.effort.level)

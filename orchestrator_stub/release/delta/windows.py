@@ -8,7 +8,7 @@ Rules:
    where it was changed so much that it has no anchor itself.
 3. Windows begin and end at pages of the old image, as its device reads them. There are at most
    `MAX_WINDOWS`, together no longer than the budget; what is left out is what the fewest anchors
-   ask for.
+   ask for. As long as much of the chunk is unknown, the budget is used up.
 4. The window that most anchors ask for comes last, nearest to the chunk: the nearer, the shorter
    zstd writes where it copies from.
 """
@@ -36,6 +36,8 @@ _PAD_BYTES: Final = 32 << 10
 _GAP_BYTES: Final = 64 << 10
 # The longest stretch without an anchor that is bridged.
 _BRIDGE_BYTES: Final = 1 << 20
+# Where the old image has so many of a chunk's anchors, what stands around them adds nothing.
+_KNOWN_PART: Final = 0.7
 _REGION_BYTES: Final = 64 << 10
 _PIECE_BYTES: Final = 128 << 10
 _MIN_PIECES: Final = 4
@@ -48,12 +50,14 @@ class Surroundings:
 
     Attributes:
         chunk: Where it lies in the new image.
-        matches: The anchors of the chunk that the old image has.
+        anchors: How many anchors it has.
+        matches: Those of them that the old image has.
         before: Those of the chunk before it.
         after: Those of the chunk behind it.
     """
 
     chunk: Extent
+    anchors: int
     matches: Matches
     before: Matches | None
     after: Matches | None
@@ -90,7 +94,9 @@ def choose_windows(around: Surroundings, base_size: int, budget: int) -> tuple[E
     places = _places(around)
     runs = _runs(places, around.chunk, base_size)
     votes = _Votes(places)
-    windows = _grown(_fitting(runs, votes, budget), base_size, budget)
+    windows = _fitting(runs, votes, budget)
+    if len(np.unique(around.matches.anchors)) <= _KNOWN_PART * around.anchors:
+        windows = _grown(windows, base_size, budget)
     chosen = sorted(windows, key=lambda run: (votes.between(run.start, run.end), run.start))
     return tuple(Extent(run.start, run.length) for run in chosen)
 

@@ -44,8 +44,9 @@ def windows_of(
     after: Matches | None = None,
     base_size: int = 64 * MIB,
     budget: int = 2 * MIB,
+    unknown: int = 0,
 ) -> tuple[Extent, ...]:
-    around = Surroundings(CHUNK, found, before, after)
+    around = Surroundings(CHUNK, len(found.new) + unknown, found, before, after)
     return choose_windows(around, base_size, budget)
 
 
@@ -163,3 +164,13 @@ def test_same_content_never_lies_outside_the_old_image() -> None:
         for place in same_content(found, CHUNK, size):
             assert 0 <= place <= size - MIB
     assert list(same_content(matches(), CHUNK, MIB - 1)) == []
+
+
+def test_choose_windows_budget_is_used_up_only_for_a_chunk_that_is_largely_unknown() -> None:
+    found = matches(*moved(CHUNK.offset, 300 * KIB, by=20 * MIB))
+    known = windows_of(found, budget=3 * MIB, unknown=100)
+    unknown = windows_of(found, budget=3 * MIB, unknown=1000)
+    assert sum(window.length for window in known) < 2 * MIB
+    assert sum(window.length for window in unknown) > 2.9 * MIB
+    for windows in (known, unknown):
+        assert covers(windows, CHUNK.offset + 20 * MIB, 300 * KIB)
