@@ -229,6 +229,23 @@ def test_add_memory_does_not_grow_with_the_image(site: Site) -> None:
     assert f"({512 * MIB} B)" in listing.stdout
 
 
+def test_add_memory_of_a_delta_does_not_grow_with_the_image(site: Site) -> None:
+    noise = os.urandom(8 * MIB)
+    peaks = []
+    for number, size in enumerate((16 * MIB, 160 * MIB)):
+        old, new = site.folder / "old.img", site.folder / "new.img"
+        for path, content in ((old, noise), (new, noise[:MIB] + b"new" + noise[MIB:])):
+            path.write_bytes(content)
+            os.truncate(path, size)
+        site.run("add", old, "--profile", "edge", "--version", f"{number}.1", "--level", "1")
+        site.run("publish")
+        peaks.append(peak_rss_kib(site, new, f"{number}.2"))
+        staged = site.repo / f"unpublished/releases/edge/{number}.2"
+        assert sum(path.stat().st_size for path in staged.glob("*.dzst*")) < MIB
+        site.run("withdraw", f"{number}.1", "--reason", "the next one has one base as well")
+    assert peaks[1] - peaks[0] < 40 * 1024
+
+
 # what people read
 
 
@@ -268,6 +285,10 @@ def test_add_progress_is_shown_when_asked_and_quiet_off_a_terminal(site: Site) -
     assert "compressing: 100%" in done.stderr
     assert "4.00M/4.00M" in done.stderr
     assert program(site, "add", image, *RELEASE).stderr == ""
+    site.run("publish")
+    done = program(site, "add", image, *RELEASE[:3], "2", *RELEASE[4:], "--progress")
+    assert "checking 1: 100%" in done.stderr
+    assert "delta from 1: 100%" in done.stderr
 
 
 def test_error_is_one_sentence_and_a_hint_on_stderr_and_json_with_json(site: Site) -> None:
