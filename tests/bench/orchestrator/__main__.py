@@ -19,13 +19,14 @@ from typing import Final
 
 from orchestrator_stub.connections import ask_for_files
 from orchestrator_stub.server import keep_connections_small
+from tests.bench.figures import FOLDER, Figure, keep, table
 from tests.bench.orchestrator import hosts_page, polls, recovery, trials
-from tests.bench.orchestrator.figures import FILE, Figure, keep, table
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.process import Bench
 from tests.databases import DIALECTS
 from tests.postgres import Postgres, running_postgres
 
+_FILE: Final = FOLDER / "orchestrator.json"
 PARTS: Final[dict[str, Callable[[Bench, Options], list[Figure]]]] = {
     "polls": polls.measure,
     "recovery": recovery.measure,
@@ -60,9 +61,9 @@ def main() -> int:
                 with _bench(server if dialect == "postgresql" else None, arguments) as bench:
                     figures = PARTS[part](bench, options)
                 print(table(f"{part} on {dialect}, {options.hosts} hosts", figures), flush=True)
-                keep(part, dialect, figures, conditions)
+                keep(_FILE, part, dialect, figures, conditions)
                 held = held and all(figure.held for figure in figures)
-    print(f"\nAll of it is in {FILE}; {'every goal was held' if held else 'NOT every goal held'}.")
+    print(f"\nAll of it is in {_FILE}; {'every goal was held' if held else 'NOT every goal held'}.")
     return 0 if held else 1
 
 

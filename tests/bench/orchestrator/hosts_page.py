@@ -17,7 +17,7 @@ from orchestrator_stub.access.passwords import Passwords
 from orchestrator_stub.commands.command import project_named
 from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web.paging import SIZES
-from tests.bench.orchestrator.figures import Figure, percentile, repeated
+from tests.bench.figures import Figure, percentile, repeated
 from tests.bench.orchestrator.load import close, poll_in_turn, resting_nodes, warm_up
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.polls import set_resting_stage

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from tests.bench.orchestrator.figures import Figure, percentile, repeated
+from tests.bench.figures import Figure, percentile, repeated
 from tests.bench.orchestrator.load import Polls, close, poll_in_turn, resting_nodes, warm_up
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.process import Bench, Used, used

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.bench.orchestrator.figures import Figure, percentile, repeated
+from tests.bench.figures import Figure, percentile, repeated
 from tests.bench.orchestrator.load import (
     Polls,
     RestingNode,

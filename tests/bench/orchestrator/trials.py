@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from tests.bench.orchestrator.figures import Figure
+from tests.bench.figures import Figure
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.process import Bench, used
 from tests.simulator.bad_image import spread_bad_image

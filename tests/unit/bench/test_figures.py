@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.orchestrator import figures
-from tests.bench.orchestrator.figures import Figure, keep, percentile, repeated, table
+from tests.bench.figures import Figure, alternated, keep, percentile, repeated, table
 
 NEVER = float("inf")
 
@@ -38,21 +37,32 @@ def test_worst_of_several_is_held_to_the_goal() -> None:
     assert (figure.value, figure.spread, figure.held) == (9.0, (1.0, 3.0, 9.0), False)
 
 
+@pytest.mark.parametrize(("value", "held"), [(0.97, False), (0.98, True), (1.0, True)])
+def test_least_is_the_least_that_a_figure_may_be(value: float, held: bool) -> None:
+    figure = Figure("x", value, least=0.98)
+    assert figure.held is held
+    assert figure.dump() == {"name": "x", "value": value, "least": 0.98, "held": held}
+    assert "≥0.98" in table("t", [figure])
+    assert ("NOT HELD" in table("t", [figure])) is not held
+
+
+def test_median_of_turns_is_held_to_the_goal() -> None:
+    figure = alternated("x", [3.0, 1.0, 9.0], 5.0)
+    assert (figure.value, figure.spread, figure.held) == (3.0, (1.0, 3.0, 9.0), True)
+
+
 def test_table_says_what_was_not_held() -> None:
     lines = table("polls", [Figure("a", 5.0, 9.0), repeated("b", [1.5, NEVER], 9.0)]).splitlines()
     assert "NOT HELD" not in lines[3]
     assert lines[4].split() == ["b", "1.50", "never", "never", "9", "NOT", "HELD"]
 
 
-def test_figures_of_a_part_are_kept_beside_those_of_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_figures_of_a_part_are_kept_beside_those_of_others(tmp_path: Path) -> None:
     file = tmp_path / "bench/orchestrator.json"
-    monkeypatch.setattr(figures, "FILE", file)
-    keep("polls", "sqlite", [Figure("p99, ms", 1.23456, 100.0)], {"hosts": 5})
-    keep("polls", "postgresql", [Figure("p99, ms", 2.0)], {"hosts": 5})
-    keep("page", "sqlite", [repeated("first byte, ms", [NEVER, 1.0])], {"hosts": 5})
-    keep("polls", "postgresql", [Figure("p99, ms", 3.0)], {"hosts": 6})
+    keep(file, "polls", "sqlite", [Figure("p99, ms", 1.23456, 100.0)], {"hosts": 5})
+    keep(file, "polls", "postgresql", [Figure("p99, ms", 2.0)], {"hosts": 5})
+    keep(file, "page", "sqlite", [repeated("first byte, ms", [NEVER, 1.0])], {"hosts": 5})
+    keep(file, "polls", "postgresql", [Figure("p99, ms", 3.0)], {"hosts": 6})
     kept = json.loads(file.read_text("utf-8"))
     assert kept["polls"]["sqlite"] == {
         "conditions": {"hosts": 5},
