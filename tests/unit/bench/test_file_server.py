@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.served_folder import Served, served
+
+CUT = 3000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("served")
+    (path / "file").write_bytes(bytes(range(256)) * 40)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Served]:
+    with served(folder) as one:
+        yield one
+
+
+def fetch(url: str, ranged: str = "") -> tuple[int, str | None, bytes]:
+    request = urllib.request.Request(url, headers={"Range": ranged} if ranged else {})
+    with urllib.request.urlopen(request) as answer:
+        return answer.status, answer.headers["Content-Range"], answer.read()
+
+
+@pytest.mark.parametrize(
+    ("ranged", "place", "part"),
+    [("bytes=0-0", "0-0", (0, 1)), ("bytes=300-", "300-10239", (300, 10240))],
+)
+def test_range_is_given_to_the_byte(
+    server: Served, folder: Path, ranged: str, place: str, part: tuple[int, int]
+) -> None:
+    data = (folder / "file").read_bytes()
+    before = server.sent_bytes()
+    assert fetch(f"{server.url}/file", ranged) == (206, f"bytes {place}/10240", data[slice(*part)])
+    assert server.sent_bytes() - before == part[1] - part[0]
+
+
+def test_whole_file_is_given(server: Served, folder: Path) -> None:
+    assert fetch(f"{server.url}/file") == (200, None, (folder / "file").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("path", "ranged", "code"),
+    [("absent", "", 404), ("../secret", "", 404), ("file", "bytes=10240-", 416)],
+)
+def test_what_is_not_there_is_refused(server: Served, path: str, ranged: str, code: int) -> None:
+    with pytest.raises(urllib.error.HTTPError, match=str(code)):
+        fetch(f"{server.url}/{path}", ranged)
+
+
+def test_connection_breaks_where_it_shall(folder: Path) -> None:
+    with served(folder, cut_bytes=CUT) as server:
+        with pytest.raises(http.client.IncompleteRead) as broken:
+            fetch(f"{server.url}/file")
+        assert len(broken.value.partial) == CUT
+        assert server.sent_bytes() == CUT
