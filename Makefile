@@ -122,6 +122,18 @@ bench-vm: setup-vm ## what puad costs a node: memory, wake-ups, exposure, second
 bench-smoke: setup ## install speed against zstd | dd, memory, lines of code
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.smoke
 
+.PHONY: setup-bench
+setup-bench:
+	@PUAD_SETUP_BENCH=1 .ci/setup
+
+.PHONY: bench-install
+bench-install: setup-bench ## installs against dd, rauc, swupdate, casync: speed, memory, resume, latency
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.install $(BENCH_OPTIONS)
+
+.PHONY: bench-delta
+bench-delta: setup-bench ## bytes of an update on real pairs of images, against xdelta3 and others
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.delta $(BENCH_OPTIONS)
+
 .PHONY: setup-database
 setup-database:
 	@PUAD_SETUP_DATABASE=1 .ci/setup
