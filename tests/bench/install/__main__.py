@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.bench.figures import FOLDER, Figure, keep, table
-from tests.bench.install import latency, memory, network, resume, speed, whole
+from tests.bench.install import latency, memory, network, publish, resume, speed, whole
 from tests.bench.install.options import Options
 from tests.bench.pictures import draw_install
 
@@ -26,6 +26,7 @@ PARTS: Final[dict[str, Callable[[Options], list[Figure]]]] = {
     "memory": memory.measure,
     "resume": resume.measure,
     "latency": latency.measure,
+    "publish": publish.measure,
 }
 
 
