@@ -48,7 +48,7 @@ def main() -> int:
         }
         keep(_FILE, name, "all", figures, conditions)
         held = held and all(figure.held for figure in figures)
-    drawn = draw_delta(_FILE) if not arguments.no_picture else "no picture was asked for"
+    drawn = draw_delta(_FILE) if not arguments.no_picture else "no new picture"
     print(
         f"\nAll of it is in {_FILE} and {drawn}; {'every goal' if held else 'NOT every goal'} held."
     )

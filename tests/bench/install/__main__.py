@@ -46,7 +46,8 @@ def main() -> int:
         print(table(part, figures), flush=True)
         keep(_FILE, part, "all", figures, options.dump() | {"cpus": os.cpu_count()})
         held = held and all(figure.held for figure in figures)
-    drawn = draw_install(_FILE) if not arguments.no_picture else "no picture was asked for"
+    is_drawn = "speed" in (arguments.part or PARTS) and not arguments.no_picture
+    drawn = draw_install(_FILE) if is_drawn else "no new picture"
     print(
         f"\nAll of it is in {_FILE} and {drawn}; {'every goal' if held else 'NOT every goal'} held."
     )
