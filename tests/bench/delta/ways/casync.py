@@ -20,6 +20,8 @@ from tests.bench.served_folder import served
 class Casync(Way, name="casync, 64 KiB chunks"):
     """A chunk store for each image."""
 
+    is_slow = True
+
     def publish(self) -> Published:
         self._make("old", self.images.old)
         used = self._make("new", self.images.new)

@@ -21,6 +21,7 @@ OLD: Final = "1.0"
 NEW: Final = "2.0"
 _LEVEL: Final = 19
 _QUICK_LEVEL: Final = 1  # of the old image only its bytes matter
+_METADATA_BYTES: Final = 1 << 16
 _ELSEWHERE: Final = "0.1"  # a node that runs this has no delta to use
 
 
@@ -35,13 +36,22 @@ class Delta(Way, name="puad, delta"):
         self.repository.add(self.images.old, OLD, _QUICK_LEVEL)
         used = self.repository.add(self.images.new, NEW, _LEVEL, *WITH_DELTA)
         wire = self.repository.wire(NEW, OLD)
+        note = f"{wire.missing} chunks from the full file"
         if wire.delta is None:
-            return Published(wire.full, used, "no delta was made: these are the full file's")
-        return Published(wire.delta, used, f"{wire.missing} chunks from the full file")
+            note = "no delta was made: these are the full file's"
+        return Published(self.wire_bytes(), used, note)
 
     def install(self, slot: Path) -> Used:
         with served(self.repository.folder) as server:
-            return install(self._task(server.url, slot)).written
+            used = install(self._task(server.url, slot)).written
+            sent, counted = server.sent_bytes(), self.wire_bytes()
+        assert sent < counted + _METADATA_BYTES, f"{sent} bytes were sent, {counted} counted"
+        return used
+
+    def wire_bytes(self) -> int:
+        """What a node has to fetch."""
+        wire = self.repository.wire(NEW, self.booted)
+        return wire.full if wire.delta is None else wire.delta
 
     def _task(self, url: str, slot: Path) -> Task:
         return Task(
@@ -65,4 +75,4 @@ class Full(Delta, name="puad, full raw.zst"):
         self.repository = delta.repository
 
     def publish(self) -> Published:
-        return Published(self.repository.wire(NEW, self.booted).full, None, "made with the delta")
+        return Published(self.wire_bytes(), None, "made with the delta")

@@ -36,6 +36,7 @@ class Way(ABC):
     """
 
     name = ""
+    is_slow = False  # its installs take minutes: one is enough
 
     def __init_subclass__(cls, *, name: str = "", **options: Any) -> None:
         super().__init_subclass__(**options)
