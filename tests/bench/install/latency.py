@@ -50,6 +50,7 @@ def measure(options: Options) -> list[Figure]:
             device=str(device),
             base="/dev/null",
             persist="",
+            is_paced=True,
         )
         _read(folder, 1)  # makes its file
         installs = 0

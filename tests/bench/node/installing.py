@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from puad.bootcontrol import BootControl
-from puad.client.transport import make_session
-from puad.config import Limits
+from puad.config import Limits, Settings
+from puad.config.settings import PathSettings, ReleaseSettings
 from puad.core.model import Assessment, Facts, Offer, Slot, SlotState
 from puad.core.run import Goal
-from puad.download.origin import HttpOrigin
 from puad.download.repository import ReleaseRepository
+from puad.effects.clock import Clock
 from puad.effects.install import Installer
+from puad.effects.supply import Supplier
 from puad.effects.watch import Watch
+from puad.store import Store
 
 PROFILE: Final = "edge"
 SLOT: Final = "b"
@@ -49,6 +51,7 @@ class Task:
         base: The active slot.
         persist: The node's persistent folder.
         is_sealed: Whether somebody seals.
+        is_paced: Whether it makes way for the node's own work, as it does by default.
         limits: Limits other than the defaults.
     """
 
@@ -60,6 +63,7 @@ class Task:
     base: str
     persist: str
     is_sealed: bool = False
+    is_paced: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,17 +100,19 @@ class _Device(BootControl):
 def main() -> int:
     """Install once."""
     task = Task(**json.loads(sys.argv[1]))
-    watch, limits = Watch(), Limits(**task.limits)
-    installer = Installer(_Device(task), Path(task.persist), limits, watch)
-    with make_session("1.3") as session:
-        repository = ReleaseRepository(
-            HttpOrigin(task.url, session, limits, watch.cancelled),
-            cache=Path(task.persist) / "tuf",
-            trust_root=Path(task.trust_root),
-            limits=limits,
-            reference_time=datetime.now(UTC),
-        )
-        repository.refresh()
+    paced = Watch()
+    # the pace of an install begins where its repository is opened; another watch knows none
+    watch = paced if task.is_paced else Watch()
+    persist = Path(task.persist)
+    settings = Settings(
+        release=ReleaseSettings(url=task.url),
+        paths=PathSettings(persist=persist, trust_root=Path(task.trust_root)),
+        limits=Limits(**task.limits),
+    )
+    store = Store(persist, settings.limits)
+    clock = Clock(store, datetime.fromtimestamp(0, UTC), lambda: True)
+    installer = Installer(_Device(task), persist, settings.limits, watch)
+    with Supplier(settings, store, clock, paced).open(_goal(task)) as repository:
         goal, facts = _goal(task, repository), _facts(task)
         idle, before = memory_mib("VmRSS"), resource.getrusage(resource.RUSAGE_SELF)
         _say("ready")
@@ -125,9 +131,14 @@ def main() -> int:
     return 0
 
 
-def _goal(task: Task, repository: ReleaseRepository) -> Goal:
-    (release,) = (one for one in repository.releases() if one.manifest.version == task.version)
-    offer = Offer(release.path, task.version, release.file_hash, PROFILE)
+def _goal(task: Task, repository: ReleaseRepository | None = None) -> Goal:
+    """The image; of a repository that is not open yet no more is known than its version."""
+    path = file_hash = ""
+    if repository is not None:
+        found = repository.releases()
+        (release,) = (one for one in found if one.manifest.version == task.version)
+        path, file_hash = release.path, release.file_hash
+    offer = Offer(path, task.version, file_hash, PROFILE)
     return Goal("bench", offer, SLOT, datetime.now(UTC))
 
 
