@@ -59,7 +59,10 @@ def measure(options: Options) -> list[Figure]:
         ):
             stage = Stage(image, release, NEW, server.url, folder)
             contenders = [kind(stage) for kind in CONTENDERS if options.has(kind.name)]
-            rounds = [_round(contenders, device, image) for _ in range(options.rounds)]
+            rounds = [
+                _round([one for one in contenders if number < one.most_rounds], device, image)
+                for number in range(options.rounds)
+            ]
     print(_table(rounds, image.stat().st_size, contenders))
     return _figures(rounds, image.stat().st_size)
 
@@ -74,15 +77,13 @@ def _round(contenders: Sequence[Contender], device: Path, image: Path) -> dict[s
 
 
 def _figures(rounds: Sequence[dict[str, Used]], size: int) -> list[Figure]:
-    figures = [
-        alternated(
-            f"{one} / {other}", [took[one].seconds / took[other].seconds for took in rounds], goal
-        )
-        for one, other, goal in _GOALS
-        if one in rounds[0] and other in rounds[0]
-    ]
-    for name in rounds[0]:
-        used = [took[name] for took in rounds]
+    figures = []
+    for one, other, goal in _GOALS:
+        both = [took for took in rounds if one in took and other in took]
+        ratios = [took[one].seconds / took[other].seconds for took in both]
+        if ratios:
+            figures.append(alternated(f"{one} / {other}", ratios, goal))
+    for name, used in _by_name(rounds).items():
         figures += [
             alternated(f"{name}: s", [one.seconds for one in used]),
             alternated(f"{name}: CPU s for a GiB", [one.cpu_s * _GIB / size for one in used]),
@@ -91,14 +92,18 @@ def _figures(rounds: Sequence[dict[str, Used]], size: int) -> list[Figure]:
     return figures
 
 
-def _table(rounds: Sequence[dict[str, Used]], size: int, contenders: Sequence[Contender]) -> str:
-    columns = ("min s", "median s", "max s", "CPU s/GiB", "MiB RAM")
+def _by_name(rounds: Sequence[dict[str, Used]]) -> dict[str, list[Used]]:
     by_name: dict[str, list[Used]] = defaultdict(list)
     for took in rounds:
         for name, used in took.items():
             by_name[name].append(used)
+    return by_name
+
+
+def _table(rounds: Sequence[dict[str, Used]], size: int, contenders: Sequence[Contender]) -> str:
+    columns = ("min s", "median s", "max s", "CPU s/GiB", "MiB RAM")
     rows = []
-    for name, turns in by_name.items():
+    for name, turns in _by_name(rounds).items():
         seconds = [one.seconds for one in turns]
         cpu_s = statistics.median(one.cpu_s for one in turns) * _GIB / size
         cells = [

@@ -15,7 +15,9 @@ class Casync(
     name="casync extract",
     promises="HTTP; hash of each chunk before it is written; nothing signed; our fsync",
 ):
-    """A full install, without a seed."""
+    """A full install, without a seed: a request for each of its many chunks."""
+
+    most_rounds = 2
 
     @property
     def _folder(self) -> Path:

@@ -46,6 +46,7 @@ class Contender(ABC):
 
     name = ""
     promises = ""
+    most_rounds = 1 << 10  # fewer for one whose installs take minutes
 
     def __init_subclass__(cls, *, name: str = "", promises: str = "", **options: Any) -> None:
         super().__init_subclass__(**options)
