@@ -2,12 +2,14 @@
 """Latency: how long the node's own reads take while an update is written to the same disk.
 
 fio reads 4 KiB at random places, one at a time, past the page cache. It does so in turns on a disk
-at rest and on one where installs follow one another as quickly as the limits of puad allow.
+at rest and on one where installs follow one another as quickly as the limits of puad allow. Two
+images take turns that have next to nothing in common: what lies there already is not written again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import subprocess
 import tempfile
@@ -17,48 +19,46 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tests.bench.delta.pairs import PAIRS, make_pair
 from tests.bench.delta.roots import CACHE
 from tests.bench.figures import Figure, alternated
-from tests.bench.install.image import NEW, make_image, published
 from tests.bench.install.options import Options
 from tests.bench.loop_device import loop_device
 from tests.bench.node.installing import Task
 from tests.bench.node.node import fresh, install
+from tests.bench.published import FULL_ONLY, Repository
 from tests.bench.served_folder import served
 
 GOAL: Final = 1.5
 _FILE_BYTES: Final = 1 << 30
+_SLOT_BYTES: Final = 1 << 30
+_LEVEL: Final = 3
+_VERSIONS: Final = ("1.0", "2.0")
 _US_PER_NS: Final = 1000
 
 
 def measure(options: Options) -> list[Figure]:
     """Idle and busy in turns."""
-    image, release = make_image(), published()
     idle: list[dict[str, float]] = []
     busy: list[dict[str, float]] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="latency-", dir=CACHE) as name,
-        loop_device(Path(name) / "slot", image.stat().st_size) as device,
-        served(release.folder) as server,
-    ):
+    pair = make_pair(PAIRS["major"])
+    with tempfile.TemporaryDirectory(prefix="latency-", dir=CACHE) as name:
         folder = Path(name)
-        task = Task(
-            url=server.url,
-            trust_root=str(release.root_of_trust),
-            version=NEW,
-            booted="0.1",
-            device=str(device),
-            base="/dev/null",
-            persist="",
-            is_paced=True,
-        )
-        _read(folder, 1)  # makes its file
-        installs = 0
-        for _ in range(options.rounds):
-            idle.append(_read(folder, options.seconds))
-            with _installing(task, folder) as done:
-                busy.append(_read(folder, options.seconds))
-            installs += len(done)
+        repository = Repository(folder / "release")
+        for version, image in zip(_VERSIONS, (pair.old, pair.new), strict=True):
+            repository.add(image, version, _LEVEL, *FULL_ONLY)
+        with (
+            loop_device(folder / "slot", _SLOT_BYTES) as device,
+            served(repository.folder) as server,
+        ):
+            task = _task(server.url, repository, device)
+            _read(folder, 1)  # makes its file
+            installs = 0
+            for _ in range(options.rounds):
+                idle.append(_read(folder, options.seconds))
+                with _installing(task, folder) as done:
+                    busy.append(_read(folder, options.seconds))
+                installs += len(done)
     ratios = [b["p99"] / i["p99"] for i, b in zip(idle, busy, strict=True)]
     return [
         alternated("p99 while installing / idle", ratios, GOAL),
@@ -67,18 +67,34 @@ def measure(options: Options) -> list[Figure]:
             for which in ("p50", "p99", "p99.9")
             for state, rows in (("idle", idle), ("installing", busy))
         ),
-        Figure("installs meanwhile", installs),
+        Figure("installs that were begun meanwhile", installs),
     ]
+
+
+def _task(url: str, repository: Repository, device: Path) -> Task:
+    return Task(
+        url=url,
+        trust_root=str(repository.root_of_trust),
+        version="",
+        booted="0.1",
+        device=str(device),
+        base="/dev/null",
+        persist="",
+        is_paced=True,
+    )
 
 
 @contextlib.contextmanager
 def _installing(task: Task, folder: Path) -> Iterator[list[float]]:
-    """Installs, one after another, until the block ends; the seconds of each."""
+    """Installs of one image after the other until the block ends; the seconds of each."""
     stop, done = threading.Event(), list[float]()
 
     def go_on() -> None:
-        while not stop.is_set():
-            done.append(install(replace(task, persist=str(fresh(folder)))).written.seconds)
+        for version in itertools.cycle(_VERSIONS):
+            if stop.is_set():
+                return
+            one = replace(task, version=version, persist=str(fresh(folder)))
+            done.append(install(one).written.seconds)
 
     thread = threading.Thread(target=go_on)
     thread.start()

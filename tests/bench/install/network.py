@@ -15,7 +15,7 @@ from tests.bench.delta.pairs import PAIRS, make_pair
 from tests.bench.delta.roots import CACHE
 from tests.bench.figures import Figure, alternated
 from tests.bench.install.options import Options
-from tests.bench.loop_device import is_image, loop_device
+from tests.bench.loop_device import is_image, loop_device, spoil
 from tests.bench.measured import run_measured
 from tests.bench.node.installing import Task
 from tests.bench.node.node import fresh, install
@@ -40,6 +40,7 @@ def measure(options: Options) -> list[Figure]:
         file = repository.file(_VERSION)
         with loop_device(folder / "slot", image.stat().st_size) as device:
             for _ in range(options.rounds):
+                spoil(device)  # a chunk that lies there already is not fetched again
                 with served(repository.folder, rate_bytes_s=rate) as server:
                     task = _task(server.url, repository, device, folder)
                     seconds = install(task).written.seconds
