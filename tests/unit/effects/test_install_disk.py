@@ -73,6 +73,7 @@ class MemoryRepository:
 
     disk: PublishedDisk
     breaks_at: int | None = None
+    piece_bytes: int = 1000
     sources: list[MemorySource] = field(default_factory=list)
 
     def release(self, _url: str) -> Release:
@@ -83,7 +84,7 @@ class MemoryRepository:
 
     def source(self, path: str) -> MemorySource:
         assert path == self.disk.release.path
-        self.sources.append(MemorySource(self.disk.file, breaks_at=self.breaks_at))
+        self.sources.append(MemorySource(self.disk.file, self.breaks_at, self.piece_bytes))
         return self.sources[-1]
 
     def chain(self) -> SignedChain:
@@ -97,6 +98,7 @@ class Node:
     folder: Path
     boot_control: RecordedBootControl
     progress: list[Progress] = field(default_factory=list)
+    slot_bytes: int = 50 * PAGE
 
     def install(self, repository: MemoryRepository) -> None:
         watch = Watch()
@@ -105,10 +107,10 @@ class Node:
         boot_control = cast("BootControl", self.boot_control)
         installer = Installer(boot_control, self.folder, limits, watch)
         release = repository.disk.release
-        offer = Offer(release.path, "13.1", release.file_hash, "edge")
+        offer = Offer(release.path, release.manifest.version, release.file_hash, "edge")
         slots = (
             Slot("a", SlotState.BOOTED, Assessment.GOOD),
-            Slot("b", SlotState.INACTIVE, Assessment.BAD, size_bytes=50 * PAGE),
+            Slot("b", SlotState.INACTIVE, Assessment.BAD, size_bytes=self.slot_bytes),
         )
         facts = Facts("boot", "a", "a", "13.0", "edge", slots)
         goal = Goal("run", offer, "b", datetime(2026, 11, 29, tzinfo=UTC))
