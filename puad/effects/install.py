@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,13 +34,22 @@ from puad.download.source import Source
 from puad.effects.boot_files import BootFileCache
 from puad.effects.delta_supply import DeltaSupply
 from puad.effects.watch import Progress, Watch
-from puad.writer import ChunkJournal, Deltas, write_image
+from puad.writer import ChunkJournal, Deltas, Spool, write_image
 
 if TYPE_CHECKING:  # it is loaded when a repository is opened
     from puad.download.repository import ReleaseRepository
 
 _LOG: Final = logging.getLogger(__name__)
 _JOURNAL: Final = "chunks.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an image goes: the open slot, its room, and the boot files that lie inside a disk."""
+
+    fd: int
+    slot_bytes: int
+    spools: Sequence[Spool]
 
 
 class Installer:
@@ -91,12 +101,15 @@ class Installer:
         index = _parse_index(raw_index, release)
         supply = DeltaSupply(repository, self._boot_control, self._limits)
         source = repository.source(release.path)
-        self._boot_control.disarm(goal.slot)
-        with (
-            self._open_inactive(goal.slot) as fd,
-            supply.open(release.manifest.deltas, index, facts.image_id) as deltas,
-        ):
-            self._write(fd, slot.size_bytes, release, index, source, deltas)
+        # room for boot files is taken first: an update that cannot be leaves the slot as it is
+        with BootFileCache(self._persist).spooling(release.manifest.boot_files) as spools:
+            self._boot_control.disarm(goal.slot)
+            with (
+                self._open_inactive(goal.slot) as fd,
+                supply.open(release.manifest.deltas, index, facts.image_id) as deltas,
+            ):
+                place = _Place(fd, slot.size_bytes, spools)
+                self._write(place, release, index, source, deltas)
         self._stage(goal.slot, release.manifest, repository)
         if release.manifest.root_partuuid is not None:
             self._boot_control.set_root_id(goal.slot, release.manifest.root_partuuid)
@@ -127,27 +140,25 @@ class Installer:
 
     def _write(
         self,
-        fd: int,
-        slot_bytes: int,
+        place: _Place,
         release: Release,
         index: ChunkIndex | None,
         source: Source,
         deltas: Deltas | None,
     ) -> None:
-        with BootFileCache(self._persist).spooling(release.manifest.boot_files) as spools:
-            result = write_image(
-                fd=fd,
-                slot_bytes=slot_bytes,
-                release=release,
-                index=index,
-                source=source,
-                journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
-                cancelled=self._watch.cancelled,
-                progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
-                limits=self._limits,
-                deltas=deltas,
-                spools=spools,
-            )
+        result = write_image(
+            fd=place.fd,
+            slot_bytes=place.slot_bytes,
+            release=release,
+            index=index,
+            source=source,
+            journal=ChunkJournal(self._persist / _JOURNAL, release.file_hash),
+            cancelled=self._watch.cancelled,
+            progress=lambda done, total: self._watch.show(Progress("fetch", done, total)),
+            limits=self._limits,
+            deltas=deltas,
+            spools=place.spools,
+        )
         _LOG.info("%s", result)
 
     def _stage(self, slot: str, manifest: Manifest, repository: ReleaseRepository) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ import pytest
 from puad.bootcontrol import BootControl
 from puad.config import Limits
 from puad.core.boot_file import BootFileKind
-from puad.core.errors import Code, DownloadError, ImageError
+from puad.core.errors import Code, DownloadError, ImageError, StorageError
 from puad.core.model import Assessment, Facts, Offer, Slot, SlotState
 from puad.core.run import Goal
 from puad.download.release import Release, SignedChain
@@ -153,6 +154,19 @@ def test_disk_is_installed_with_its_uki_and_its_root_id(
         "seal b",
     ]
     assert node.progress[-1] == Progress()
+
+
+def test_disk_for_whose_uki_there_is_no_room_leaves_the_slot_as_it_is(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(StorageError) as caught:
+        node.install(MemoryRepository(disk_of("raw.gz")))
+    assert caught.value.code is Code.DISK_FULL
+    assert node.boot_control.calls == []
 
 
 @pytest.mark.parametrize("name", ["raw.gz", "raw.zst"])
