@@ -96,7 +96,7 @@ def _cell(value: float | None) -> str:
 
 
 def _goal(figure: Figure) -> str:
-    if figure.least is not None:
+    if figure.goal is None and figure.least is not None:
         return f"{'≥' + _cell(figure.least).strip():>9}"
     return _cell(figure.goal)
 

@@ -28,7 +28,7 @@ def make_image() -> Path:
         half = image.with_suffix(".half")
         half.unlink(missing_ok=True)
         same = ["-U", _UUID, "-E", f"hash_seed={_UUID},lazy_itable_init=0"]
-        command = ["mke2fs", *_OPTIONS, *same, "-d", str(root), str(half), str(SIZE_BYTES >> 10)]
+        command = ["mke2fs", *_OPTIONS, *same, "-d", str(root), str(half), f"{SIZE_BYTES >> 10}k"]
         environment = {"E2FSPROGS_FAKE_TIME": str(EPOCH)}
         run_tool(command, CACHE / "images.log", timeout_s=600, env=environment)
         half.rename(image)
