@@ -8,8 +8,8 @@ partition. Rules:
 1. One copy is written and synced, entries then header, before the other one is touched: at any
    moment one of them is whole. The backup comes first, as the UEFI specification has it.
 2. The copy that is whole is the one that is believed; the primary one when both are.
-3. Nothing is written when a copy would come to lie in a partition: a header says where the other
-   copy is, and one that is wrong must not cost a slot.
+3. Nothing is written when a copy would come to lie in a partition, beyond the disk or over the
+   other copy: a header says where the other copy is, and one that is wrong must not cost a slot.
 
 The firmware restores a torn primary copy from the backup (UEFI 2.10, 5.3.2); the kernel takes the
 backup when it is told `gpt`.
@@ -22,8 +22,9 @@ import os
 import struct
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -80,14 +81,17 @@ class _Copy:
             entries_lba = _PRIMARY + 1
         return replace(self, lba=self.other_lba, other_lba=self.lba, entries_lba=entries_lba)
 
+    def areas(self, sector_bytes: int) -> tuple[range, range]:
+        """The sectors of its header, and those of its entries."""
+        end = self.entries_lba + -(-len(self.entries) // sector_bytes)
+        return range(self.lba, self.lba + 1), range(self.entries_lba, end)
+
     def lies_in_a_partition(self, sector_bytes: int) -> bool:
         """Whether writing this copy would change a partition, or what comes before any table."""
-        end = self.entries_lba + -(-len(self.entries) // sector_bytes)
-        mine = ((self.lba, self.lba), (self.entries_lba, end - 1))
         return self.entries_lba <= _PRIMARY or any(
-            first <= mine_last and mine_first <= last
+            first < area.stop and area.start <= last
             for first, last in self._partitions()
-            for mine_first, mine_last in mine
+            for area in self.areas(sector_bytes)
         )
 
     def _partitions(self) -> Iterator[tuple[int, int]]:
@@ -121,7 +125,8 @@ def set_partition_id(disk: Path, number: int, partuuid: str, files: Files) -> No
         try:
             sector_bytes = _sector_bytes(fd)
             last = os.lseek(fd, 0, os.SEEK_END) // sector_bytes - 1
-            found = _read_copy(fd, _PRIMARY, sector_bytes) or _read_copy(fd, last, sector_bytes)
+            read = (_read_copy(fd, lba, last, sector_bytes) for lba in (_PRIMARY, last))
+            found = next((copy for copy in read if copy is not None), None)
         finally:
             os.close(fd)
     if found is None or not 1 <= number <= len(found.entries) // found.entry_bytes:
@@ -132,12 +137,23 @@ def set_partition_id(disk: Path, number: int, partuuid: str, files: Files) -> No
     if any(copy.lies_in_a_partition(sector_bytes) for copy in copies):
         what = "a copy of the partition table would come to lie in a partition"
         raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(disk))
+    if not _fit(copies, last, sector_bytes):
+        what = "the two copies of the partition table do not lie on the disk side by side"
+        raise BootloaderError(ErrorName.STORAGE_FAILED, what, on=str(disk))
     for copy in copies:
         files.write_at(disk, copy.entries_lba * sector_bytes, copy.entries)
         files.write_at(disk, copy.lba * sector_bytes, copy.header())
 
 
-def _read_copy(fd: int, lba: int, sector_bytes: int) -> _Copy | None:
+def _fit(copies: Iterable[_Copy], last: int, sector_bytes: int) -> bool:
+    """Whether the copies lie on a disk with that last sector, and not over one another."""
+    areas = [area for copy in copies for area in copy.areas(sector_bytes)]
+    in_place = sorted(areas, key=lambda area: area.start)
+    apart = all(one.stop <= other.start for one, other in pairwise(in_place))
+    return apart and in_place[0].start >= _PRIMARY and in_place[-1].stop <= last + 1
+
+
+def _read_copy(fd: int, lba: int, last: int, sector_bytes: int) -> _Copy | None:
     """The copy whose header stands in a sector; None when it is not whole."""
     sector = os.pread(fd, sector_bytes, lba * sector_bytes)
     if len(sector) < _HEADER.size or not sector.startswith(_SIGNATURE):
@@ -146,8 +162,9 @@ def _read_copy(fd: int, lba: int, sector_bytes: int) -> _Copy | None:
     size, my_lba, other_lba = fields[2], fields[5], fields[6]
     entries_lba, count, entry_bytes, checksum = fields[10:14]
     length = count * entry_bytes
+    end = entries_lba + -(-length // sector_bytes)
     fits = _HEADER.size <= size <= sector_bytes and entry_bytes >= _MIN_ENTRY_BYTES
-    if not fits or length > _MAX_ENTRIES_BYTES or my_lba != lba:
+    if not fits or length > _MAX_ENTRIES_BYTES or my_lba != lba or end > last + 1:
         return None
     entries = os.pread(fd, length, entries_lba * sector_bytes)
     copy = _Copy(sector[:size], my_lba, other_lba, entries_lba, entry_bytes, entries)

@@ -109,10 +109,16 @@ def test_set_partition_id_without_a_whole_copy_writes_nothing(disk: Path) -> Non
 
 def point_backup_at(disk: Path, lba: int) -> None:
     """Have the primary header, whole as ever, say that the backup stands there."""
+    change_header(disk, 512, 32, lba)
+
+
+def change_header(disk: Path, header: int, field: int, lba: int) -> None:
+    """Have the header at that offset, whole as ever, name another sector."""
     data = bytearray(disk.read_bytes())
-    data[512 + 32 : 512 + 40] = lba.to_bytes(8, "little")
-    data[512 + 16 : 512 + 20] = bytes(4)
-    data[512 + 16 : 512 + 20] = zlib.crc32(data[512 : 512 + 92]).to_bytes(4, "little")
+    data[header + field : header + field + 8] = lba.to_bytes(8, "little")
+    data[header + 16 : header + 20] = bytes(4)
+    checksum = zlib.crc32(data[header : header + 92]).to_bytes(4, "little")
+    data[header + 16 : header + 20] = checksum
     disk.write_bytes(data)
 
 
@@ -123,3 +129,34 @@ def test_set_partition_id_never_writes_a_copy_into_a_partition(disk: Path, lba: 
     with pytest.raises(BootloaderError, match="would come to lie in a partition"):
         set_partition_id(disk, 2, NEW, Files())
     assert disk.read_bytes() == before
+
+
+SECTORS = DISK_BYTES // 512
+
+
+@pytest.mark.parametrize("lba", [SECTORS, SECTORS + 31, 1 << 40, 1 << 62, (1 << 64) - 1])
+def test_set_partition_id_never_writes_a_copy_beyond_the_disk(disk: Path, lba: int) -> None:
+    point_backup_at(disk, lba)
+    before = disk.read_bytes()
+    with pytest.raises(BootloaderError, match="side by side"):
+        set_partition_id(disk, 2, NEW, Files())
+    assert disk.read_bytes() == before
+
+
+@pytest.mark.parametrize("lba", [2, 4, 33, SECTORS - 2])
+def test_set_partition_id_never_writes_a_copy_over_the_other_one(disk: Path, lba: int) -> None:
+    spoil(disk, PRIMARY)
+    change_header(disk, DISK_BYTES - 512, 32, lba)
+    before = disk.read_bytes()
+    with pytest.raises(BootloaderError, match="side by side"):
+        set_partition_id(disk, 2, NEW, Files())
+    assert disk.read_bytes() == before
+
+
+@pytest.mark.parametrize("lba", [SECTORS, 1 << 40, 1 << 55, 1 << 60, (1 << 64) - 1])
+def test_set_partition_id_with_entries_beyond_the_disk_goes_by_the_other_copy(
+    disk: Path, lba: int
+) -> None:
+    change_header(disk, 512, 72, lba)
+    set_partition_id(disk, 2, NEW, Files())
+    assert ids(disk) == [ONE, NEW]
