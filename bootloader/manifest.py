@@ -23,6 +23,8 @@ PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*(/[A-Za-z0-9][A-Za-z0-9._
 PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CUSTOM_KEY: Final = "puad"
 _MAX_IMAGE_BYTES: Final = 1 << 40
+# strptime alone takes "2026-1-2T3:4:5Z" as well, and digits of any script.
+_TIME: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
 WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 
 
@@ -62,13 +64,14 @@ class Manifest:
     index: str | None = None
 
 
-def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
+def parse_manifest(custom: object) -> Manifest:
     """Read the `custom` object of a verified target.
 
     Raises:
         BootloaderError: `TargetUnknown`, when it describes no image.
     """
-    document = (custom or {}).get(_CUSTOM_KEY)
+    # TUF takes any JSON value there, so it may be no object at all.
+    document = custom.get(_CUSTOM_KEY) if isinstance(custom, Mapping) else None
     if not isinstance(document, dict) or document.get("schema") != 1:
         raise _broken("it has no puad part of schema 1")
     return Manifest(
@@ -118,8 +121,9 @@ def _size(document: Mapping[str, Any], key: str, most: int) -> int:
 
 
 def _time(document: Mapping[str, Any], key: str) -> datetime:
+    value = _text(document, key, _TIME)
     try:
-        return datetime.strptime(str(document.get(key)), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise _broken(f"{key} is not a UTC time") from error
 

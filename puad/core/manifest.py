@@ -44,6 +44,8 @@ from puad.core.signed_fields import (
 
 CUSTOM_KEY: Final = "puad"
 MAX_IMAGE_BYTES: Final = 1 << 40
+# strptime alone takes "2026-1-2T3:4:5Z" as well, and digits of any script.
+_TIME: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
 _PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -99,7 +101,7 @@ class Manifest:
                 "format": self.format,
                 "image_size": self.image_size,
                 "image_sha256": self.image_hash,
-                "built_at": self.built_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "built_at": self.built_at.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z",
                 "index": self.index,
                 "min_version": self.min_version,
                 "root_partuuid": self.root_partuuid,
@@ -138,8 +140,8 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
 
 
 def _time(document: Mapping[str, Any], key: str) -> datetime:
-    value = document.get(key)
+    value = text(document, key, _TIME)
     try:
-        return datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise broken(f"{key} is not a UTC time") from error

@@ -91,11 +91,21 @@ def test_index_of_a_whole_disk_is_none_of_the_slot() -> None:
         {"boot_files": [boot_file("linux", b"x")] * 4},
         {"boot_files": {"linux": boot_file("linux", b"x")}},
         {"built_at": "yesterday"},
+        {"built_at": "2026-1-2T3:4:5Z"},
+        {"built_at": "2026-13-23T10:00:00Z"},
+        {"built_at": 1_800_000_000},
     ],
 )
 def test_manifest_that_says_anything_else_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BootloaderError) as caught:
         parse_manifest(manifest_of(b"image", **changes))
+    assert caught.value.name is ErrorName.TARGET_UNKNOWN
+
+
+@pytest.mark.parametrize("custom", [None, "puad", ["puad"], 5, {}, {"puad": []}])
+def test_manifest_that_is_no_object_is_refused(custom: object) -> None:
+    with pytest.raises(BootloaderError) as caught:
+        parse_manifest(custom)
     assert caught.value.name is ErrorName.TARGET_UNKNOWN
 
 
