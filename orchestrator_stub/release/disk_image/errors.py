@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+from puad.core.printable import printable
+
 
 class DiskImageError(Exception):
     """The disk cannot be published as it is.
 
     Args:
-        what: What is wrong, as a sentence without a full stop.
+        what: What is wrong, as a sentence without a full stop. It may name what stands on the disk,
+            so it is made fit for a terminal here.
         hint: One sentence that says what to do next.
     """
 
     def __init__(self, what: str, *, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+        self.what = printable(what)
+        super().__init__(self.what)
         self.hint = hint
 
 

@@ -47,8 +47,11 @@ def read_root_id(read: Read, size: int) -> str | None:
     sections = _read_sections(read, size)
     if not any(section.name == b".linux" for section in sections):
         raise UkiError("there is no kernel in it (no section .linux)")
-    lines = [_read_line(read, section) for section in sections if section.name == b".cmdline"]
-    roots = {_root_id(line) for line in lines}
+    lines = [section for section in sections if section.name == b".cmdline"]
+    length = sum(line.length for line in lines)
+    if length > _MAX_COMMAND_LINE_BYTES:
+        raise UkiError(f"its command lines have {length} bytes")
+    roots = {_root_id(_read_line(read, line)) for line in lines}
     if len(roots) > 1:
         raise UkiError("its command lines name several root partitions")
     return roots.pop() if roots else None
@@ -80,8 +83,6 @@ def _to_section(row: tuple[bytes, int, int, int, int], size: int) -> _Section:
 
 
 def _read_line(read: Read, section: _Section) -> str:
-    if section.length > _MAX_COMMAND_LINE_BYTES:
-        raise UkiError(f"its command line has {section.length} bytes")
     return read(section.offset, section.length).decode("utf-8", "replace").strip("\0 \t\r\n")
 
 

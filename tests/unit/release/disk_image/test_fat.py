@@ -198,6 +198,17 @@ def test_extents_of_a_broken_chain_are_refused(tmp_path: Path, follower: int, wh
         fat.extents(file, MOST)
 
 
+def test_name_that_would_write_on_the_terminal_does_not_get_into_a_message(tmp_path: Path) -> None:
+    image = make_esp(tmp_path / "esp.img", {"EVIL": b"x" * 70_000}, bits=16, kib=KIB[16])
+    image.write_bytes(image.read_bytes().replace(b"EVIL       ", b"\x1b[2JEVIL   "))
+    fat = linked(image, "\x1b[2JEVIL", 0xFFFF)
+    [file] = fat.entries()
+    with pytest.raises(FatError, match="EVIL ends before") as caught:
+        fat.extents(file, MOST)
+    assert str(caught.value).isprintable()
+    assert caught.value.what.isprintable()
+
+
 def test_entries_of_a_folder_that_comes_back_to_itself_are_refused(tmp_path: Path) -> None:
     image = make_esp(tmp_path / "esp.img", {"EFI/a": b"x"}, bits=16, kib=KIB[16])
     fat = linked(image, "EFI", 0)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 from uuid import UUID
 
@@ -64,12 +65,20 @@ def test_read_root_id_of_several_command_lines_must_agree() -> None:
         (b"\x7fELF" + bytes(999), "no EFI program"),
         (b"MZ" + bytes(999), "no EFI program"),
         (make_pe({b".text": b"systemd-boot"}), "no kernel"),
-        (make_pe({b".linux": b"k", b".cmdline": b"x" * 70_000}), "command line has"),
+        (make_pe({b".linux": b"k", b".cmdline": b"x" * 70_000}), "command lines have"),
     ],
 )
 def test_read_root_id_of_another_file_says_what_is_wrong(data: bytes, what: str) -> None:
     with pytest.raises(UkiError, match=what):
         root_id(data)
+
+
+def test_read_root_id_of_many_long_command_lines_reads_none_of_them() -> None:
+    line = b'"' * 60_000
+    data = make_pe({b".linux": b"k", b".cmdline": line} | {b".c%05d" % n: line for n in range(9)})
+    data = re.sub(rb"\.c0000.", b".cmdline"[:7], data)
+    with pytest.raises(UkiError, match="command lines have"):
+        root_id(data.replace(b".cmdlin\0", b".cmdline"))
 
 
 @pytest.mark.parametrize("count", [0, 257, 0xFFFF])
