@@ -163,8 +163,9 @@ def _read_copy(fd: int, lba: int, last: int, sector_bytes: int) -> _Copy | None:
     entries_lba, count, entry_bytes, checksum = fields[10:14]
     length = count * entry_bytes
     end = entries_lba + -(-length // sector_bytes)
-    fits = _HEADER.size <= size <= sector_bytes and entry_bytes >= _MIN_ENTRY_BYTES
-    if not fits or length > _MAX_ENTRIES_BYTES or my_lba != lba or end > last + 1:
+    fits = _HEADER.size <= size <= sector_bytes and length <= _MAX_ENTRIES_BYTES
+    sound = entry_bytes >= _MIN_ENTRY_BYTES and entry_bytes.bit_count() == 1  # 128 times 2 to the n
+    if not (fits and sound) or my_lba != lba or end > last + 1:
         return None
     entries = os.pread(fd, length, entries_lba * sector_bytes)
     copy = _Copy(sector[:size], my_lba, other_lba, entries_lba, entry_bytes, entries)

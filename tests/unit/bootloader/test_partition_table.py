@@ -112,10 +112,10 @@ def point_backup_at(disk: Path, lba: int) -> None:
     change_header(disk, 512, 32, lba)
 
 
-def change_header(disk: Path, header: int, field: int, lba: int) -> None:
-    """Have the header at that offset, whole as ever, name another sector."""
+def change_header(disk: Path, header: int, field: int, number: int, width: int = 8) -> None:
+    """Have the header at that offset, whole as ever, say another number."""
     data = bytearray(disk.read_bytes())
-    data[header + field : header + field + 8] = lba.to_bytes(8, "little")
+    data[header + field : header + field + width] = number.to_bytes(width, "little")
     data[header + 16 : header + 20] = bytes(4)
     checksum = zlib.crc32(data[header : header + 92]).to_bytes(4, "little")
     data[header + 16 : header + 20] = checksum
@@ -160,3 +160,19 @@ def test_set_partition_id_with_entries_beyond_the_disk_goes_by_the_other_copy(
     change_header(disk, 512, 72, lba)
     set_partition_id(disk, 2, NEW, Files())
     assert ids(disk) == [ONE, NEW]
+
+
+@pytest.mark.parametrize("entry_bytes", [127, 129, 192])
+def test_set_partition_id_with_entries_of_no_sound_size_goes_by_the_other_copy(
+    disk: Path, entry_bytes: int
+) -> None:
+    before = disk.read_bytes()
+    set_partition_id(disk, 2, NEW, Files())
+    wanted = disk.read_bytes()
+    disk.write_bytes(before)
+    table = before[1024 : 1024 + 64 * entry_bytes]
+    change_header(disk, 512, 80, 64, 4)
+    change_header(disk, 512, 84, entry_bytes, 4)
+    change_header(disk, 512, 88, zlib.crc32(table), 4)
+    set_partition_id(disk, 2, NEW, Files())
+    assert disk.read_bytes() == wanted
