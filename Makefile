@@ -76,6 +76,16 @@ test-windows: setup ## windows against a calendar, cronsim and zoneinfo: SCHEDUL
 	  -p no:cacheprovider --timeout 7200 --durations 0 $(PYTEST_OPTIONS) \
 	  $(WINDOW_TESTS) 2>&1 | tee build/test-windows/pytest.log
 
+.PHONY: setup-fuzz
+setup-fuzz:
+	@PUAD_SETUP_FUZZ=1 .ci/setup
+
+RUNS ?= 1000000
+
+.PHONY: fuzz
+fuzz: setup-fuzz ## parsers of index, manifest, GPT, FAT, UKI under atheris: RUNS=inputs TARGETS=some
+	$(BIN)/python -m tests.fuzz $(TARGETS) --runs $(RUNS)
+
 .PHONY: setup-vm
 setup-vm:
 	@PUAD_SETUP_VM=1 PUAD_SETUP_PACKAGING=1 .ci/setup
