@@ -44,8 +44,7 @@ class Limits:
         snapshot_bytes: TUF snapshot metadata.
         targets_bytes: TUF targets metadata.
         root_rotations: New versions of the TUF root in one refresh.
-        index_bytes: A chunk index.
-        small_target_bytes: An OS profile manifest or another small target.
+        index_bytes: A chunk index, or the index of a delta.
         document_bytes: One file of the store.
         history_entries: Past update runs that are kept.
         dbus_timeout_s: An answer on D-Bus.
@@ -74,7 +73,6 @@ class Limits:
     targets_bytes: _Bytes = 5 * _MIB
     root_rotations: Annotated[int, number(1, 1024)] = 256
     index_bytes: Annotated[int, number(_KIB, 16 * _MIB)] = 16 * _MIB
-    small_target_bytes: _Bytes = _MIB
     document_bytes: _Bytes = _MIB
     history_entries: Annotated[int, number(1, 10_000)] = 100
     dbus_timeout_s: _Seconds = 25

@@ -74,12 +74,9 @@ class ChunkIndex:
 
     def dump(self) -> bytes:
         """The index in its published form."""
+        framed = self.framed
         rows = [
-            [
-                c.image_length,
-                *([c.file_offset, c.file_length] if self.framed else []),
-                c.sha256.hex(),
-            ]
+            [c.image_length, *([c.file_offset, c.file_length] if framed else []), c.sha256.hex()]
             for c in self.chunks
         ]
         document = {"schema": 1, "image_size": self.image_size, "chunks": rows}

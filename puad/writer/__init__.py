@@ -4,7 +4,7 @@
 Three ways, by what is signed. With a chunk index every chunk is hashed before its bytes reach the
 slot: those with frames are fetched where they are missing, and may come of a delta; a file without
 frames is fetched as a whole. With one hash for the whole file, bytes go to the disarmed slot first,
-and the slot is spoiled when the hash is wrong.
+and the slot is spoilt when the hash is wrong.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ This is the only place that knows the publisher's command line and the form of w
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,16 +123,3 @@ class Repository:
     def _file(self, target: TargetFile) -> Path:
         folder, _, name = target.path.rpartition("/")
         return self.folder / "targets" / folder / f"{target.hashes['sha256']}.{name}"
-
-
-def known(options: tuple[str, ...]) -> tuple[str, ...]:
-    """The options; none when the publisher cannot make deltas yet."""
-    from orchestrator_stub.release.arguments import make_parser  # noqa: PLC0415 -- asked once
-
-    words = ["add", "x", "--repo=x", "--profile=x", "--version=x", *options]
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            make_parser().parse_args(words)
-    except SystemExit:
-        return ()
-    return options

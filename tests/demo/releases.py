@@ -48,14 +48,15 @@ class ReleaseService:
             version: Its version.
             image: The root image.
             boot_files: A kernel, a kernel and an initial RAM disk, or a UKI (`*.efi`).
-            more: Further options, such as `root_partuuid`.
+            more: Further options, such as `root_partuuid`. Without `deltas` none are made: what is
+                counted and broken off is then the download of the full file.
         """
         options: list[str | Path] = ["--profile", self.profile, "--version", version]
         options += ["--level", _LEVEL, "--architecture", os.uname().machine]
         kinds = ("--uki",) if boot_files[0].suffix == ".efi" else ("--linux", "--initrd")
         for kind, file in zip(kinds, boot_files, strict=False):
             options += [kind, file]
-        for name, value in more.items():
+        for name, value in ({"deltas": "0"} | more).items():
             options += [f"--{name.replace('_', '-')}", value]
         added = self._run("add", image, *options, keyed=False)
         release: dict[str, Any] = added["release"]

@@ -19,7 +19,7 @@ from typing import Final
 from tests.bench.delta.roots import CACHE
 from tests.bench.figures import Figure
 from tests.bench.install.options import Options
-from tests.bench.published import FULL_ONLY, WITH_DELTA, known
+from tests.bench.published import FULL_ONLY, WITH_DELTA
 from tests.bench.smoke import be_offered, begin, memory_kib, wait_staged
 from tests.integration.node.fleet import Fleet, running_fleet
 from tests.integration.node.rig import Releases, Rig, make_image
@@ -66,12 +66,12 @@ def _fleet(folder: Path, size_mib: int, publish: tuple[str, ...]) -> Iterator[Fl
     images = {"1.0": small}
     if publish is WITH_DELTA:
         images["1.0-big"] = _grown(small, folder / "1.0-big.raw", size_mib, is_new=False)
-        releases.publish("1.0", images["1.0-big"], "--level", "1", *known(FULL_ONLY))
+        releases.publish("1.0", images["1.0-big"], "--level", "1", *FULL_ONLY)
     else:
-        releases.publish("1.0", small, "--level", "1", *known(FULL_ONLY))
+        releases.publish("1.0", small, "--level", "1", *FULL_ONLY)
     front = make_image(folder, "2.0", releases.root_of_trust)
     new = _grown(front, folder / "2.0-big.raw", size_mib, is_new=True)
-    releases.publish("2.0", new, "--level", "3", *known(publish))
+    releases.publish("2.0", new, "--level", "3", *publish)
     with running_fleet(folder, releases, images) as fleet:
         fleet.slot_bytes = size_mib * _MIB + _SPARE_BYTES
         yield fleet

@@ -15,9 +15,8 @@ import resource
 import sys
 import time
 from datetime import UTC, datetime
-from inspect import signature
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bootloader import sealing, trust
 from bootloader.access import SlotAccess
@@ -29,9 +28,6 @@ from bootloader.osrelease import OsRelease
 from bootloader.zeroing import zero_tail
 from tests.bench.node.installing import CHAIN, PROFILE, SLOT, memory_mib
 
-_SEAL: Final[Any] = sealing.seal
-# A later service tells somebody how far it is; here nobody asks.
-_WATCHER: Final = [lambda *_: None] if len(signature(_SEAL).parameters) > 5 else []
 _LOADED: Final = trust  # the service has loaded TUF's libraries when it seals a second time
 
 
@@ -92,7 +88,7 @@ def main() -> int:
         return 1
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     chain = Chain(*pickle.loads((folder / CHAIN).read_bytes()))
-    seal = _SEAL(SLOT, chain, node, _Device(device), folder / "boot", *_WATCHER)
+    seal = sealing.seal(SLOT, chain, node, _Device(device), folder / "boot", lambda *_: None)
     seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
     seal.claim.release()
     used = {
