@@ -69,9 +69,7 @@ class Repository:
             options: `FULL_ONLY` or `WITH_DELTA`.
         """
         named = [f"--repo={self.folder}", f"--profile={PROFILE}", f"--version={version}"]
-        used = run_measured(
-            [*_RELEASE, "add", image, *named, "--level", str(level), *known(options)]
-        )
+        used = run_measured([*_RELEASE, "add", image, *named, "--level", str(level), *options])
         self._run("publish")
         return used
 
