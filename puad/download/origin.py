@@ -102,7 +102,7 @@ class _HttpFetcher(FetcherInterface):
         try:
             while True:
                 try:
-                    data = b"".join(self._body(url, max_length + 1))
+                    data = self._whole(url, max_length + 1)
                     break
                 except BrokenTransferError as error:
                     patience.wait_after(error)
@@ -111,6 +111,12 @@ class _HttpFetcher(FetcherInterface):
         if len(data) > max_length:
             raise exceptions.DownloadLengthMismatchError(f"{url} has more than {max_length} bytes")
         return data
+
+    def _whole(self, url: str, most_bytes: int) -> bytes:
+        data = bytearray()  # pieces as small as the server likes would each be an object
+        for piece in self._body(url, most_bytes):
+            data += piece
+        return bytes(data)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         try:

@@ -44,12 +44,29 @@ def test_pause_without_bounds_never_comes() -> None:
     assert Pause(never).why(busy(load=1000, pressure=100), 0.0) == ""
 
 
-def test_pause_is_over_with_its_reason_and_the_next_is_as_long() -> None:
+def test_pause_is_over_with_its_reason() -> None:
     pause = Pause(SETTINGS)
     assert pause.why(busy(load=5), 0.0)
     assert not pause.why(busy(load=3), 50.0)
     assert pause.why(busy(load=5), 51.0)
-    assert pause.why(busy(load=5), 110.0)
+
+
+@pytest.mark.parametrize(("quiet_s", "whole"), [(119, False), (120, True)])
+def test_next_pause_is_as_long_after_two_minutes_of_quiet(quiet_s: int, *, whole: bool) -> None:
+    pause = Pause(SETTINGS)
+    pause.why(busy(load=5), 0.0)
+    for second in range(50, 50 + quiet_s + 1):
+        assert not pause.why(busy(load=3), second)
+    busy_again_s = 50 + quiet_s + 1
+    paused = [bool(pause.why(busy(load=5), busy_again_s + second)) for second in range(60)]
+    assert all(paused) == whole
+
+
+def test_moment_of_quiet_now_and_then_pauses_no_install_for_good() -> None:
+    pause = Pause(SETTINGS)
+    hour = range(3600)
+    at_work = [not pause.why(busy(load=3 if second % 59 == 0 else 5), second) for second in hour]
+    assert sum(at_work) > 3600 // 8
 
 
 @given(most_s=st.integers(1, 10_000), begun_s=st.integers(0, 10**6))
