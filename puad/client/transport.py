@@ -16,12 +16,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -59,7 +59,7 @@ def make_session(
     session.max_redirects = max_redirects
     session.headers["User-Agent"] = f"puad/{puad.__version__}"
     session.headers["Accept-Encoding"] = "identity"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.cookies = _NoCookies()
     adapter = _Adapter(_tls_context(tls_min, ca_file, judged_at))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -98,6 +98,13 @@ def _tls_context(tls_min: str, ca_file: str, judged_at: datetime | None) -> ssl.
         context.verify_flags |= _NO_CHECK_TIME
         context.sslsocket_class = tls_socket_at(judged_at)
     return context
+
+
+class _NoCookies(RequestsCookieJar):
+    """Takes none: a policy would refuse them only after they were parsed, however many there are."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:  # noqa: ANN401 -- as its base
+        """Look at nothing."""
 
 
 class _Session(requests.Session):

@@ -28,6 +28,7 @@ from puad.core.errors import Code, StorageError
 _MAX_BYTES: Final = 8 << 20
 _LINE: Final = re.compile(rb"([0-9]{1,6}) ([0-9]{1,6}) [0-9a-f]{8}")
 _CRC_BYTES: Final = 8
+_MOST_LISTED: Final = 4 * MAX_CHUNKS  # each is listed once; more is nobody's work, and takes hours
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -121,12 +122,17 @@ def _line(text: str) -> bytes:
 
 def _parse(data: bytes, start: int) -> tuple[frozenset[int], int]:
     chunks: set[int] = set()
+    listed = 0
     while (end := data.find(b"\n", start)) >= 0:
         line = data[start:end]
         fields = _LINE.fullmatch(line)
         if fields is None or line + b"\n" != _line(line[: -_CRC_BYTES - 1].decode()):
             break
-        chunks.update(range(int(fields[1]), min(int(fields[2]), MAX_CHUNKS) + 1))
+        run = range(int(fields[1]), min(int(fields[2]), MAX_CHUNKS) + 1)
+        listed += len(run)
+        if listed > _MOST_LISTED:
+            break
+        chunks.update(run)
         start = end + 1
     return frozenset(chunks), start
 

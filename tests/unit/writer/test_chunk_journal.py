@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import chain
 from pathlib import Path
 
@@ -102,3 +103,13 @@ def test_journal_with_backward_range_lists_nothing(path: Path) -> None:
     with path.open("ab") as file:
         file.write(_line("9 3"))
     assert listed(path) == frozenset()
+
+
+def test_journal_that_lists_everything_again_and_again_is_not_read_to_its_end(path: Path) -> None:
+    filled(path)
+    line = b"0 131071"
+    lines = b"%s %08x\n" % (line, zlib.crc32(line))
+    last = b"131072 131072"
+    with path.open("ab") as journal:
+        journal.write(lines * 4 + lines + b"%s %08x\n" % (last, zlib.crc32(last)))
+    assert listed(path) == frozenset(range(131_072))
