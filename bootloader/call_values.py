@@ -18,6 +18,7 @@ from bootloader.chunks import MAX_INDEX_BYTES
 from bootloader.durable import storage_errors
 from bootloader.errors import BootloaderError, ErrorName
 
+_MAX_ROWS: Final = 1024  # each costs time, however short it is
 _MAX_ARGUMENT_BYTES: Final = MAX_CHAIN_BYTES + MAX_TARGETS_BYTES + MAX_INDEX_BYTES + (64 << 10)
 
 Reply = tuple[GLib.Variant | None, Gio.UnixFDList | None]
@@ -38,6 +39,8 @@ def unpack_arguments(arguments: GLib.Variant) -> list[Any]:
             case "ay":
                 unpacked.append(_bytes(child))
             case "aay":
+                if child.n_children() > _MAX_ROWS:
+                    raise BootloaderError(ErrorName.INVALID_ARGUMENT, "too many rows")
                 rows = (child.get_child_value(row) for row in range(child.n_children()))
                 unpacked.append([_bytes(row) for row in rows])
             case _:

@@ -101,7 +101,7 @@ def _tls_context(tls_min: str, ca_file: str, judged_at: datetime | None) -> ssl.
 
 
 class _NoCookies(RequestsCookieJar):
-    """Takes none: a policy would refuse them only after they were parsed, however many there are."""
+    """Takes none: a policy would refuse them only after all of them were parsed."""
 
     def extract_cookies(self, response: Any, request: Any) -> None:  # noqa: ANN401 -- as its base
         """Look at nothing."""
