@@ -112,7 +112,8 @@ def _is_program(entry: FatEntry) -> bool:
 
 
 def _names(fat: Fat) -> list[str]:
-    return [printable_line(e.name, _MAX_NAME_CHARS) for e in _uki_folder(fat) if _is_program(e)]
+    names = (e.name for e in _uki_folder(fat) if _is_program(e))
+    return [printable_line(name, _MAX_NAME_CHARS) for name in sorted(names)]
 
 
 def _describe(partition: Partition) -> str:

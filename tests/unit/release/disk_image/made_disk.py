@@ -8,7 +8,7 @@ import struct
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator_stub.release.disk_image.reading import Read
 
@@ -77,13 +77,25 @@ def make_esp(
     ]
     subprocess.run(command, check=True, capture_output=True)
     tree = path.with_suffix(".tree")
-    tree.mkdir()
-    for name, data in files.items():
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_bytes(data)
-    if files:
-        mtools("mcopy", path, "-s", *sorted(tree.iterdir()), "::")
+    for folder, names in _by_folder(files).items():
+        (tree / folder).mkdir(parents=True)
+        if folder != ".":
+            mtools("mmd", path, f"::{folder}")
+        for name in names:
+            (tree / name).write_bytes(files[name])
+        if names:  # in the order given: that of a folder on this machine's disk may be any
+            mtools("mcopy", path, *(tree / name for name in names), f"::{folder}")
     return path
+
+
+def _by_folder(files: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """The files of each folder; a folder comes before those in it."""
+    folders: dict[str, list[str]] = {".": []}
+    for name in files:
+        for parent in [*PurePosixPath(name).parents][-2::-1]:
+            folders.setdefault(str(parent), [])
+        folders[str(PurePosixPath(name).parent)].append(name)
+    return folders
 
 
 def mtools(program: str, image: Path, *words: str | Path) -> None:
