@@ -25,9 +25,9 @@ from puad.download.patience import require_going_on
 from puad.download.source import Source
 from puad.images import FramedFormat
 from puad.writer.chunk_decoder import ChunkDecoder
-from puad.writer.chunk_destination import ChunkDestination
 from puad.writer.chunk_journal import ChunkJournal
 from puad.writer.deltas import Deltas
+from puad.writer.destination import Destination
 from puad.writer.frame_fetcher import LAP_BYTES, FrameFetcher
 from puad.writer.ledger import Ledger
 from puad.writer.missing import Look
@@ -60,7 +60,7 @@ class ChunkWriter:
     """One write of one indexed image.
 
     Args:
-        destination: The slot.
+        destination: Where it goes.
         file: What is published.
         journal: Open; what an earlier write left, and where this one takes notes.
         limits: Bounds on memory and on the work that a power cut costs.
@@ -76,7 +76,7 @@ class ChunkWriter:
 
     def __init__(
         self,
-        destination: ChunkDestination,
+        destination: Destination,
         file: FullFile,
         journal: ChunkJournal,
         limits: Limits,

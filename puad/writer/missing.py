@@ -20,8 +20,8 @@ from typing import Final
 from puad.core.chunks import Chunk
 from puad.download.patience import require_going_on
 from puad.writer.chunk_decoder import is_chunk
-from puad.writer.chunk_destination import ChunkDestination
 from puad.writer.chunk_journal import ChunkJournal
+from puad.writer.destination import Destination
 from puad.writer.plan import is_zero
 from puad.writer.slot import make_buffer
 
@@ -43,7 +43,7 @@ class Look:
 
     def __init__(
         self,
-        destination: ChunkDestination,
+        destination: Destination,
         chunks: Sequence[Chunk],
         journal: ChunkJournal,
         ahead_bytes: int,

@@ -56,10 +56,6 @@ class SlotFile:
             self._through_cache(_write_all, offset + done, data[done:])
         self._unsynced_bytes += len(data)
 
-    def wants(self, offset: int, length: int) -> bool:  # noqa: ARG002 -- a slot is one whole
-        """Whether anything of this range goes anywhere: all of a slot does."""
-        return True
-
     def zero(self, offset: int, length: int) -> None:
         """Make a range zero.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chunks go to whatever keeps the contract of a destination, and only those that it wants."""
+"""Chunks go to a destination, and only those that it wants."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import random
 
 import pytest
 
+from puad.core.disk_map import Extent
 from puad.images.raw_zst import RawZst
 from puad.writer import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter, FullFile
+from puad.writer.destination import Destination
 from puad.writer.slot import SlotFile
 from tests.unit.images.published_image import publish
 from tests.unit.writer.workbench import LIMITS, Bench, MemorySource, is_old
@@ -19,7 +21,7 @@ CHUNK = 4096
 COUNT = 40
 
 
-class PartOfADisk(SlotFile):
+class PartOfADisk(Destination):
     """Wants what lies in a part, and puts that at the beginning."""
 
     START, END = 10 * CHUNK + 100, 20 * CHUNK - 100
@@ -49,8 +51,9 @@ def test_chunk_that_nothing_wants_is_neither_fetched_nor_written(
         source = MemorySource(published.file)
         file = FullFile(published.index, RawZst(), source)
         fd = os.open(bench.slot, os.O_RDWR)
+        part = PartOfADisk(SlotFile(fd), Extent(0, COUNT * CHUNK))
         with ChunkJournal(bench.journal, published.release.file_hash) as journal:
-            writer = ChunkWriter(PartOfADisk(fd), file, journal, LIMITS)
+            writer = ChunkWriter(part, file, journal, LIMITS)
             writer.write(lambda: False, lambda done, total: seen.append((done, total)))
         os.close(fd)
     assert sum(length for _, length in source.reads) == (

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from puad.core.disk_map import Extent
 from puad.core.errors import OperatorError
 from puad.writer import ChunkJournal
+from puad.writer.destination import Destination
 from puad.writer.missing import Look
 from puad.writer.slot import SlotFile
 from tests.unit.images.published_image import publish
@@ -20,9 +22,9 @@ IMAGE = random.Random(1).randbytes(CHUNK * COUNT)
 PUBLISHED = publish("raw", IMAGE, CHUNK)
 
 
-class CountingSlot(SlotFile):
+class CountingSlot(Destination):
     def __init__(self, fd: int) -> None:
-        super().__init__(fd)
+        super().__init__(SlotFile(fd), Extent(0, len(IMAGE)))
         self.looked_at: list[int] = []
 
     def read(self, offset: int, into: memoryview) -> bool:
@@ -134,7 +136,7 @@ def test_zeros_that_are_not_listed_are_not_looked_at(tmp_path: Path) -> None:
 
 def test_look_is_cancelled_between_chunks(rig: Rig) -> None:
     with rig.slot.open("r+b") as file, ChunkJournal(rig.journal, "ab" * 32) as journal:
-        look = Look(SlotFile(file.fileno()), PUBLISHED.index.chunks, journal, 0)
+        look = Look(CountingSlot(file.fileno()), PUBLISHED.index.chunks, journal, 0)
         with pytest.raises(OperatorError):
             look.find_missing(range(COUNT), lambda: True, lambda _: None)
 
