@@ -5,13 +5,11 @@
 2. What lies on the slot already is read back and hashed, and kept where it is right.
 3. For the rest the cheapest way is chosen before anything is fetched (`puad.writer.plan`). Chunks
    of zeros are made in place, whenever there is nothing to write.
-4. A chunk is listed in the journal only after its bytes were synced. Whatever ends the write but
-   the slot itself, what has been written is listed first.
+4. What is written is listed in the journal, also when the write is cut off (`puad.writer.record`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +18,6 @@ from typing import Final
 
 from puad.config import Limits
 from puad.core.chunks import ChunkIndex
-from puad.core.errors import StorageError
 from puad.download.patience import require_going_on
 from puad.download.source import Source
 from puad.images import FramedFormat
@@ -30,9 +27,9 @@ from puad.writer.deltas import Deltas
 from puad.writer.destination import Destination
 from puad.writer.frame_fetcher import LAP_BYTES, FrameFetcher
 from puad.writer.ledger import Ledger
-from puad.writer.missing import Look
 from puad.writer.pipeline import Pipeline
 from puad.writer.plan import Way, WritePlan, is_zero, plan_write
+from puad.writer.record import WriteRecord
 from puad.writer.tray import MOST_BYTES, Tray, make_trays
 
 _LOG: Final = logging.getLogger(__name__)
@@ -68,7 +65,6 @@ class ChunkWriter:
 
     Attributes:
         plan: How the chunks come; None before that is known.
-        bytes_written: Image bytes that went to the slot, zeros included.
         delta_bytes: What was fetched of a delta.
         full_bytes: What was fetched of the file.
         fallen_back: How many chunks a delta did not give.
@@ -85,52 +81,28 @@ class ChunkWriter:
         self._destination = destination
         self._file = file
         self._chunks = file.index.chunks
-        self._journal = journal
+        self._record = WriteRecord(destination, self._chunks, journal, limits.journal_batch_bytes)
         self._limits = limits
         self._deltas = deltas
-        self._unlisted: list[int] = []
-        self._done = 0
-        self._advance: Callable[[int], None] = lambda _: None
         self.plan: WritePlan | None = None
-        self.bytes_written = 0
         self.delta_bytes = 0
         self.full_bytes = 0
         self.fallen_back = 0
 
+    @property
+    def bytes_written(self) -> int:
+        """Image bytes that went to the slot, zeros included."""
+        return self._record.bytes_written
+
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> None:
         """Bring every chunk that is wanted to the slot (see `write_image`)."""
-        wants = self._destination.wants
-        wanted = [n for n, c in enumerate(self._chunks) if wants(c.image_offset, c.image_length)]
-        total = self._size_of(wanted)
-
-        def advance(size_bytes: int) -> None:
-            self._done += size_bytes
-            progress(self._done, total)
-
-        self._advance = advance
-        advance(0)
-        missing = self._find_missing(wanted, cancelled)
+        ahead_bytes = 2 * LAP_BYTES if self._deltas else MOST_BYTES
+        missing = self._record.find_missing(ahead_bytes, cancelled, progress)
         offers = self._deltas.load() if self._deltas else ()
-        self.plan = plan_write(self._chunks, missing, offers, len(wanted))
+        self.plan = plan_write(self._chunks, missing, offers, len(self._record.wanted))
         _LOG.info("%s", self.plan)
-        try:
+        with self._record.listing():
             self._carry_out(self.plan, cancelled)
-        except StorageError:
-            raise
-        except BaseException:
-            with contextlib.suppress(StorageError):  # the error that led here is the one to report
-                self._list()
-            raise
-        self._list()
-
-    def _find_missing(self, wanted: list[int], cancelled: Callable[[], bool]) -> list[int]:
-        ahead_bytes = self._limits.journal_batch_bytes + (
-            2 * LAP_BYTES if self._deltas else MOST_BYTES
-        )
-        look = Look(self._destination, self._chunks, self._journal, ahead_bytes)
-        missing = look.find_missing(wanted, cancelled, self._advance)
-        self._unlisted.extend(look.found - self._journal.chunks)
-        return missing
 
     def _carry_out(self, plan: WritePlan, cancelled: Callable[[], bool]) -> None:
         zeros = self._zeros([number for number in plan.missing if is_zero(self._chunks[number])])
@@ -171,7 +143,7 @@ class ChunkWriter:
 
     def _write(self, tray: Tray) -> None:
         self._destination.write(self._chunks[tray.number].image_offset, tray.data)
-        self._take_note([tray.number])
+        self._record.wrote([tray.number])
 
     def _zeros(self, numbers: Sequence[int]) -> Iterator[int]:
         """Make chunks of zeros, some neighbours at each step."""
@@ -189,22 +161,5 @@ class ChunkWriter:
 
     def _make_zeros(self, run: list[int], length: int) -> int:
         self._destination.zero(self._chunks[run[0]].image_offset, length)
-        self._take_note(run)
+        self._record.wrote(run)
         return length
-
-    def _take_note(self, numbers: list[int]) -> None:
-        """These chunks are written."""
-        self._unlisted.extend(numbers)
-        size_bytes = self._size_of(numbers)
-        self.bytes_written += size_bytes
-        if self._destination.unsynced_bytes >= self._limits.journal_batch_bytes:
-            self._list()
-        self._advance(size_bytes)
-
-    def _size_of(self, numbers: Sequence[int]) -> int:
-        return sum(self._chunks[number].image_length for number in numbers)
-
-    def _list(self) -> None:
-        self._destination.sync()
-        self._journal.add(self._unlisted)
-        self._unlisted.clear()

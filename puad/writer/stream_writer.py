@@ -5,8 +5,7 @@
    then written. On a mismatch nothing of it is.
 2. What lies on the slot already is read back and hashed, and kept where it is right. The file is
    fetched from its beginning all the same, unless nothing but zeros is missing.
-3. A chunk is listed in the journal only after its bytes were synced. Whatever ends the write but
-   the slot itself, what has been written is listed first.
+3. What is written is listed in the journal, also when the write is cut off (`puad.writer.record`).
 4. The hash of the whole file is checked at the end; when it is wrong, what was written is spoilt.
 
 One thread fetches, one unpacks, one hashes, and the caller's writes.
@@ -14,7 +13,6 @@ One thread fetches, one unpacks, one hashes, and the caller's writes.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,15 +21,15 @@ from typing import Final
 
 from puad.config import Limits
 from puad.core.chunks import ChunkIndex
-from puad.core.errors import Code, ImageError, StorageError
+from puad.core.errors import Code, ImageError
 from puad.download.patience import require_going_on
 from puad.writer.buffers import MOST_BYTES, BufferRing
 from puad.writer.chunk_decoder import is_chunk
 from puad.writer.chunk_journal import ChunkJournal
 from puad.writer.destination import Destination
 from puad.writer.feed import Feed
-from puad.writer.missing import Look
 from puad.writer.plan import is_zero
+from puad.writer.record import WriteRecord
 from puad.writer.unpacking import PublishedFile, Unpacking
 
 _LOG: Final = logging.getLogger(__name__)
@@ -58,7 +56,6 @@ class StreamWriter:
 
     Attributes:
         bytes_fetched: What was fetched of the file.
-        bytes_written: Image bytes that went to the destination, zeros included.
     """
 
     def __init__(
@@ -72,51 +69,29 @@ class StreamWriter:
         self._destination = destination
         self._chunks = index.chunks
         self._file = file
-        self._journal = journal
+        self._record = WriteRecord(destination, self._chunks, journal, limits.journal_batch_bytes)
         self._limits = limits
         largest = max((chunk.image_length for chunk in index.chunks), default=1)
         self._ring = BufferRing(largest, limits.queue_chunks)
-        self._unlisted: list[int] = []
-        self._done = 0
-        self._advance: Callable[[int], None] = lambda _: None
         self.bytes_fetched = 0
-        self.bytes_written = 0
+
+    @property
+    def bytes_written(self) -> int:
+        """Image bytes that went to the destination, zeros included."""
+        return self._record.bytes_written
 
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> None:
         """Bring every chunk that is wanted to the destination (see `write_image`)."""
-        wants = self._destination.wants
-        wanted = [n for n, c in enumerate(self._chunks) if wants(c.image_offset, c.image_length)]
-        total = sum(self._chunks[number].image_length for number in wanted)
-
-        def advance(size_bytes: int) -> None:
-            self._done += size_bytes
-            progress(self._done, total)
-
-        self._advance = advance
-        advance(0)
-        missing = self._find_missing(wanted, cancelled)
-        try:
+        missing = self._record.find_missing(MOST_BYTES, cancelled, progress)
+        wanted = len(self._record.wanted)
+        _LOG.info("%d of %d chunks are on the slot", wanted - len(missing), wanted)
+        with self._record.listing():
             if all(is_zero(self._chunks[number]) for number in missing):
                 for number in missing:
                     require_going_on(cancelled)
                     self._put(number, None)
             else:
                 self._stream(set(missing), cancelled)
-        except StorageError:
-            raise
-        except BaseException:
-            with contextlib.suppress(StorageError):  # the error that led here is the one to report
-                self._list()
-            raise
-        self._list()
-
-    def _find_missing(self, wanted: list[int], cancelled: Callable[[], bool]) -> list[int]:
-        ahead_bytes = self._limits.journal_batch_bytes + MOST_BYTES
-        look = Look(self._destination, self._chunks, self._journal, ahead_bytes)
-        missing = look.find_missing(wanted, cancelled, self._advance)
-        self._unlisted.extend(look.found - self._journal.chunks)
-        _LOG.info("%d of %d chunks are on the slot", len(look.found), len(wanted))
-        return missing
 
     def _stream(self, missing: set[int], cancelled: Callable[[], bool]) -> None:
         numbers = frozenset(missing)
@@ -128,8 +103,7 @@ class StreamWriter:
                     self._put(chunk.number, chunk.data)
         except ImageError:
             if not missing:  # every chunk is right, and still it is not the file that was signed
-                self._unlisted.clear()
-                self._destination.spoil()
+                self._record.spoil()
             raise
         self.bytes_fetched = self._file.release.file_size
 
@@ -159,13 +133,4 @@ class StreamWriter:
             self._destination.zero(chunk.image_offset, chunk.image_length)
         else:
             self._destination.write(chunk.image_offset, data)
-        self._unlisted.append(number)
-        self.bytes_written += chunk.image_length
-        if self._destination.unsynced_bytes >= self._limits.journal_batch_bytes:
-            self._list()
-        self._advance(chunk.image_length)
-
-    def _list(self) -> None:
-        self._destination.sync()
-        self._journal.add(self._unlisted)
-        self._unlisted.clear()
+        self._record.wrote([number])
