@@ -37,6 +37,7 @@ from orchestrator_stub.release.staging import new_folder, read_staged, stage
 from orchestrator_stub.release.survey import survey_image
 from orchestrator_stub.release.unpacked import unpacked
 from orchestrator_stub.release.work import Work
+from puad.core.chunks import ChunkIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def add_release(
                     return Added(known.release, changed=False, warnings=found.warnings)
                 if public is not None:
                     raise _conflict(other)
-            files = _write_files(found.image, found.draft, small, folder, work)
-            new = NewImage(found.image, make_release(files), folder)
+            files, index = _write_files(found.image, found.draft, small, folder, work)
+            new = NewImage(found.image, make_release(files), folder, index)
             made = _make_deltas(new, layout, anchor, work)
         with publisher_lock(layout.lock):
             if _find_public(layout, anchor, draft) is not None:
@@ -113,16 +114,17 @@ def _find_staged(layout: Layout, draft: Draft) -> KnownRelease | None:
 
 def _write_files(
     image: RawImage, draft: Draft, small: tuple[ReleaseFile, ...], folder: Path, work: Work
-) -> tuple[ReleaseFile, ...]:
+) -> tuple[tuple[ReleaseFile, ...], ChunkIndex]:
     target = folder / draft.image_path.rpartition("/")[2]
     encoded, index = write_published_file(image, draft.format, target, work)
     profile = draft.profile_manifest(encoded.file_hash)
-    return (
+    files = (
         draft.image_file(encoded, small),
         *small,
         write_small_file(folder, draft.index_path, index.dump()),
         write_small_file(folder, profile_path(*draft.key), profile),
     )
+    return files, index
 
 
 def _make_deltas(new: NewImage, layout: Layout, anchor: Path | None, work: Work) -> Deltas:

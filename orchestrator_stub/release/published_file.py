@@ -11,8 +11,8 @@ from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.formats import is_framed
 from orchestrator_stub.release.frames import ENCODERS, Encoded, encode_image, index_image
 from orchestrator_stub.release.image import RawImage
-from orchestrator_stub.release.small_files import finish_file
 from orchestrator_stub.release.work import Work
+from orchestrator_stub.release.written_file import finish_file
 from puad.core.chunks import ChunkIndex
 
 

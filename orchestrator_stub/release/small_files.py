@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.draft import DOCUMENTS, Draft
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.inputs import opened
 from orchestrator_stub.release.release import ReleaseFile
+from orchestrator_stub.release.written_file import finish_file
 from puad.core.boot_file import MAX_BOOT_FILE_BYTES
 
 _MAX_DOCUMENT_BYTES: Final = 16 << 20
@@ -54,13 +55,6 @@ def write_small_file(folder: Path, path: str, data: bytes) -> ReleaseFile:
 def small_file(path: str, data: bytes) -> ReleaseFile:
     """A file of a release with these bytes."""
     return ReleaseFile(path, len(data), hashlib.sha256(data).hexdigest())
-
-
-def finish_file(file: BinaryIO) -> None:
-    """Put a file of the release on the disk, readable by the web server once it is published."""
-    file.flush()
-    os.fchmod(file.fileno(), 0o644)
-    os.fsync(file.fileno())
 
 
 def _take_document(source: Path, folder: Path, path: str) -> ReleaseFile:

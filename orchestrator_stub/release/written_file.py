@@ -52,6 +52,11 @@ def new_file(folder: Path, path: str) -> Iterator[WrittenFile]:
     with file:
         yield WrittenFile(file, path)
         with translated(target):
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
+            finish_file(file)
+
+
+def finish_file(file: BinaryIO) -> None:
+    """Put a file of the release on the disk, readable by the web server once it is published."""
+    file.flush()
+    os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())

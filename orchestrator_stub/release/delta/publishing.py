@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,9 @@ from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.image import RawImage
 from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.release import Release, ReleaseFile, file_path
+from orchestrator_stub.release.work import Progress
 from orchestrator_stub.release.written_file import new_file
-from puad.core.chunks import ChunkIndex, parse_index
+from puad.core.chunks import ChunkIndex
 from puad.core.delta import MAX_DELTAS, Delta, DeltaIndex
 from puad.core.version import compare_versions, version_key
 
@@ -33,8 +34,6 @@ _HASH_DIGITS: Final = 16
 _WORTHWHILE: Final = 0.9
 # A zstd frame without content: a target has at least one byte, also when the delta has no frame.
 _NOTHING: Final = bytes.fromhex("502a4d18") + bytes(4)
-
-Progress = Callable[[str, int], Callable[[int], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +44,19 @@ class NewImage:
         image: The image.
         release: Its release, complete but for the deltas.
         folder: Where the release's files lie, and those of the deltas will.
+        index: The chunks of its published file.
     """
 
     image: RawImage
     release: Release
     folder: Path
+    index: ChunkIndex
 
-    def read_index(self) -> ChunkIndex | None:
-        """The chunks of the full file; None when its frames do not make the root image."""
+    @property
+    def makes_root_by_frames(self) -> bool:
+        """Whether the frames of the published file make the root image, and a node sees them."""
         manifest = self.release.manifest
-        if manifest.index is None or manifest.disk is not None:
-            return None
-        file = self.folder / manifest.index.rpartition("/")[2]
-        with translated(file):
-            data = file.read_bytes()
-        size = self.release.image.size
-        index = parse_index(data, image_size=manifest.image_size, file_size=size)
-        return index if index.framed else None
+        return manifest.index is not None and manifest.disk is None and self.index.framed
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +109,7 @@ def add_deltas(
     Raises:
         ReleaseError: When the new image cannot be read or a file cannot be written.
     """
-    index = new.read_index() if bases else None
-    if index is None:
+    if not bases or not new.makes_root_by_frames:
         return Deltas(new.release.files)
     rows: list[Delta] = []
     files: list[ReleaseFile] = []
@@ -124,7 +118,7 @@ def add_deltas(
     for image_hash in dict.fromkeys(base.manifest.image_hash for base in bases):
         alike = [base for base in bases if base.manifest.image_hash == image_hash]
         try:
-            made = _make(new, index, alike[0], layout, effort, progress)
+            made = _make(new, alike[0], layout, effort, progress)
         except NoBaseError as error:
             warnings.append(f"there is no delta from {alike[0].label}, whose image {error}")
             continue
@@ -135,12 +129,7 @@ def add_deltas(
 
 
 def _make(
-    new: NewImage,
-    full: ChunkIndex,
-    release: Release,
-    layout: Layout,
-    effort: Effort,
-    progress: Progress,
+    new: NewImage, release: Release, layout: Layout, effort: Effort, progress: Progress
 ) -> tuple[ReleaseFile, ...]:
     """The delta from a release, and its index; nothing when it is not worth its bytes."""
     version, image_hash = release.key[1], release.manifest.image_hash
@@ -153,7 +142,7 @@ def _make(
             new_file(new.folder, path) as delta,
         ):
             shown = progress(f"delta from {version}", new.image.size)
-            index = make_delta(new.image.chunks(), full, base, delta.write, effort, shown)
+            index = make_delta(new.image.chunks(), new.index, base, delta.write, effort, shown)
             if not any(chunk and chunk.frame for chunk in index.chunks):
                 delta.write(_NOTHING)
     except NoBaseError:
@@ -162,7 +151,7 @@ def _make(
     with new_file(new.folder, f"{path}.idx") as rows:
         rows.write(index.dump())
     files = (delta.release_file(), rows.release_file())
-    cost = sum(file.size for file in files) + _left_out(full, index)
+    cost = sum(file.size for file in files) + _left_out(new.index, index)
     if cost < _WORTHWHILE * new.release.image.size:
         return files
     for file in files:

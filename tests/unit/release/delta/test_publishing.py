@@ -43,7 +43,7 @@ def by_path(files: Iterable[ReleaseFile]) -> dict[str, ReleaseFile]:
     return {file.path: file for file in files}
 
 
-def unused(_what: str, _total: int) -> Callable[[int], object]:
+def unused(what: str, total: int) -> Callable[[int], object]:
     raise AssertionError("no work was to be done")
 
 
@@ -83,11 +83,10 @@ def test_add_deltas_image_that_is_not_read_by_frames_has_none(
 ) -> None:
     framed = manifest.format == "raw.zst"
     chunks = (Chunk(0, SIZE, 0, SIZE if framed else 0, bytes(32)),)
-    (tmp_path / "edge-9.idx").write_bytes(ChunkIndex(SIZE, chunks).dump())
     (tmp_path / "image").write_bytes(os.urandom(SIZE))
     base = release(replace(MANIFEST, version="8"))
     with open_image(tmp_path / "image") as image:
-        new = NewImage(image, release(manifest), tmp_path)
+        new = NewImage(image, release(manifest), tmp_path, ChunkIndex(SIZE, chunks))
         made = add_deltas(new, [base], Layout(tmp_path), Effort(1, 1), unused)
     assert made.files == new.release.files
     assert made.warnings == ()
