@@ -52,17 +52,13 @@ class FramedFormat(ImageFormat):
     """A format whose chunks have frames: each can be made without the others."""
 
     @abstractmethod
-    def decode_chunk(self, frame: bytes, length: int) -> bytes:
-        """Make one chunk of its frame.
+    def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
+        """Make one chunk of its frame, in the very memory that is written.
 
         Args:
             frame: The frame, whole.
-            length: How many image bytes it must give, no more and no fewer.
+            into: Room for as many image bytes as it must give, no more and no fewer.
 
         Raises:
             ImageError: `IMAGE_INVALID`, when the frame gives anything else.
         """
-
-    def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
-        """Make one chunk of its frame in the very memory that is written; see `decode_chunk`."""
-        into[:] = self.decode_chunk(bytes(frame), len(into))

@@ -12,13 +12,12 @@ from puad.images.format import PIECE_BYTES, FramedFormat
 class Raw(FramedFormat, name="raw"):
     """An image as it is."""
 
-    def decode_chunk(self, frame: bytes, length: int) -> bytes:
+    def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
         """The frame itself."""
-        if len(frame) != length:
-            raise ImageError(
-                Code.IMAGE_INVALID, f"A chunk of {length} bytes has a frame of {len(frame)}"
-            )
-        return frame
+        if len(frame) != len(into):
+            what = f"A chunk of {len(into)} bytes has a frame of {len(frame)}"
+            raise ImageError(Code.IMAGE_INVALID, what)
+        into[:] = frame
 
     def decode_file(self, pieces: Iterable[bytes], memory_bytes: int) -> Iterator[bytes]:  # noqa: ARG002 -- it takes none
         """The file itself."""

@@ -23,18 +23,6 @@ _MAX_WINDOW_BYTES: Final = 8 << 20
 class RawZst(FramedFormat, name="raw.zst"):
     """An image in zstd frames."""
 
-    def decode_chunk(self, frame: bytes, length: int) -> bytes:
-        """Decompress one frame that says to have, and has, the chunk's length."""
-        if not frame.startswith(zstandard.FRAME_HEADER):  # zstd would also take a skippable frame
-            raise _invalid("a frame does not begin like one")
-        try:
-            declared = zstandard.get_frame_parameters(frame).content_size
-            if declared != length:
-                raise _invalid(f"a frame for {length} bytes declares {declared}")
-            return _decompressor().decompress(frame, allow_extra_data=False)
-        except zstandard.ZstdError as error:
-            raise _invalid(str(error)) from error
-
     def decode_file(self, pieces: Iterable[bytes], memory_bytes: int) -> Iterator[bytes]:  # noqa: ARG002 -- at most a window
         """Decompress frame after frame."""
         source = _PieceReader(pieces)

@@ -20,6 +20,7 @@ from puad import images
 from puad.core.chunks import CHUNK_BYTES, Chunk, ChunkIndex, parse_index
 from puad.core.manifest import Manifest
 from puad.download.release import Release
+from puad.images import FramedFormat
 
 # One line for each format. A format without a line fails the contract suite.
 # How a publisher makes the frame of a chunk:
@@ -111,6 +112,13 @@ def _cut(image: bytes, chunk_bytes: int, cuts: tuple[int, ...]) -> Iterator[byte
     for start, end in itertools.pairwise([0, *sorted(cuts), len(image)]):
         for at in range(start, end, chunk_bytes):
             yield image[at : min(at + chunk_bytes, end)]
+
+
+def decode_chunk(image_format: FramedFormat, frame: bytes, length: int) -> bytes:
+    """What a format makes of a frame that must give so many bytes."""
+    into = bytearray(length)
+    image_format.fill_chunk(memoryview(frame), memoryview(into))
+    return bytes(into)
 
 
 def zstd_bomb(declared_bytes: int, real_bytes: int) -> bytes:
