@@ -33,6 +33,9 @@ MAX_CHUNK_BYTES: Final = 4 << 20
 MAX_CHUNKS: Final = 1 << 17
 MAX_INDEX_BYTES: Final = 16 << 20
 MAX_FRAME_OVERHEAD_BYTES: Final = 1 << 16
+MAX_FRAME_WINDOW_BYTES: Final = 8 << 20
+"""The largest window that a zstd frame of a published file may ask a node for."""
+
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 

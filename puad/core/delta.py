@@ -30,6 +30,9 @@ from puad.core.signed_fields import PATH, SHA256, WORD, is_number, rows, text
 MAX_DELTAS: Final = 16
 MAX_DICTIONARY_BYTES: Final = 8 << 20
 MAX_WINDOWS: Final = 64
+MAX_FRAME_WINDOW_BYTES: Final = 16 << 20
+"""The largest window of zstd that a frame may ask a node for: not one of the old image's."""
+
 _MAX_BASE_BYTES: Final = 1 << 40
 
 

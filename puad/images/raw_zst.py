@@ -9,15 +9,13 @@ little memory, and a chunk of an image needs none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 import zstandard
 
+from puad.core.chunks import MAX_FRAME_WINDOW_BYTES
 from puad.core.errors import Code, ImageError
 from puad.images import zstd_frame
 from puad.images.format import PIECE_BYTES, FramedFormat
-
-_MAX_WINDOW_BYTES: Final = 8 << 20
 
 
 class RawZst(FramedFormat, name="raw.zst"):
@@ -36,7 +34,7 @@ class RawZst(FramedFormat, name="raw.zst"):
     def fill_chunk(self, frame: memoryview, into: memoryview) -> None:
         """Decompress one frame without a copy."""
         try:
-            zstd_frame.fill(frame, into, _MAX_WINDOW_BYTES)
+            zstd_frame.fill(frame, into, MAX_FRAME_WINDOW_BYTES)
         except zstandard.ZstdError as error:
             raise _invalid(str(error)) from error
 
@@ -56,7 +54,7 @@ class _PieceReader:
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:
-    return zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
+    return zstandard.ZstdDecompressor(max_window_size=MAX_FRAME_WINDOW_BYTES)
 
 
 def _invalid(why: str) -> ImageError:

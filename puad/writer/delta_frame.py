@@ -10,16 +10,13 @@ thread.
 from __future__ import annotations
 
 import threading
-from typing import Final
 
 import zstandard
 
-from puad.core.delta import DeltaChunk
+from puad.core.delta import MAX_FRAME_WINDOW_BYTES, DeltaChunk
 from puad.images import zstd_frame
 from puad.writer.old_image import OldImage
 from puad.writer.slot import make_buffer
-
-_MAX_WINDOW_BYTES: Final = 16 << 20
 
 
 class DeltaFrames:
@@ -58,7 +55,7 @@ class DeltaFrames:
                     windows, dict_type=zstandard.DICT_TYPE_RAWCONTENT
                 )
         try:
-            zstd_frame.fill(frame, into, _MAX_WINDOW_BYTES, dictionary)
+            zstd_frame.fill(frame, into, MAX_FRAME_WINDOW_BYTES, dictionary)
         except zstandard.ZstdError:
             return False
         return True

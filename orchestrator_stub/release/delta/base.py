@@ -24,11 +24,11 @@ import zstandard
 
 from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.release import Release
+from puad.core.chunks import MAX_FRAME_WINDOW_BYTES
 from puad.core.disk_map import Extent
 
 _PIECE_BYTES: Final = 1 << 20
 _EMPTY: Final = bytes(_PIECE_BYTES)
-_MAX_ZSTD_WINDOW_BYTES: Final = 8 << 20
 
 
 class NoBaseError(Exception):
@@ -129,7 +129,7 @@ def _unpacked(source: BinaryIO, folder: Path, size: int) -> Iterator[BinaryIO]:
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW_BYTES)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_FRAME_WINDOW_BYTES)
     try:
         with decompressor.stream_reader(source, read_across_frames=True, closefd=False) as reader:
             while piece := reader.read(_PIECE_BYTES):

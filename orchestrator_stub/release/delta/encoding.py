@@ -11,12 +11,14 @@ from typing import Final
 
 import zstandard
 
+from puad.core.delta import MAX_FRAME_WINDOW_BYTES
+
 # From this level on a publisher has asked for the smallest file, not for the quickest way.
 _THOROUGH_LEVEL: Final = 19
 # What such a publisher gets: everything is looked for, whatever time it takes.
 _THOROUGH: Final = {"strategy": zstandard.STRATEGY_BTULTRA2, "min_match": 3}
 _MIN_LOG: Final = 10
-_MAX_LOG: Final = 24
+_MAX_LOG: Final = MAX_FRAME_WINDOW_BYTES.bit_length() - 1
 
 
 def encode_chunk(chunk: bytes, dictionary: bytes, level: int) -> bytes:
