@@ -10,14 +10,18 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from orchestrator_stub import observability, problem, southbound, web
+from orchestrator_stub import observability, problem, web
 from orchestrator_stub.body_limit import BodyLimit
+from orchestrator_stub.gathering import Gathering
+from orchestrator_stub.maintenance import Poll
 from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.release_files import OneRangeFiles, ReleaseFiles
 from orchestrator_stub.rest import openapi, routers
 from orchestrator_stub.safe_headers import SafeHeaders
 from orchestrator_stub.services import Services
+from orchestrator_stub.southbound import Southbound
 from puad import __version__
+from puad.core.wire import Answer
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PUBLISHED: Final = ("metadata", "targets")  # beside them lie releases that are not published yet
@@ -41,10 +45,16 @@ def create_app(
     )
     app.state.services = services
     app.state.poll_queue = PollQueue()
+    app.state.recalled = Gathering(services.maintenance.recall, "recall")
     app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(
+        Southbound,
+        services=services,
+        poll_queue=app.state.poll_queue,
+        recalled=app.state.recalled,
+    )
     problem.install(app, openapi.allowed_methods)
-    southbound.install(app)
     for router in (*routers(), openapi.router):
         app.include_router(router)
     web.install(app)
@@ -71,5 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             manager.stop()
         poll_queue: PollQueue = app.state.poll_queue
         poll_queue.close()
+        recalled: Gathering[Poll, Answer | None] = app.state.recalled
+        recalled.close()
         services.maintenance.stop()
         services.database.close()

@@ -15,6 +15,7 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES: Final = 1 << 20
@@ -34,7 +35,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive)
+        body = Body(scope, receive)
 
         async def send_and_close(message: Message) -> None:
             if message["type"] == "http.response.start" and not await body.is_over():
@@ -44,8 +45,12 @@ class BodyLimit:
         await self._app(scope, body.receive, send_and_close)
 
 
-class _Body:
+class Body:
     """A request's body on its way in.
+
+    Args:
+        scope: The request's.
+        receive: The connection's.
 
     Attributes:
         ended: Whether there is nothing more to come.
@@ -73,6 +78,35 @@ class _Body:
                 self.ended = not message.get("more_body", False)
                 return message
         raise HTTPException(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+
+    async def read(self) -> bytes:
+        """All of it; in most cases one part.
+
+        Raises:
+            HTTPException: 413 when there is too much of it, 408 when it does not come in time.
+            ClientDisconnect: When the caller has gone.
+        """
+        parts = []
+        while not self.ended:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+        return b"".join(parts)
+
+    async def caller_has_gone(self) -> bool:
+        """Whether nobody waits for the response any more; asked once the body has ended.
+
+        What would wait is not waited for: a step of it says whether it has something to say.
+        """
+        step = self._receive().__await__()
+        try:
+            next(step)
+        except StopIteration as ended:
+            message: Message = ended.value
+            return bool(message["type"] == "http.disconnect")
+        step.close()
+        return False
 
     async def is_over(self) -> bool:
         """Whether the body has been read to its end, if need be now, when little of it is left."""

@@ -30,8 +30,8 @@ HANDSHAKE_S: Final = 10.0
 """For TLS: what comes before the connection is one of these."""
 
 _FILES: Final = 32_768
-"""What a server asks for. Half of them are places: a fleet of ten thousand keeps as many
-connections from poll to poll. The others are what is sent over them, and the database's.
+"""What a server asks for. Three quarters of them are places: a fleet of ten thousand keeps as many
+connections from poll to poll. The others are what is sent over few of them, and the database's.
 """
 
 _TOLD_EVERY_S: Final = 60.0
@@ -44,12 +44,16 @@ class Places:
 
     Args:
         most: How many there are.
+
+    Attributes:
+        ended: How many connections have given theirs back.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._taken: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}
+        self.ended = 0
         self._told_at = float("-inf")
 
     def take(self, one: Connection) -> None:
@@ -71,6 +75,7 @@ class Places:
 
     def leave(self, one: Connection) -> None:
         """The connection is no more."""
+        self.ended += one in self._taken
         self._taken.discard(one)
         self._waiting.pop(one, None)
 
@@ -217,4 +222,4 @@ def ask_for_files() -> int:
 
 def most_places() -> int:
     """How many connections this process may have, once it has asked for the files they need."""
-    return ask_for_files() // 2
+    return ask_for_files() * 3 // 4

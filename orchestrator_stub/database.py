@@ -17,7 +17,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Executable, Row, text
@@ -114,18 +114,18 @@ class Database:
         ):
             yield session
 
-    def glance(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
-        """The first row of one query, without a transaction around it; None when there is none.
+    def glance(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of one query, without a transaction around it; none when it fails.
 
         It is the cheapest way to ask: no session, and on PostgreSQL one exchange in place of five.
         Nobody looks before whether the connection still works: when it does not, there is no row.
         """
         try:
             with self._engines.glancer.connect() as connection:
-                return connection.execute(statement, parameters).first()
+                return connection.execute(statement, parameters).all()
         except (DatabaseError, PoolTimeoutError) as error:
             log.debug("a glance at the records failed: %s", error)
-            return None
+            return ()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:

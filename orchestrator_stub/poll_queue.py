@@ -46,6 +46,10 @@ class PollQueue:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="poll")
         self._nodes: dict[str, _Node] = {}
 
+    def has(self, host_guid: str) -> bool:
+        """Whether a node's poll waits or is under way."""
+        return host_guid in self._nodes
+
     async def pass_through(
         self, host_guid: str, has_gone: Callable[[], Awaitable[bool]], work: Callable[[], _Result]
     ) -> _Result:

@@ -24,6 +24,16 @@ _NO_PAGE: Final = {
 _FILES: Final = ("/static/", "/release/")
 
 
+def safe_headers(scope: Scope) -> dict[str, str]:
+    """What the response to a request says of itself, unless it says otherwise."""
+    wanted = dict(_NO_PAGE)
+    if not scope["path"].startswith(_FILES):
+        wanted["Cache-Control"] = "no-store"
+    if scope["scheme"] == "https":
+        wanted["Strict-Transport-Security"] = TLS_ONLY
+    return wanted
+
+
 class SafeHeaders:
     """ASGI middleware that adds what a response has not said."""
 
@@ -35,11 +45,7 @@ class SafeHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = dict(_NO_PAGE)
-        if not scope["path"].startswith(_FILES):
-            wanted["Cache-Control"] = "no-store"
-        if scope["scheme"] == "https":
-            wanted["Strict-Transport-Security"] = TLS_ONLY
+        wanted = safe_headers(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

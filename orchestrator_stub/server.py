@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from orchestrator_stub import connections
 from orchestrator_stub.errors import Code, OrchestratorError
+from orchestrator_stub.garbage import collect_seldom
 from orchestrator_stub.tls.live import LiveCertificate
 from puad.core.addresses import is_loopback
 
@@ -29,7 +30,7 @@ _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 4096  # a whole fleet calls at once when the server is back
 _ACCEPTED_AT_ONCE: Final = 16
 _TLS_BUFFER_BYTES: Final = 4096
-_SWITCH_S: Final = 0.0005  # a thread that counts on holds the event loop up for no longer
+_SWITCH_S: Final = 0.005  # a thread that counts on holds the event loop up for no longer
 _HINTS: Final = {
     errno.EADDRINUSE: "Choose another --port, or --port 0 for a free one.",
     errno.EADDRNOTAVAIL: "Give --host an address of this machine, or :: for every one.",
@@ -87,9 +88,10 @@ class Server:
         self, app: FastAPI, endpoint: Endpoint, certificate: LiveCertificate | None
     ) -> None:
         self._app = app
+        self._connections = connections.protocol(connections.most_places())
         self._config = uvicorn.Config(
             app,
-            http=connections.protocol(connections.most_places()),
+            http=self._connections,
             loop="asyncio",
             ws="none",
             log_config=None,
@@ -117,9 +119,17 @@ class Server:
         self._app.state.is_stopping = lambda: server.should_exit
         try:
             with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_Loop) as loop:
-                loop.run(server.serve(sockets=[self._socket]))
+                loop.run(self._serve(server))
         finally:
             self._socket.close()
+
+    async def _serve(self, server: uvicorn.Server) -> None:
+        places = self._connections.places
+        collecting = asyncio.create_task(collect_seldom(lambda: places.ended))
+        try:
+            await server.serve(sockets=[self._socket])
+        finally:
+            collecting.cancel()
 
 
 def keep_connections_small() -> None:

@@ -4,89 +4,147 @@
 A node posts the request message to the method's gRPC path and gets the response message with
 status 200, or `{"code": …, "message": …}` with the status of that code. Who calls is settled
 before a byte of the body is read.
+
+Polls are asked for far more often than everything else together, so they do not go through the
+framework: that costs more than to answer one.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator_stub.access import node_token
+from orchestrator_stub.body_limit import Body
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
+from orchestrator_stub.gathering import Gathering
 from orchestrator_stub.maintenance import Poll
 from orchestrator_stub.poll_queue import PollQueue
+from orchestrator_stub.safe_headers import safe_headers
 from orchestrator_stub.services import Services
 from puad.core.errors import WireError
 from puad.core.wire import Answer, StatusReport, decode_request, encode_response, loads
 
 PATH: Final = "/maintmgr.v1.MaintmgrService/PlatformUpdateStatus"
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 log = logging.getLogger(__name__)
 
 
-def install(app: FastAPI) -> None:
-    """Add the call, before all else: it is asked for far more often than everything else together.
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    document: Mapping[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-    It is a plain route, since it takes its request apart by itself.
+
+class Southbound:
+    """ASGI middleware that answers nodes, and passes every other request on.
+
+    Args:
+        app: What answers the others.
+        services: The parts behind it.
+        poll_queue: Where polls wait that must be looked up, or written down.
+        recalled: Where those wait that are like the last ones of their nodes.
     """
-    app.add_route(PATH, platform_update_status, methods=["POST"], include_in_schema=False)
 
+    def __init__(
+        self,
+        app: ASGIApp,
+        services: Services,
+        poll_queue: PollQueue,
+        recalled: Gathering[Poll, Answer | None],
+    ) -> None:
+        self._app = app
+        self._services = services
+        self._poll_queue = poll_queue
+        self._recalled = recalled
 
-async def platform_update_status(request: Request) -> JSONResponse:
-    """Carry one call of the maintenance manager."""
-    try:
-        return await _call(request)
-    except OrchestratorError as error:
-        if error.is_ours:
-            log.error("a poll could not be answered: %s", error)  # noqa: TRY400 - it says it all
-        return _refusal(error.code, error.what)
-    except Exception:
-        log.exception("a poll could not be answered")
-        return _refusal(Code.INTERNAL, "the orchestrator could not answer; see its log")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call of the maintenance manager, or pass the request on."""
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await self._app(scope, receive, send)
+            return
+        body = Body(scope, receive)
+        reply = await self._answer(scope, body)
+        content = _encode(reply.document).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            **safe_headers(scope),
+            **reply.headers,
+        }
+        if not await body.is_over():
+            headers["connection"] = "close"
+        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": content})
 
+    async def _answer(self, scope: Scope, body: Body) -> _Reply:
+        try:
+            return await self._call(scope, body)
+        except OrchestratorError as error:
+            if error.is_ours:
+                log.error("a poll could not be answered: %s", error)  # noqa: TRY400 - it says it all
+            return _refusal(error.code, error.what)
+        except Exception:
+            log.exception("a poll could not be answered")
+            return _refusal(Code.INTERNAL, "the orchestrator could not answer; see its log")
 
-async def _call(request: Request) -> JSONResponse:
-    services: Services = request.app.state.services
-    node = node_token.verify(services.secret_key, request.headers.get("authorization"))
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        # Connect gives an unknown codec no error message of its own, only this status.
-        return JSONResponse(
-            {"code": Code.INVALID_ARGUMENT, "message": "the content type is application/json"},
-            status_code=415,
-            headers={"Accept-Post": "application/json"},
+    async def _call(self, scope: Scope, body: Body) -> _Reply:
+        if scope["method"] != "POST":
+            return _unlike_connect(405, "the method is POST", {"Allow": "POST"})
+        headers = dict(reversed(scope["headers"]))  # of a header that comes twice the first counts
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        node = node_token.verify(self._services.secret_key, authorization)
+        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if media_type != b"application/json":
+            what = "the content type is application/json"
+            return _unlike_connect(415, what, {"Accept-Post": "application/json"})
+        host_guid, report = _decoded(await _read(body))
+        poll = Poll(node, host_guid, report, int(time.time()))
+        return _Reply(encode_response(await self._answered(poll, body)))
+
+    async def _answered(self, poll: Poll, body: Body) -> Answer:
+        maintenance, queue = self._services.maintenance, self._poll_queue
+        if maintenance.knows(poll) and not queue.has(poll.host_guid):
+            recalled = await self._recalled.ask(poll)
+            if recalled is not None:
+                return recalled
+        return await queue.pass_through(
+            poll.host_guid, body.caller_has_gone, lambda: maintenance.answer(poll)
         )
-    host_guid, report = await _read(request)
-    poll_queue: PollQueue = request.app.state.poll_queue
-
-    def answer() -> Answer:
-        return services.maintenance.answer(Poll(node, host_guid, report, int(time.time())))
-
-    answered = await poll_queue.pass_through(host_guid, request.is_disconnected, answer)
-    return JSONResponse(encode_response(answered))
 
 
-async def _read(request: Request) -> tuple[str, StatusReport]:
+async def _read(body: Body) -> bytes:
     try:
-        body = await request.body()
+        return await body.read()
     except HTTPException as error:
         raise OrchestratorError(Code.RESOURCE_EXHAUSTED, str(error.detail)) from error
     except ClientDisconnect as error:
         raise OrchestratorError(Code.INVALID_ARGUMENT, "the caller has gone") from error
+
+
+def _decoded(body: bytes) -> tuple[str, StatusReport]:
     try:
         return decode_request(loads(body))
     except WireError as error:
         raise OrchestratorError(Code.INVALID_ARGUMENT, str(error)) from error
 
 
-def _refusal(code: Code, message: str) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if code is Code.UNAUTHENTICATED else None
-    return JSONResponse(
-        {"code": code, "message": message}, status_code=HTTP_STATUS[code], headers=headers
-    )
+def _unlike_connect(status: int, what: str, headers: Mapping[str, str]) -> _Reply:
+    """Connect gives these no error message of its own, only the status."""
+    return _Reply({"code": Code.INVALID_ARGUMENT, "message": what}, status, headers)
+
+
+def _refusal(code: Code, message: str) -> _Reply:
+    headers = {"WWW-Authenticate": "Bearer"} if code is Code.UNAUTHENTICATED else {}
+    return _Reply({"code": code, "message": message}, HTTP_STATUS[code], headers)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -88,19 +89,33 @@ class MaintenanceManager:
         """
         try:
             answering.check_subject(poll)
-            return self._remembered(poll) or self._read(poll) or self._written(poll)
+            (recalled,) = self.recall([poll])
+            return recalled or self._read(poll) or self._written(poll)
         except OrchestratorError:
             self._count("refused")
             raise
 
-    def _remembered(self, poll: Poll) -> Answer | None:
-        recalled = self._steady.recall(poll)
-        if recalled is None:
-            return None
-        host_id, answer = recalled
-        self.presence.note(host_id, poll.now_s)
-        self._count("remembered")
-        return answer
+    def knows(self, poll: Poll) -> bool:
+        """Whether it is worth asking `recall` for the answer to a poll."""
+        return self._steady.knows(poll)
+
+    def recall(self, polls: Sequence[Poll]) -> list[Answer | None]:
+        """The answers to polls that are like the last ones of their nodes, for one small query.
+
+        Returns:
+            For each poll its answer; None when that is not known, or not any more: then `answer`
+            says it.
+        """
+        answers: list[Answer | None] = []
+        for poll, recalled in zip(polls, self._steady.recall(polls), strict=True):
+            if recalled is None:
+                answers.append(None)
+                continue
+            host_id, answer = recalled
+            self.presence.note(host_id, poll.now_s)
+            self._count("remembered")
+            answers.append(answer)
+        return answers
 
     def _read(self, poll: Poll) -> Answer | None:
         """The answer, unless something has to be written."""

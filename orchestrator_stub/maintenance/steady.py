@@ -3,8 +3,9 @@
 
 What a node was told the last time holds while these stay as they are: what it reports, the token
 that it presents, the project's revision (`records.revision`), and the versions of its host and its
-instance. One small query asks for these numbers, so it does not matter which process has changed
-something. Only the closest single schedule moves with the time alone; it is chosen anew each time.
+instance. One small query asks for these numbers, for several polls at once, so it does not matter
+which process has changed something. Only the closest single schedule moves with the time alone; it
+is chosen anew each time.
 
 Every few minutes a poll is answered from the records all the same: what a writer should have
 raised a version for and did not comes right by itself. How long an answer is kept differs from host
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +38,7 @@ _Key = tuple[str, str]
 
 _VERSIONS: Final = (
     select(
+        Host.id,
         Project.revision,
         Host.version,
         Host.state,
@@ -46,7 +49,7 @@ _VERSIONS: Final = (
     .select_from(Host)
     .join(Instance, Instance.host_id == Host.id)
     .join(Project, Project.uuid == Host.project_uuid)
-    .where(Host.id == bindparam("host_id"))
+    .where(Host.id.in_(bindparam("host_ids", expanding=True)))
 )
 
 
@@ -76,15 +79,30 @@ class Steady:
         self._memories: dict[_Key, _Memory] = {}
         self._lock = threading.Lock()
 
-    def recall(self, poll: Poll) -> tuple[str, Answer] | None:
-        """The host of a poll, and what its node is told; None when the records must be asked."""
+    def knows(self, poll: Poll) -> bool:
+        """Whether a poll is like the last one of its node; what it was told may have changed."""
         memory = self._memories.get(_key(poll))
-        if memory is None or not _is_same(memory, poll):
-            return None
-        row = self._database.glance(_VERSIONS, {"host_id": memory.host_id})
-        if row is None or tuple(row) != memory.versions:
-            return None
-        return memory.host_id, memory.told.at(poll.now_s)
+        return memory is not None and _is_same(memory, poll)
+
+    def recall(self, polls: Sequence[Poll]) -> list[tuple[str, Answer] | None]:
+        """The host of each poll, and what its node is told; None when the records must be asked."""
+        memories = [self._memories.get(_key(poll)) for poll in polls]
+        like_last = [
+            memory if memory is not None and _is_same(memory, poll) else None
+            for memory, poll in zip(memories, polls, strict=True)
+        ]
+        host_ids = [memory.host_id for memory in like_last if memory is not None]
+        versions = self._versions(host_ids) if host_ids else {}
+        return [
+            (memory.host_id, memory.told.at(poll.now_s))
+            if memory is not None and versions.get(memory.host_id) == memory.versions
+            else None
+            for memory, poll in zip(like_last, polls, strict=True)
+        ]
+
+    def _versions(self, host_ids: list[str]) -> dict[str, tuple[Any, ...]]:
+        rows = self._database.glance(_VERSIONS, {"host_ids": host_ids})
+        return {row[0]: tuple(row[1:]) for row in rows}
 
     def remember(self, poll: Poll, found: Found, told: Told) -> None:
         """Keep what a node is told, as it was found without changing anything."""

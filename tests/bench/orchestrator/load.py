@@ -22,7 +22,7 @@ from tests.simulator.enrolments import Enrolled
 from tests.simulator.talk import PATH
 
 _OK = 200
-_FIRST_TIMES_SLOWER = 5
+_FIRST_PARTS_OF_RATE = (5, 3, 1)
 
 
 @dataclass(slots=True)
@@ -116,9 +116,11 @@ async def poll_in_turn(nodes: Sequence[RestingNode], rate: float, seconds: float
 async def warm_up(nodes: Sequence[RestingNode], rate: float) -> None:
     """Let every node poll three times: to be written down, to be read, to be remembered.
 
-    The first poll of a node makes its connection and its row: that is no steady state, and slower.
+    The first poll of a node makes its connection and its row, and the second reads them: that is no
+    steady state, and slower.
     """
-    for pace in (rate / _FIRST_TIMES_SLOWER, rate, rate):
+    for part in _FIRST_PARTS_OF_RATE:
+        pace = rate / part
         polls = await poll_in_turn(nodes, pace, len(nodes) / pace)
         assert not polls.errors, polls.errors[:3]
     gc.collect()

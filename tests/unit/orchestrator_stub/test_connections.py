@@ -207,13 +207,13 @@ def test_lost_connection_leaves_nothing_behind(site: Site) -> None:
 @pytest.mark.parametrize(
     ("soft", "hard", "asked", "most"),
     [
-        (1024, 524_288, 32_768, 16_384),
-        (1024, 4096, 4096, 2048),
-        (4096, 4096, None, 2048),
-        (300, 300, None, 150),
-        (1024, resource.RLIM_INFINITY, 32_768, 16_384),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, 16_384),
-        (100_000, 524_288, None, 16_384),
+        (1024, 524_288, 32_768, 24_576),
+        (1024, 4096, 4096, 3072),
+        (4096, 4096, None, 3072),
+        (300, 300, None, 225),
+        (1024, resource.RLIM_INFINITY, 32_768, 24_576),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, 24_576),
+        (100_000, 524_288, None, 24_576),
     ],
 )
 def test_server_asks_for_the_files_that_it_needs(
@@ -232,4 +232,4 @@ def test_server_that_may_not_ask_has_what_it_was_given(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 524_288))
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    assert connections.most_places() == 512
+    assert connections.most_places() == 768

@@ -86,6 +86,32 @@ def test_reading_a_poll_takes_one_query_once_the_project_was_read(fleet: Fleet, 
     assert restarted.tally.read == 2
 
 
+def test_polls_that_come_together_share_a_query(fleet: Fleet) -> None:
+    edges = [fleet.enrol() for _ in range(5)]
+    for edge in edges:
+        settle(fleet, edge, os_image_id="1.0")
+    report = StatusReport(StatusType.UP_TO_DATE, os_image_id="1.0")
+    polls = [Poll(edge.node, edge.guid, report, fleet.now_s) for edge in edges]
+    polls[1] = replace(polls[1], report=StatusReport(StatusType.DOWNLOADING))  # something new
+    fleet.change(edges[3], released=["cd" * 32])  # something new to tell
+    assert [fleet.manager.knows(poll) for poll in polls] == [True, False, True, True, True]
+    before = fleet.manager.tally.remembered
+    with fleet.queries() as queries:
+        answers = fleet.manager.recall(polls)
+    assert len(queries) == 1
+    assert [answer is not None for answer in answers] == [True, False, True, False, True]
+    assert fleet.manager.tally.remembered == before + 3
+    assert answers[0] == fleet.manager.answer(polls[0])
+
+
+def test_recall_of_nothing_asks_nothing(fleet: Fleet, edge: Edge) -> None:
+    report = StatusReport(StatusType.UP_TO_DATE, os_image_id="1.0")
+    with fleet.queries() as queries:
+        assert fleet.manager.recall([Poll(edge.node, edge.guid, report, fleet.now_s)]) == [None]
+        assert fleet.manager.recall([]) == []
+    assert queries == []
+
+
 def changed_policy(fleet: Fleet, edge: Edge) -> None:
     fleet.link(edge, fleet.policy())
 

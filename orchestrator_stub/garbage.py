@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Garbage: when the server looks for objects that only refer to each other.
+
+CPython looks through every old object each time a quarter more have grown old, and nobody is
+answered meanwhile. Each kept connection is some hundred objects; with ten thousand of them each
+such look takes half a second, and polls make it come several times a minute. What they leave behind
+is young and found among the young. So the old are looked through seldom, and after many connections
+have ended, for those are what may refer to itself in a circle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+_YOUNG: Final = 5_000
+_MIDDLE: Final = 20
+_NEVER: Final = 1_000_000  # of the middle ones; `collect_seldom` sees to the old
+_LOOK_EVERY_S: Final = 15.0
+_AT_LEAST_EVERY_S: Final = 900.0
+_MANY_ENDED: Final = 2_000
+
+log = logging.getLogger(__name__)
+
+
+async def collect_seldom(ended: Callable[[], int]) -> None:
+    """Look through the old objects of this process seldom, until cancelled.
+
+    What is there at the beginning stays as long as the process, and is never looked through.
+
+    Args:
+        ended: How many connections have ended since the beginning.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
+    looked_at, ended_then = time.monotonic(), ended()
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        is_long_ago = time.monotonic() - looked_at >= _AT_LEAST_EVERY_S
+        if is_long_ago or ended() - ended_then >= _MANY_ENDED:
+            started = time.perf_counter()
+            found = gc.collect()
+            log.debug("%d unreachable objects in %.3f s", found, time.perf_counter() - started)
+            looked_at, ended_then = time.monotonic(), ended()
