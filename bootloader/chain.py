@@ -14,6 +14,7 @@ MAX_ROOTS: Final = 256
 MAX_ROOT_BYTES: Final = 512 << 10
 MAX_CHAIN_BYTES: Final = 5 << 20  # of all roots together; parsing takes some thirty times as much
 MAX_TARGETS_BYTES: Final = 5 << 20
+MAX_VALUES: Final = 300_000  # a value of two bytes becomes an object of a hundred
 _MAX_PATH: Final = 1024
 
 
@@ -42,9 +43,16 @@ class Chain:
         too_long = any(len(root) > MAX_ROOT_BYTES for root in self.roots)
         if too_long or len(self.roots) > MAX_ROOTS or sum(map(len, self.roots)) > MAX_CHAIN_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the root chain is too long")
+        if sum(map(_most_values, (*self.roots, self.targets))) > MAX_VALUES:
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the metadata have too many values")
         if len(self.targets) > MAX_TARGETS_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the targets metadata are too long")
         if len(self.index) > MAX_INDEX_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the chunk index is too long")
         if len(self.target_path) > _MAX_PATH:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the target path is too long")
+
+
+def _most_values(metadata: bytes) -> int:
+    """How many values JSON has at most, without parsing it."""
+    return sum(map(metadata.count, (b",", b"[", b"{")))

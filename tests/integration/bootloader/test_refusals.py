@@ -37,6 +37,7 @@ from tests.unit.bootloader.signing import TARGET, boot_file
 pytestmark = pytest.mark.dbus
 IMAGE = os.urandom(100_000)
 NOBODY = 65534
+INTROSPECT = "org.freedesktop.DBus.Introspectable.Introspect"
 
 
 @pytest.fixture
@@ -309,7 +310,7 @@ def test_user_that_does_not_exist_allows_nobody(node: Node) -> None:
     assert f"{BUS_NAME}.Error.NotAllowed" in said
 
 
-def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> None:
+def test_policy_file_lets_the_user_call_health_look_and_others_do_nothing(node: Node) -> None:
     shipped = (REPOSITORY / "systemd/org.puad.Bootloader1.conf").read_text()
     folder = node.folder / "closed"
     folder.mkdir(mode=0o755)
@@ -324,18 +325,22 @@ def test_policy_file_lets_root_and_the_user_call_and_others_look(node: Node) -> 
         with serving(node), connection(address) as bus:
             denied = "org.freedesktop.DBus.Error.AccessDenied"
             name = (f"string:{BUS_NAME}", "string:BootedSlot")
-            assert 'string "a"' in send(node, NOBODY, f"{PROPERTIES}.Get", *name)
+            health, allowed = uid_of(HEALTH_USER), uid_of(ALLOWED_USER)
+            for user in (health, allowed):
+                assert 'string "a"' in send(node, user, f"{PROPERTIES}.Get", *name)
+                assert "<interface name=" in send(node, user, INTROSPECT)
+            assert denied in send(node, NOBODY, f"{PROPERTIES}.Get", *name)
+            assert denied in send(node, NOBODY, f"{PROPERTIES}.GetAll", f"string:{BUS_NAME}")
+            assert denied in send(node, NOBODY, INTROSPECT)
             assert denied in send(node, NOBODY, f"{BUS_NAME}.Disarm", "string:b")
             assert denied in send(node, NOBODY, f"{PROPERTIES}.Set", *name, "variant:string:b")
-            allowed = uid_of(ALLOWED_USER)
             assert "method return" in send(node, allowed, f"{BUS_NAME}.Disarm", "string:b")
             Client(bus).call("Disarm", "(s)", "b")
-            health = uid_of(HEALTH_USER)
             assert denied in send(node, health, f"{BUS_NAME}.Disarm", "string:b")
             why = "string:the verdict is bad"
             for user, method, count, stopped in (
-                (NOBODY, f"{PROPERTIES}.GetAll", 0, False),
-                (NOBODY, f"{PROPERTIES}.GetAll", 1, True),
+                (health, f"{PROPERTIES}.Get", 0, False),
+                (health, f"{PROPERTIES}.Get", 1, True),
                 (allowed, f"{PROPERTIES}.Get", 1, True),
                 (allowed, f"{BUS_NAME}.Stage", 1, False),
                 (allowed, f"{BUS_NAME}.Stage", 2, True),

@@ -8,7 +8,14 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from bootloader import trust
-from bootloader.chain import MAX_CHAIN_BYTES, MAX_ROOT_BYTES, MAX_ROOTS, MAX_TARGETS_BYTES, Chain
+from bootloader.chain import (
+    MAX_CHAIN_BYTES,
+    MAX_ROOT_BYTES,
+    MAX_ROOTS,
+    MAX_TARGETS_BYTES,
+    MAX_VALUES,
+    Chain,
+)
 from bootloader.errors import BootloaderError, ErrorName
 from bootloader.manifest import Manifest
 from bootloader.seen_root import SeenRoot
@@ -166,6 +173,8 @@ def test_verify_with_too_long_a_chain_is_refused(publisher: Publisher) -> None:
     assert refusal(publisher.root(1), targets, *chain) is ErrorName.INVALID_ARGUMENT
     large = [bytes(MAX_ROOT_BYTES)] * (MAX_CHAIN_BYTES // MAX_ROOT_BYTES + 1)
     assert refusal(publisher.root(1), targets, *large) is ErrorName.INVALID_ARGUMENT
+    dense = b"[" + b"{}," * (MAX_VALUES // 2) + b"{}]"
+    assert refusal(publisher.root(1), dense) is ErrorName.INVALID_ARGUMENT
     endless = b" " * (MAX_TARGETS_BYTES + 1)
     assert refusal(publisher.root(1), endless) is ErrorName.INVALID_ARGUMENT
 
