@@ -6,8 +6,9 @@ its body or what follows it, keeps a call alive for ever. So the sockets of
 `puad.client.connections` never wait for long in one go: they look up, and a deadline that has
 passed, or a call that is cancelled, ends there.
 
-Everything happens in the thread of the call. No other thread is needed to end it, and what says
-whether it is cancelled may belong to that thread.
+Everything happens in the thread of the call, and what says whether it is cancelled may belong to
+that thread. Only a wait that does not look up by itself is ended from outside
+(`puad.client.backstop`).
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from puad.client.backstop import Backstop
+
 _Result = TypeVar("_Result")
 _GLANCE_S: Final = 0.25
 _SHORTEST_S: Final = 0.001  # a timeout of 0 would mean not to wait at all
+_LATEST_S: Final = 10.0  # of a wait of a glance's length, on a machine that is busy
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_backstop = Backstop()
 
 
 class Deadline:
@@ -95,7 +100,8 @@ def wait(connection: socket.socket, ready: Callable[[], _Result]) -> _Result:
             left_s = min(deadline.left_s(), end - time.monotonic(), _GLANCE_S)
             connection.settimeout(max(left_s, _SHORTEST_S))
             try:
-                return ready()
+                with _backstop.behind(connection, _LATEST_S):
+                    return ready()
             except TimeoutError:
                 if time.monotonic() >= end:
                     raise

@@ -13,12 +13,21 @@ from collections.abc import Iterator
 
 import requests
 
+from puad.core.printable import printable_line
+
 _DEEPEST = 10
+_MOST_CHARACTERS = 200
 
 
 def reason_of(error: BaseException) -> str:
-    """A clause that says what went wrong, without the address."""
-    chain = list(_chain(error))
+    """A clause that says what went wrong, without the address.
+
+    It may quote the peer, so it is one short line whatever that sent.
+    """
+    return printable_line(_told(list(_chain(error))), _MOST_CHARACTERS)
+
+
+def _told(chain: list[BaseException]) -> str:
     for kind, text in _PLAIN:
         if any(isinstance(link, kind) for link in chain):
             return text

@@ -29,11 +29,13 @@ from puad.client.deadline import Deadline
 from puad.client.reason import reason_of
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, ServerError
+from puad.core.printable import printable_line
 from puad.download.bandwidth import Bandwidth
 from puad.download.patience import BrokenTransferError, MinimumRate, require_going_on
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_REFUSAL: Final = 400
+_MOST_CHARACTERS: Final = 200
 
 
 @contextlib.contextmanager
@@ -74,9 +76,12 @@ def _http_errors(url: str) -> Iterator[None]:
         yield
     except ServerError as error:
         raise DownloadError(error.code, error.what, on=error.on.partition("?")[0]) from error
-    except (requests.TooManyRedirects, ValueError) as error:
+    except (requests.TooManyRedirects, requests.exceptions.InvalidURL) as error:
+        why = printable_line(str(error), _MOST_CHARACTERS)
+        raise DownloadError(Code.DOWNLOAD_MISMATCH, f"A redirect failed: {why}", on=url) from error
+    except (requests.exceptions.InvalidHeader, ValueError) as error:
         raise DownloadError(
-            Code.DOWNLOAD_MISMATCH, f"A redirect failed: {error}", on=url
+            Code.DOWNLOAD_MISMATCH, f"The answer is no HTTP: {reason_of(error)}", on=url
         ) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise BrokenTransferError(

@@ -13,6 +13,7 @@ mixes two files up, and is refused as well, before its bytes are mixed here.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -74,15 +75,15 @@ class HttpSource:
         self._limits = limits
         self._bandwidth = bandwidth or Bandwidth()
         self._version = _Version()
+        self._rate = MinimumRate(limits)
 
     def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         """Give exactly `length` bytes from `offset` on (see `Source`)."""
         patience = Patience(self._limits, cancelled)
-        rate = MinimumRate(self._limits)
         end = offset + length
         while offset < end:
             try:
-                for piece in self._transfer(offset, end - offset, rate, cancelled):
+                for piece in self._transfer(offset, end - offset, cancelled):
                     offset += len(piece)
                     patience.received(len(piece))
                     yield piece
@@ -92,17 +93,17 @@ class HttpSource:
                 if offset < end:
                     patience.wait_after(self._too_short(end - offset))
 
-    def _transfer(
-        self, offset: int, length: int, rate: MinimumRate, cancelled: Callable[[], bool]
-    ) -> Iterator[bytes]:
+    def _transfer(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         if self._version.tag:
             headers["If-Range"] = self._version.tag
+        asked = time.monotonic()
         with http_get(self._session, self._url, headers, self._limits, cancelled) as response:
+            self._rate.count_beginning(time.monotonic() - asked)
             require_usable(response, self._url, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.OK)
             self._require_same_file(response)
             self._require_range(response, offset, length)
-            yield from body_pieces(response, length, rate, self._bandwidth, cancelled)
+            yield from body_pieces(response, length, self._rate, self._bandwidth, cancelled)
 
     def _require_same_file(self, response: requests.Response) -> None:
         if response.history:  # a mirror has tags and times of its own, and there may be several

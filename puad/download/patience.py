@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Patience: how often a broken transfer is tried again, and how slow a running one may be.
 
-1. What may go better next time is a `BrokenTransferError`. So many of them in a row, with next to
-   nothing arriving in between, and the last one stands.
+1. What may go better next time is a `BrokenTransferError`. So many of them in a row, and the last
+   one stands. They are in a row as long as less arrives in between than the minimum rate makes of
+   all the time since the first: a server that sends a little and then asks for an hour's patience,
+   again and again, does not keep a transfer for ever.
 2. Waits between tries grow, are spread at random, honour Retry-After within a bound, and end at
    once when the transfer is cancelled.
-3. A sender below the minimum rate is cut for good: a new connection to it would be as slow.
+3. A sender below the minimum rate is cut for good: a new connection to it would be as slow. What
+   an answer takes to begin, beyond a usual way there and back, counts as well.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from puad.core.errors import Code, DownloadError, OperatorError
 
 _PROGRESS_BYTES: Final = 1 << 14
 _GLANCE_S: Final = 0.1
+_USUAL_LATENCY_S: Final = 3.0  # of a satellite link that has to be set up
 
 
 class BrokenTransferError(DownloadError):
@@ -50,12 +54,16 @@ class Patience:
         self._cancelled = cancelled
         self._failures = 0
         self._gained_bytes = 0
+        self._failing_since_s = 0.0
 
     def received(self, size_bytes: int) -> None:
         """Take note of bytes that arrived: enough of them, and earlier failures are forgotten."""
+        if not self._failures:
+            return
         self._gained_bytes += size_bytes
-        if self._gained_bytes >= _PROGRESS_BYTES:
-            self._failures = self._gained_bytes = 0
+        failing_s = time.monotonic() - self._failing_since_s
+        if self._gained_bytes >= max(_PROGRESS_BYTES, self._limits.min_rate_bytes_s * failing_s):
+            self._failures = 0
 
     def wait_after(self, error: BrokenTransferError) -> None:
         """Wait before the next try.
@@ -64,6 +72,8 @@ class Patience:
             BrokenTransferError: `error` itself, when there have been tries enough.
             OperatorError: `CANCELLED`.
         """
+        if not self._failures:
+            self._failing_since_s, self._gained_bytes = time.monotonic(), 0
         self._failures += 1
         if self._failures >= self._limits.download_attempts:
             raise error
@@ -73,7 +83,7 @@ class Patience:
 
 
 class MinimumRate:
-    """Counts what arrives in one window after another, over every connection of a transfer."""
+    """Counts what arrives in one window after another, over every answer for a file."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -84,6 +94,14 @@ class MinimumRate:
     def window_s(self) -> float:
         """No piece may take longer to come: a window without one is too slow by itself."""
         return self._limits.min_rate_window_s
+
+    def count_beginning(self, seconds: float) -> None:
+        """Take note of how long an answer took to begin.
+
+        Raises:
+            DownloadError: `DOWNLOAD_UNREACHABLE`, when a whole window was too slow.
+        """
+        self.count(0, max(0.0, seconds - _USUAL_LATENCY_S))
 
     def count(self, size_bytes: int, seconds: float) -> None:
         """Take note of bytes and of the time that was spent waiting for them.

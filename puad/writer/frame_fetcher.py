@@ -7,6 +7,9 @@
    that are copied in between, then its frames of the full file. So what may have been written
    without being listed lies in few laps (`puad.writer.missing`).
 3. A chunk that the delta does not give is fetched from the full file as soon as that is known.
+4. A delta that cannot be reached is no reason to fetch the full file: the link may be dear, and be
+   back soon. So one chunk is fetched from it. Where that comes, and then still nothing of the
+   delta, it is the delta that cannot be had, and it is given up.
 """
 
 from __future__ import annotations
@@ -64,6 +67,7 @@ class FrameFetcher:
         self._source = source
         self._ledger = ledger
         self._range_bytes = range_bytes
+        self._out_of_reach = False
         self.delta_bytes = 0
         self.full_bytes = 0
 
@@ -110,20 +114,27 @@ class FrameFetcher:
     def _fetch_delta(
         self, request: list[Piece], full: list[int], pipeline: Pipeline
     ) -> Generator[Tray]:
-        left = {piece.number for piece in request}
-        try:
-            for tray in self._trays(request, Way.DELTA, pipeline):
-                if self._ledger.given_up:
-                    pipeline.give_back(tray)
-                    break
-                left.remove(tray.number)
-                self._ledger.begin()
-                yield tray
-        except DownloadError as error:
-            if error.code not in _NOT_THERE:
-                raise
-            self._ledger.give_up()
-        full += left
+        while request:
+            come = 0
+            try:
+                for tray in self._trays(request, Way.DELTA, pipeline):
+                    self._out_of_reach = self._out_of_reach and tray.way is Way.COPY
+                    if self._ledger.given_up:
+                        pipeline.give_back(tray)
+                        break
+                    come += 1
+                    self._ledger.begin()
+                    yield tray
+            except DownloadError as error:
+                if error.code in _NOT_THERE or self._out_of_reach:
+                    self._ledger.give_up()
+                else:
+                    self._out_of_reach = True
+                    probe, request = request[come : come + 1], request[come + 1 :]
+                    yield from self._fetch_full([piece.number for piece in probe], pipeline)
+                    continue
+            full += [piece.number for piece in request[come:]]
+            return
 
     def _fetch_full(self, numbers: Iterable[int], pipeline: Pipeline) -> Generator[Tray]:
         chunks = [(number, self._chunks[number]) for number in numbers]

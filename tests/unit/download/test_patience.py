@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from puad.config import Limits
 from puad.core.errors import Code, DownloadError, OperatorError
+from puad.download import patience as patience_module
 from puad.download.patience import BrokenTransferError, MinimumRate, Patience
+from tests.unit.download.still_clock import StillClock
 
 QUICK: dict[str, Any] = {"backoff_first_s": 0.001, "backoff_most_s": 0.001, "download_attempts": 3}
 BROKEN = BrokenTransferError("it broke")
@@ -44,6 +47,34 @@ def test_patience_is_not_renewed_by_drops() -> None:
         patience.wait_after(BROKEN)
 
 
+def test_patience_wears_out_with_a_server_that_sends_a_little_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = StillClock()
+    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
+    monkeypatch.setattr(patience_module, "rest", clock.wait)
+    patience = Patience(Limits(), never)
+    for _ in range(Limits().download_attempts - 1):
+        patience.wait_after(BrokenTransferError("later", retry_after_s=3600))
+        patience.received(1 << 20)
+    with pytest.raises(BrokenTransferError):
+        patience.wait_after(BROKEN)
+    assert clock.now_s() <= 8 * 3600
+
+
+def test_patience_begins_anew_once_the_lost_time_is_made_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = StillClock()
+    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
+    monkeypatch.setattr(patience_module, "rest", clock.wait)
+    patience = Patience(Limits(), never)
+    for _ in range(100):
+        patience.wait_after(BrokenTransferError("later", retry_after_s=3600))
+        patience.received(3600 * 1024)
+    assert clock.now_s() == 100 * 3600
+
+
 def test_patience_when_cancelled_does_not_wait() -> None:
     patience = Patience(Limits(backoff_first_s=1000, backoff_most_s=1000), lambda: True)
     with pytest.raises(OperatorError) as caught:
@@ -66,3 +97,14 @@ def test_rate_below_the_minimum_is_cut_after_one_window() -> None:
         rate.count(1023, 1.0)
     assert caught.value.code is Code.DOWNLOAD_UNREACHABLE
     assert not isinstance(caught.value, BrokenTransferError), "it is not tried again at once"
+
+
+def test_rate_counts_what_an_answer_takes_to_begin() -> None:
+    rate = MinimumRate(Limits())
+    for _ in range(1000):
+        rate.count_beginning(3.0)  # a satellite
+        rate.count(1, 0.0)
+    rate.count_beginning(59.0)
+    rate.count(1000, 0.1)
+    with pytest.raises(DownloadError):
+        rate.count_beginning(59.0)

@@ -138,33 +138,59 @@ def test_delta_that_lies_costs_only_bytes(bench: Bench) -> None:
     assert result.fallen_back == sum(1 for m in DELTA.index.chunks[:9] if m and m.frame)
 
 
-@pytest.mark.parametrize(
-    ("code", "falls_back"),
-    [
-        (Code.DOWNLOAD_REFUSED, True),
-        (Code.DOWNLOAD_MISMATCH, True),
-        (Code.DOWNLOAD_UNREACHABLE, False),
-    ],
-)
-@pytest.mark.parametrize("after", [0, 1, 300])
-def test_delta_that_the_server_does_not_give(
-    bench: Bench, code: Code, after: int, *, falls_back: bool
-) -> None:
-    @dataclass
-    class Refusing(MemorySource):
-        def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
-            if after:
-                yield self.file[offset : offset + after]
-            raise DownloadError(code, "The test's server does not have it")
+@dataclass
+class Refusing(MemorySource):
+    """Gives a few bytes of each range, and then an error, so many times."""
 
-    refusing = Refusing(DELTA.file)
-    if not falls_back:
-        with pytest.raises(DownloadError):
-            write(bench, DELTA, delta_source=refusing)
-        return
+    code: Code = Code.DOWNLOAD_UNREACHABLE
+    after: int = 0
+    times: int = 1 << 30
+
+    def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+        if not self.times:
+            yield from super().read(offset, length, cancelled)
+            return
+        self.times -= 1
+        self.reads.append((offset, length))
+        if self.after:
+            yield self.file[offset : offset + self.after]
+        raise DownloadError(self.code, "The test's server does not have it")
+
+
+@pytest.mark.parametrize("code", [Code.DOWNLOAD_REFUSED, Code.DOWNLOAD_MISMATCH])
+@pytest.mark.parametrize("after", [0, 1, 300])
+def test_delta_that_the_server_does_not_give(bench: Bench, code: Code, after: int) -> None:
+    refusing = Refusing(DELTA.file, code=code, after=after)
     result = write(bench, DELTA, delta_source=refusing)
     assert bench.content[:SIZE] == NEW
     assert result.delta_bytes == after
+    assert len(refusing.reads) == 1
+
+
+def test_delta_out_of_reach_is_given_up_once_the_full_file_is_in_reach(bench: Bench) -> None:
+    refusing, source = Refusing(DELTA.file), MemorySource(PUBLISHED.file)
+    result = write(bench, DELTA, delta_source=refusing, source=source)
+    assert bench.content[:SIZE] == NEW
+    assert len(refusing.reads) == 2
+    assert result.bytes_fetched == len(PUBLISHED.file)
+
+
+def test_delta_that_is_back_goes_on_for_the_price_of_one_chunk(bench: Bench) -> None:
+    refusing, source = Refusing(DELTA.file, times=1), MemorySource(PUBLISHED.file)
+    result = write(bench, DELTA, delta_source=refusing, source=source)
+    assert bench.content[:SIZE] == NEW
+    first = PUBLISHED.index.chunks[0]
+    assert source.reads == [(first.file_offset, first.file_length)]
+    assert result.delta_bytes > len(DELTA.file) * 9 / 10
+
+
+@pytest.mark.parametrize("after", [0, 1, 300])
+def test_link_that_is_down_costs_nothing_of_the_full_file(bench: Bench, after: int) -> None:
+    refusing, source = Refusing(DELTA.file, after=after), Refusing(PUBLISHED.file)
+    with pytest.raises(DownloadError) as caught:
+        write(bench, DELTA, delta_source=refusing, source=source)
+    assert caught.value.code is Code.DOWNLOAD_UNREACHABLE
+    assert len(refusing.reads) == len(source.reads) == 1
 
 
 def test_old_image_that_changes_under_way_costs_only_bytes(bench: Bench) -> None:
