@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from orchestrator_stub import observability, problem, web
 from orchestrator_stub.body_limit import BodyLimit
 from orchestrator_stub.gathering import Gathering
-from orchestrator_stub.maintenance import Poll
+from orchestrator_stub.maintenance import Call
 from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.release_files import OneRangeFiles, ReleaseFiles
 from orchestrator_stub.rest import openapi, routers
@@ -81,7 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             manager.stop()
         poll_queue: PollQueue = app.state.poll_queue
         poll_queue.close()
-        recalled: Gathering[Poll, Answer | None] = app.state.recalled
+        recalled: Gathering[Call, Answer | None] = app.state.recalled
         recalled.close()
         services.maintenance.stop()
         services.database.close()

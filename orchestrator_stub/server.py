@@ -30,7 +30,7 @@ _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 4096  # a whole fleet calls at once when the server is back
 _ACCEPTED_AT_ONCE: Final = 16
 _TLS_BUFFER_BYTES: Final = 4096
-_SWITCH_S: Final = 0.005  # a thread that counts on holds the event loop up for no longer
+_SWITCH_S: Final = 0.0005  # a thread that counts on holds the event loop up for no longer
 _HINTS: Final = {
     errno.EADDRINUSE: "Choose another --port, or --port 0 for a free one.",
     errno.EADDRNOTAVAIL: "Give --host an address of this machine, or :: for every one.",

@@ -26,7 +26,7 @@ from orchestrator_stub.access import node_token
 from orchestrator_stub.body_limit import Body
 from orchestrator_stub.errors import HTTP_STATUS, Code, OrchestratorError
 from orchestrator_stub.gathering import Gathering
-from orchestrator_stub.maintenance import Poll
+from orchestrator_stub.maintenance import Call, Poll, fingerprint
 from orchestrator_stub.poll_queue import PollQueue
 from orchestrator_stub.safe_headers import safe_headers
 from orchestrator_stub.services import Services
@@ -61,7 +61,7 @@ class Southbound:
         app: ASGIApp,
         services: Services,
         poll_queue: PollQueue,
-        recalled: Gathering[Poll, Answer | None],
+        recalled: Gathering[Call, Answer | None],
     ) -> None:
         self._app = app
         self._services = services
@@ -109,18 +109,20 @@ class Southbound:
         if media_type != b"application/json":
             what = "the content type is application/json"
             return _unlike_connect(415, what, {"Accept-Post": "application/json"})
-        host_guid, report = _decoded(await _read(body))
-        poll = Poll(node, host_guid, report, int(time.time()))
-        return _Reply(encode_response(await self._answered(poll, body)))
+        message = await _read(body)
+        call = Call(node, fingerprint(message), int(time.time()))
+        return _Reply(encode_response(await self._answered(call, message, body)))
 
-    async def _answered(self, poll: Poll, body: Body) -> Answer:
+    async def _answered(self, call: Call, message: bytes, body: Body) -> Answer:
         maintenance, queue = self._services.maintenance, self._poll_queue
-        if maintenance.knows(poll) and not queue.has(poll.host_guid):
-            recalled = await self._recalled.ask(poll)
+        if maintenance.knows(call) and not queue.has(call.node.subject):
+            recalled = await self._recalled.ask(call)
             if recalled is not None:
                 return recalled
+        host_guid, report = _decoded(message)
+        poll = Poll(call.node, host_guid, report, call.now_s, call.said)
         return await queue.pass_through(
-            poll.host_guid, body.caller_has_gone, lambda: maintenance.answer(poll)
+            host_guid, body.caller_has_gone, lambda: maintenance.answer(poll)
         )
 
 

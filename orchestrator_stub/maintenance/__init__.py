@@ -2,7 +2,7 @@
 """The maintenance manager: what nodes report, what they are told, and how their runs went."""
 
 from orchestrator_stub.maintenance.manager import MaintenanceManager, answer
-from orchestrator_stub.maintenance.poll import Poll
+from orchestrator_stub.maintenance.poll import Call, Poll, fingerprint
 from orchestrator_stub.maintenance.settings import MaintenanceSettings
 
-__all__ = ["MaintenanceManager", "MaintenanceSettings", "Poll", "answer"]
+__all__ = ["Call", "MaintenanceManager", "MaintenanceSettings", "Poll", "answer", "fingerprint"]

@@ -22,7 +22,7 @@ from orchestrator_stub.errors import OrchestratorError
 from orchestrator_stub.maintenance import answering, presence
 from orchestrator_stub.maintenance.answering import Found
 from orchestrator_stub.maintenance.pace import Pace
-from orchestrator_stub.maintenance.poll import Poll
+from orchestrator_stub.maintenance.poll import Call, Poll
 from orchestrator_stub.maintenance.presence import Presence
 from orchestrator_stub.maintenance.settings import MaintenanceSettings
 from orchestrator_stub.maintenance.shelf import Shelf, Shelves
@@ -95,24 +95,24 @@ class MaintenanceManager:
             self._count("refused")
             raise
 
-    def knows(self, poll: Poll) -> bool:
-        """Whether it is worth asking `recall` for the answer to a poll."""
-        return self._steady.knows(poll)
+    def knows(self, call: Call) -> bool:
+        """Whether it is worth asking `recall` for the answer to a call."""
+        return self._steady.knows(call)
 
-    def recall(self, polls: Sequence[Poll]) -> list[Answer | None]:
-        """The answers to polls that are like the last ones of their nodes, for one small query.
+    def recall(self, calls: Sequence[Call | Poll]) -> list[Answer | None]:
+        """The answers to calls that are like the last ones of their nodes, for one small query.
 
         Returns:
-            For each poll its answer; None when that is not known, or not any more: then `answer`
+            For each call its answer; None when that is not known, or not any more: then `answer`
             says it.
         """
         answers: list[Answer | None] = []
-        for poll, recalled in zip(polls, self._steady.recall(polls), strict=True):
+        for call, recalled in zip(calls, self._steady.recall(calls), strict=True):
             if recalled is None:
                 answers.append(None)
                 continue
             host_id, answer = recalled
-            self.presence.note(host_id, poll.now_s)
+            self.presence.note(host_id, call.now_s)
             self._count("remembered")
             answers.append(answer)
         return answers

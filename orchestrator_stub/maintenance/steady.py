@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steady state: a poll that changes nothing is answered from memory.
 
-What a node was told the last time holds while these stay as they are: what it reports, the token
-that it presents, the project's revision (`records.revision`), and the versions of its host and its
+What a node was told the last time holds while these stay as they are: what it says, the token that
+it presents, the project's revision (`records.revision`), and the versions of its host and its
 instance. One small query asks for these numbers, for several polls at once, so it does not matter
 which process has changed something. Only the closest single schedule moves with the time alone; it
 is chosen anew each time.
 
-Every few minutes a poll is answered from the records all the same: what a writer should have
+Every ten minutes or so a poll is answered from the records all the same: what a writer should have
 raised a version for and did not comes right by itself. How long an answer is kept differs from host
 to host, so that a fleet that was answered at once, after a restart, is not read at once for ever.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import zlib
 from collections.abc import Sequence
@@ -26,11 +25,11 @@ from sqlalchemy import bindparam, select
 from orchestrator_stub.access.node_token import NodeIdentity
 from orchestrator_stub.database import Database
 from orchestrator_stub.maintenance.answering import Found, Told
-from orchestrator_stub.maintenance.poll import Poll
+from orchestrator_stub.maintenance.poll import Call, Poll
 from orchestrator_stub.records import Host, Instance, Project
-from puad.core.wire import Answer, StatusReport
+from puad.core.wire import Answer
 
-REMEMBERED_FOR_S: Final = 300
+REMEMBERED_FOR_S: Final = 900
 """No answer is kept for longer, none for less than half of it."""
 
 MAX_REMEMBERED: Final = 50_000
@@ -59,7 +58,7 @@ class _Memory:
 
     host_id: str
     node: NodeIdentity
-    report: bytes
+    said: bytes
     versions: tuple[Any, ...]
     told: Told
     at_s: int
@@ -79,26 +78,31 @@ class Steady:
         self._memories: dict[_Key, _Memory] = {}
         self._lock = threading.Lock()
 
-    def knows(self, poll: Poll) -> bool:
-        """Whether a poll is like the last one of its node; what it was told may have changed."""
-        memory = self._memories.get(_key(poll))
-        return memory is not None and _is_same(memory, poll)
+    def knows(self, call: Call) -> bool:
+        """Whether a call is like the last one of its node; what it was told may have changed."""
+        return self._memory_of(call) is not None
 
-    def recall(self, polls: Sequence[Poll]) -> list[tuple[str, Answer] | None]:
-        """The host of each poll, and what its node is told; None when the records must be asked."""
-        memories = [self._memories.get(_key(poll)) for poll in polls]
-        like_last = [
-            memory if memory is not None and _is_same(memory, poll) else None
-            for memory, poll in zip(memories, polls, strict=True)
-        ]
-        host_ids = [memory.host_id for memory in like_last if memory is not None]
+    def recall(self, calls: Sequence[Call | Poll]) -> list[tuple[str, Answer] | None]:
+        """The host of each call, and what its node is told; None when the records must be asked."""
+        memories = [self._memory_of(call) for call in calls]
+        host_ids = [memory.host_id for memory in memories if memory is not None]
         versions = self._versions(host_ids) if host_ids else {}
         return [
-            (memory.host_id, memory.told.at(poll.now_s))
+            (memory.host_id, memory.told.at(call.now_s))
             if memory is not None and versions.get(memory.host_id) == memory.versions
             else None
-            for memory, poll in zip(like_last, polls, strict=True)
+            for memory, call in zip(memories, calls, strict=True)
         ]
+
+    def _memory_of(self, call: Call | Poll) -> _Memory | None:
+        memory = self._memories.get(_key(call))
+        is_same = (
+            memory is not None
+            and memory.said == call.said
+            and memory.node == call.node
+            and memory.holds_at(call.now_s)
+        )
+        return memory if is_same else None
 
     def _versions(self, host_ids: list[str]) -> dict[str, tuple[Any, ...]]:
         rows = self._database.glance(_VERSIONS, {"host_ids": host_ids})
@@ -109,7 +113,7 @@ class Steady:
         memory = _Memory(
             host_id=found.host.id,
             node=poll.node,
-            report=_fingerprint(poll.report),
+            said=poll.said,
             versions=_versions_of(found),
             told=told,
             at_s=poll.now_s,
@@ -126,18 +130,6 @@ class Steady:
             self._memories.pop(_key(poll), None)
 
 
-def _is_same(memory: _Memory, poll: Poll) -> bool:
-    return (
-        memory.node == poll.node
-        and memory.holds_at(poll.now_s)
-        and memory.report == _fingerprint(poll.report)
-    )
-
-
-def _fingerprint(report: StatusReport) -> bytes:
-    return hashlib.blake2b(repr(report).encode(), digest_size=16).digest()
-
-
 def _versions_of(found: Found) -> tuple[Any, ...]:
     host, instance = found.host, found.instance
     return (
@@ -150,5 +142,6 @@ def _versions_of(found: Found) -> tuple[Any, ...]:
     )
 
 
-def _key(poll: Poll) -> _Key:
-    return poll.node.project_uuid, poll.host_guid
+def _key(call: Call | Poll) -> _Key:
+    """Nobody reports for another host than the one that its token is for."""
+    return call.node.project_uuid, call.node.subject

@@ -7,7 +7,8 @@ from typing import Final
 
 from orchestrator_stub.release.errors import UsageError
 from orchestrator_stub.release.frames import ENCODERS
-from orchestrator_stub.release.packing import NODE_MEMORY_BYTES, OWN_MEMORY_BYTES, Packing
+from orchestrator_stub.release.packing import NODE_MEMORY_BYTES, OWN_MEMORY_BYTES
+from puad.core.packing import Packing
 
 DEFAULT_FORMAT: Final = "raw.zst"
 FORMATS: Final = tuple(sorted({*ENCODERS, *(packing.value for packing in Packing)}))

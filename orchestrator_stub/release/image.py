@@ -17,9 +17,10 @@ from typing import Final
 
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.inputs import opened, unreadable
-from orchestrator_stub.release.packing import MARK_BYTES, Packing, find_packing
 from puad.core.chunks import CHUNK_BYTES, MAX_CHUNKS
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
+from puad.core.packing import MARK_BYTES, Packing, find_packing
 
 # Where a root image begins and ends on a disk, a chunk does: that can make two more of them.
 MAX_BYTES: Final = CHUNK_BYTES * (MAX_CHUNKS - 2)

@@ -14,7 +14,7 @@ from orchestrator_stub.release.draft import DOCUMENTS, Draft
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.inputs import opened
 from orchestrator_stub.release.release import ReleaseFile
-from orchestrator_stub.release.written_file import finish_file
+from orchestrator_stub.release.written_file import new_file
 from puad.core.boot_file import MAX_BOOT_FILE_BYTES
 
 _MAX_DOCUMENT_BYTES: Final = 16 << 20
@@ -45,11 +45,9 @@ def write_small_file(folder: Path, path: str, data: bytes) -> ReleaseFile:
     Raises:
         WriteError: When the disk refuses it.
     """
-    target = folder / path.rpartition("/")[2]
-    with translated(target), target.open("xb") as out:
-        out.write(data)
-        finish_file(out)
-    return small_file(path, data)
+    with new_file(folder, path) as file:
+        file.write(data)
+    return file.release_file()
 
 
 def small_file(path: str, data: bytes) -> ReleaseFile:
@@ -74,16 +72,11 @@ def _take_document(source: Path, folder: Path, path: str) -> ReleaseFile:
 
 def _take(source: Path, folder: Path, path: str, most: int) -> ReleaseFile:
     """Copy a small file into the release, hashing the bytes that are written."""
-    digest, size = hashlib.sha256(), 0
-    target = folder / path.rpartition("/")[2]
-    with opened(source) as reader, translated(target), target.open("xb") as writer:
+    with opened(source) as reader, new_file(folder, path) as file:
         while piece := os.read(reader, _PIECE_BYTES):
-            size += len(piece)
-            if size > most:
+            file.write(piece)
+            if file.size > most:
                 raise InputError(f"the file is larger than {most} bytes", on=str(source))
-            digest.update(piece)
-            writer.write(piece)
-        finish_file(writer)
-    if size == 0:
+    if file.size == 0:
         raise InputError("the file is empty", on=str(source))
-    return ReleaseFile(path, size, digest.hexdigest())
+    return file.release_file()

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_stub.release.disk import translated
-from orchestrator_stub.release.errors import InputError
+from orchestrator_stub.release.errors import InputError, WriteError
 from orchestrator_stub.release.image import MAX_BYTES, RawImage, refuse_zstd
-from orchestrator_stub.release.packing import MARK_BYTES, find_packing, unpack
+from orchestrator_stub.release.packing import unpack
 from orchestrator_stub.release.work import Progress
+from puad.core.packing import MARK_BYTES, find_packing
 
 _EMPTY: Final = bytes(1 << 20)
+_LOOK_BYTES: Final = 16 << 20
+_KEPT_FREE: Final = 1 / 50
 
 
 @contextmanager
@@ -61,12 +64,16 @@ def unpacked(
 
 def _write(pieces: Iterable[bytes], descriptor: int, folder: Path, on: str) -> int:
     """Write what is not empty; how many bytes it is altogether."""
-    size = 0
+    size = written = looked_at = 0
     for piece in pieces:
         with translated(folder):
             if piece != _EMPTY[: len(piece)]:
                 _write_at(descriptor, size, piece)
+                written += len(piece)
         size += len(piece)
+        if written - looked_at >= _LOOK_BYTES:
+            looked_at = written
+            _require_room(descriptor, folder)
         if size > MAX_BYTES:
             raise InputError(f"it unpacks to more than {MAX_BYTES} bytes", on=on)
     if size == 0:
@@ -74,6 +81,18 @@ def _write(pieces: Iterable[bytes], descriptor: int, folder: Path, on: str) -> i
     with translated(folder):
         os.ftruncate(descriptor, size)
     return size
+
+
+def _require_room(descriptor: int, folder: Path) -> None:
+    """A small file may unpack to more than a disk holds, which others write to as well."""
+    with translated(folder):
+        disk = os.fstatvfs(descriptor)
+    if disk.f_bavail < disk.f_blocks * _KEPT_FREE:
+        raise WriteError(
+            "the image unpacks to more than there is room for",
+            on=str(folder),
+            hint="Unpack it on another disk first, and see whether it is what you expect.",
+        )
 
 
 def _write_at(descriptor: int, offset: int, data: bytes) -> None:

@@ -15,12 +15,16 @@ from orchestrator_stub.release.release import ReleaseFile
 
 
 class WrittenFile:
-    """A file that takes bytes and knows what was written."""
+    """A file that takes bytes and knows what was written.
+
+    Attributes:
+        size: How many bytes that is.
+    """
 
     def __init__(self, file: BinaryIO, path: str) -> None:
         self._file = file
         self._path = path
-        self._size = 0
+        self.size = 0
         self._hash = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
@@ -28,11 +32,11 @@ class WrittenFile:
         with translated(Path(self._path)):
             self._file.write(data)
         self._hash.update(data)
-        self._size += len(data)
+        self.size += len(data)
 
     def release_file(self) -> ReleaseFile:
         """What was written, as a target file."""
-        return ReleaseFile(self._path, self._size, self._hash.hexdigest())
+        return ReleaseFile(self._path, self.size, self._hash.hexdigest())
 
 
 @contextmanager

@@ -5,15 +5,16 @@ Everything that the node knows about slots comes from here. pydbus carries the c
 which it cannot carry, pass through Gio on the same connection, and so does Seal: pydbus makes an
 object of every single byte, some 4 s and 100 MB for 1 MB of metadata. Every call has a timeout. A
 connection that was lost is opened anew by the next call. While a seal is under way its progress is
-asked for once a second, over the same connection.
+asked for twice a second, over the same connection.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import pydbus.bus
@@ -32,7 +33,7 @@ INTERFACE: Final = "org.puad.Bootloader1"
 OBJECT_PATH: Final = "/org/puad/Bootloader1"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _MS: Final = 1000
-_PROGRESS_EVERY_S: Final = 1.0
+_GLANCE_S: Final = 0.5
 
 
 class BootControl:
@@ -120,7 +121,9 @@ class BootControl:
             targets: The targets metadata, as signed.
             target_path: The image's path among the targets.
             index: Its chunk index as published, with which it takes less time; empty for none.
-            progress: Told in another thread how many bytes have been read back.
+            progress: Told again and again how many bytes have been read back. When it raises
+                something nobody waits any more: boot control is `Busy` until it has ended, and
+                `disarm` undoes what came of it.
         """
         arguments = GLib.Variant.new_tuple(
             GLib.Variant("s", slot),
@@ -129,8 +132,17 @@ class BootControl:
             GLib.Variant("s", target_path),
             _bytes(index),
         )
-        with self._telling(progress):
-            self._pass("Seal", arguments, "()", None, self._long_timeout_s)
+        given_up = Gio.Cancellable()
+        with ThreadPoolExecutor(1, thread_name_prefix="seal") as pool:
+            sealing = pool.submit(
+                self._pass, "Seal", arguments, "()", None, self._long_timeout_s, given_up
+            )
+            try:
+                self._tell_until(sealing, progress)
+            except BaseException:
+                given_up.cancel()
+                raise
+            sealing.result()
 
     def set_root_id(self, slot: str, partuuid: str) -> None:
         """Give the slot's partition the id that its boot files expect."""
@@ -159,25 +171,12 @@ class BootControl:
                 disconnect(self._bus)
                 self._bus = self._proxy = None
 
-    @contextmanager
-    def _telling(self, progress: Callable[[int], None]) -> Iterator[None]:
-        """While it lasts, tell how far the seal is."""
-        ended = threading.Event()
-
-        def tell() -> None:
-            while not ended.wait(_PROGRESS_EVERY_S):
-                try:
-                    progress(int(self._property("SealProgress")))
-                except BootControlError:  # the seal itself says what is wrong
-                    return
-
-        teller = threading.Thread(target=tell, name="seal-progress")
-        teller.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            teller.join()
+    def _tell_until(self, sealing: Future[Any], progress: Callable[[int], None]) -> None:
+        done = 0
+        while not wait((sealing,), _GLANCE_S).done:
+            with suppress(BootControlError):  # the seal itself says what is wrong
+                done = int(self._property("SealProgress"))
+            progress(done)
 
     def _fail_as_unknown(self) -> NoReturn:
         """No property says why the slots are unknown; a call that needs them does."""
@@ -207,6 +206,7 @@ class BootControl:
         answer: str,
         files: Gio.UnixFDList | None,
         timeout_s: float,
+        given_up: Gio.Cancellable | None = None,
     ) -> tuple[GLib.Variant, Gio.UnixFDList | None]:
         try:
             reply: tuple[GLib.Variant, Gio.UnixFDList | None] = (
@@ -220,7 +220,7 @@ class BootControl:
                     Gio.DBusCallFlags.NONE,
                     int(timeout_s * _MS),
                     files,
-                    None,
+                    given_up,
                 )
             )
         except GLib.Error as error:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from puad.core.signed_fields import PATH, SHA256, broken, is_number, number, optional_text, text
 
 MAX_BOOT_FILE_BYTES: Final = 512 << 20

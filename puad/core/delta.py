@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from puad.core.chunks import MAX_CHUNKS, MAX_FRAME_OVERHEAD_BYTES, MAX_INDEX_BYTES, Chunk
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, ImageError
+from puad.core.extent import Extent
 from puad.core.signed_fields import PATH, SHA256, WORD, is_number, rows, text
 
 MAX_DELTAS: Final = 16

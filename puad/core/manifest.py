@@ -30,7 +30,8 @@ from typing import Any, Final
 
 from puad.core.boot_file import BootFile, BootFileKind, parse_boot_files
 from puad.core.delta import Delta, parse_deltas
-from puad.core.disk_map import DiskMap, Extent, parse_disk_map
+from puad.core.disk_map import DiskMap, parse_disk_map
+from puad.core.extent import Extent
 from puad.core.signed_fields import (
     PATH,
     SHA256,

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from puad.core.token_bucket import TokenBucket
 from puad.download.patience import rest
-from puad.download.token_bucket import TokenBucket
 
 PIECE_BYTES: Final = 1 << 18
 _BURST_S: Final = 0.25  # what a pause of the scheduler may cost without a loss

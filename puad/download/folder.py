@@ -17,8 +17,9 @@ from typing import Final
 from tuf.api import exceptions
 from tuf.ngclient.fetcher import FetcherInterface
 
+from puad.core.cancelling import require_going_on
 from puad.core.errors import Code, DownloadError
-from puad.download.patience import BrokenTransferError, require_going_on
+from puad.download.patience import BrokenTransferError
 
 _PIECE_BYTES: Final = 1 << 18
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

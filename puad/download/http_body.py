@@ -28,10 +28,11 @@ from puad.client.backoff import parse_retry_after
 from puad.client.deadline import Deadline
 from puad.client.reason import reason_of
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.errors import Code, DownloadError, ServerError
 from puad.core.printable import printable_line
 from puad.download.bandwidth import Bandwidth
-from puad.download.patience import BrokenTransferError, MinimumRate, require_going_on
+from puad.download.patience import BrokenTransferError, MinimumRate
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_REFUSAL: Final = 400

@@ -20,7 +20,8 @@ from typing import Final
 
 from puad.client.backoff import Backoff
 from puad.config import Limits
-from puad.core.errors import Code, DownloadError, OperatorError
+from puad.core.cancelling import require_going_on
+from puad.core.errors import Code, DownloadError
 
 _PROGRESS_BYTES: Final = 1 << 14
 _GLANCE_S: Final = 0.1
@@ -132,13 +133,3 @@ def rest(seconds: float, cancelled: Callable[[], bool]) -> None:
     while (left := end - time.monotonic()) > 0:
         require_going_on(cancelled)
         time.sleep(min(left, _GLANCE_S))
-
-
-def require_going_on(cancelled: Callable[[], bool]) -> None:
-    """Stop here when the transfer is cancelled.
-
-    Raises:
-        OperatorError: `CANCELLED`.
-    """
-    if cancelled():
-        raise OperatorError(Code.CANCELLED, "The download was cancelled")

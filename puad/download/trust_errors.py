@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Iterator
 from typing import Final
 
 from tuf.api import exceptions
 
-from puad.core.errors import Code, DownloadError, PuadError, StorageError, TrustError
+from puad.core.errors import Code, DownloadError, PuadError, TrustError
+from puad.core.storage import refused_write
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 # the first that fits counts, so the special ones stand before their bases
 _TRUST: Final[tuple[tuple[type[exceptions.RepositoryError], Code], ...]] = (
     (exceptions.ExpiredMetadataError, Code.METADATA_EXPIRED),
@@ -42,10 +41,8 @@ def tuf_errors(where: str) -> Iterator[None]:
         code = next(code for kind, code in _TRUST if isinstance(error, kind))
         raise TrustError(code, f"The signed metadata do not hold: {error}", on=where) from error
     except OSError as error:
-        code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
-        raise StorageError(
-            code, f"The metadata cannot be kept: {error.strerror}", on=str(error.filename or where)
-        ) from error
+        on = str(error.filename or where)
+        raise refused_write(error, "The metadata cannot be kept", on=on) from error
 
 
 def _download_error(error: exceptions.DownloadError, where: str) -> PuadError:

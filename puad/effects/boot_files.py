@@ -10,7 +10,6 @@ published disk is spooled while that is written, and kept once it has its hash.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -19,12 +18,12 @@ from typing import Final
 
 from puad.core.boot_file import BootFile
 from puad.core.errors import Code, StorageError, TrustError
+from puad.core.storage import refused_write
 from puad.download.source import Source
 from puad.writer import Spool
 
 _FOLDER: Final = "boot-files"
 _PIECE_BYTES: Final = 1 << 20
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPOOL: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -84,10 +83,15 @@ class BootFileCache:
                     raise TrustError(Code.HASH_MISMATCH, what)
 
     def keep_only(self, hashes: Collection[str]) -> None:
-        """Remove every boot file but those: what a run that failed has left here."""
-        for path in self._folder.glob("*"):
-            if path.stem not in hashes:
-                path.unlink()
+        """Remove every boot file but those: what a run that failed has left here.
+
+        Raises:
+            StorageError: The persistent partition cannot be changed.
+        """
+        with _storage_errors(self._folder):
+            for path in self._folder.glob("*"):
+                if path.stem not in hashes:
+                    path.unlink()
 
     def _has(self, file: BootFile) -> bool:
         """Whether it is here; one that was spooled whole is kept from now on."""
@@ -147,9 +151,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
-        what = f"A boot file cannot be kept: {error.strerror}"
-        raise StorageError(code, what, on=str(path)) from error
+        raise refused_write(error, "A boot file cannot be kept", on=str(path)) from error
 
 
 def _is_intact(path: Path, file: BootFile) -> bool:

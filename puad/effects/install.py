@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Final
 
 from puad.bootcontrol import BootControl
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.chunks import ChunkIndex, parse_index
-from puad.core.errors import BootControlError, Code, ImageError, TrustError
+from puad.core.errors import BootControlError, Code, ImageError, StorageError, TrustError
 from puad.core.manifest import Manifest
 from puad.core.model import Facts, Offer
 from puad.core.run import Goal
@@ -122,7 +123,7 @@ class Installer:
         try:
             (self._persist / _JOURNAL).unlink(missing_ok=True)
             BootFileCache(self._persist).keep_only(set())
-        except OSError as error:
+        except (OSError, StorageError) as error:
             _LOG.warning("what was kept for resuming cannot be removed: %s", error)
 
     def _raw_index(self, repository: ReleaseRepository, release: Release) -> bytes:
@@ -174,6 +175,7 @@ class Installer:
         total = release.manifest.image_size
 
         def tell(done: int) -> None:
+            require_going_on(self._watch.cancelled)
             self._watch.tell(Progress("seal", done, total))
 
         self._watch.show(Progress("seal", 0, total))

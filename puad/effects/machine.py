@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from puad.effects.neighbours import Reading
+from puad.core.neighbours import Reading
 
 _MOST_BYTES: Final = 1 << 18
 _SECTOR_BYTES: Final = 512  # of /proc/diskstats, whatever the disk's are

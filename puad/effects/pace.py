@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Final
 
 from puad.config import PaceSettings
+from puad.core.neighbours import Neighbours, Reading
+from puad.core.token_bucket import TokenBucket
 from puad.download.patience import rest
-from puad.download.token_bucket import TokenBucket
-from puad.effects.neighbours import Neighbours, Reading
 from puad.effects.pause import Pause
 
 _LOOK_EVERY_S: Final = 0.25

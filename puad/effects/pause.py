@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from puad.config import PaceSettings
-from puad.effects.neighbours import Neighbours
+from puad.core.neighbours import Neighbours
 
 _TURN_S: Final = 30.0
 _WORK_S: Final = 5.0

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from puad.core.errors import PuadError, StorageError
+from puad.core.speed import Speed, left_s
 from puad.download.bandwidth import Bandwidth
 from puad.effects.pace import Pace
-from puad.effects.speed import Speed, left_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,7 @@ class Watch:
             self._pace.hold(max(0, step), self.cancelled, self._show_pause)
 
     def tell(self, progress: Progress) -> None:
-        """Take in how far something is that is not ours to hold up: boot control, while it seals.
-
-        It may be another thread than the one that installs, while that one waits.
-        """
+        """Take in how far something is that is not ours to hold up: boot control's seal."""
         if progress.phase != self.progress.phase:
             self._speed.reset()
         self._speed.saw(progress.done_bytes, self._now_s())

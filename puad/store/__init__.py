@@ -14,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import threading
@@ -25,6 +24,7 @@ from puad.bounded_file import read_bounded
 from puad.config.limits import Limits
 from puad.core.errors import Code, StorageError
 from puad.core.model import Verdict
+from puad.core.storage import refused_write
 from puad.store.durable_file import System, replace_file
 from puad.store.verdict_document import dump_verdict, parse_verdict
 
@@ -34,7 +34,6 @@ VERDICT: Final = "verdict"
 HISTORY: Final = "history"
 _HISTORY_SCHEMA: Final = 1
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Store:
@@ -90,9 +89,8 @@ class Store:
             try:
                 replace_file(path, data, self._system)
             except OSError as error:
-                code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
-                what = f"the document {name} cannot be written: {error.strerror}"
-                raise StorageError(code, what, on=str(path)) from error
+                what = f"the document {name} cannot be written"
+                raise refused_write(error, what, on=str(path)) from error
 
     def write_verdict(self, verdict: Verdict) -> None:
         """Replace the verdict durably.

@@ -13,7 +13,6 @@ all after it, are a torn tail and are cut off. A journal of another file is begu
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import zlib
@@ -23,13 +22,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from puad.core.chunks import MAX_CHUNKS
-from puad.core.errors import Code, StorageError
+from puad.core.errors import StorageError
+from puad.core.storage import refused_write
 
 _MAX_BYTES: Final = 8 << 20
 _LINE: Final = re.compile(rb"([0-9]{1,6}) ([0-9]{1,6}) [0-9a-f]{8}")
 _CRC_BYTES: Final = 8
 _MOST_LISTED: Final = 4 * MAX_CHUNKS  # each is listed once; more is nobody's work, and takes hours
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ChunkJournal:
@@ -110,9 +109,7 @@ class ChunkJournal:
             self._fd = -1
 
     def _failed(self, error: OSError) -> StorageError:
-        code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
-        what = f"The chunk journal cannot be written: {error.strerror}"
-        return StorageError(code, what, on=str(self._path))
+        return refused_write(error, "The chunk journal cannot be written", on=str(self._path))
 
 
 def _line(text: str) -> bytes:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.chunks import ChunkIndex
-from puad.download.patience import require_going_on
 from puad.download.source import Source
 from puad.images import FramedFormat
 from puad.writer.chunk_decoder import ChunkDecoder

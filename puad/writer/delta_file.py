@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 
 from puad.core.delta import DeltaChunk, DeltaIndex
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from puad.download.source import Source
 
 _NO_FRAME = Extent(0, 0)

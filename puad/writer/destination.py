@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from puad.core.disk_map import Extent
 from puad.core.errors import StorageError
+from puad.core.extent import Extent
 from puad.writer.slot import SlotFile, make_buffer
 from puad.writer.spool import Spool
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
-from puad.core.errors import Code, OperatorError
+from puad.core.cancelling import require_going_on
 
 _Item = TypeVar("_Item")
 _GLANCE_S: Final = 0.1
@@ -50,8 +50,7 @@ class Feed(Generic[_Item]):
             OperatorError: `CANCELLED`, when `cancelled` says so.
         """
         while True:
-            if cancelled():
-                raise OperatorError(Code.CANCELLED, "The installation was cancelled")
+            require_going_on(cancelled)
             try:
                 item = self._queue.get(timeout=_GLANCE_S)
             except queue.Empty:

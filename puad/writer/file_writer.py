@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from puad.config import Limits
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, ImageError
+from puad.core.extent import Extent
 from puad.writer.buffers import BufferRing
 from puad.writer.destination import Destination
 from puad.writer.feed import Feed

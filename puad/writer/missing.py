@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from puad.core.cancelling import require_going_on
 from puad.core.chunks import Chunk
-from puad.download.patience import require_going_on
 from puad.writer.chunk_decoder import is_chunk
 from puad.writer.chunk_journal import ChunkJournal
 from puad.writer.destination import Destination

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 _KEPT_BYTES: Final = 16 << 20
 

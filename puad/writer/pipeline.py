@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
-from puad.core.errors import Code, OperatorError
+from puad.core.cancelling import cancellation
 from puad.writer.tray import Tray
 
 _GLANCE_S: Final = 0.1
@@ -96,7 +96,7 @@ class Pipeline:
         running = len(self._decoding)
         while running:
             if not self.stopping and cancelled():
-                self._fail(OperatorError(Code.CANCELLED, "The installation was cancelled"))
+                self._fail(cancellation())
             try:
                 tray = self._next(meanwhile)
             except Empty:

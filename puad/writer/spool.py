@@ -9,16 +9,14 @@ who gave the descriptor.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from puad.core.disk_map import Extent
-from puad.core.errors import Code, StorageError
+from puad.core.extent import Extent
+from puad.core.storage import refused_write
 
 _ZEROS_BYTES: Final = 1 << 20
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Spool:
@@ -106,5 +104,4 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        code = Code.DISK_FULL if error.errno in _FULL else Code.STATE_UNWRITABLE
-        raise StorageError(code, f"A boot file cannot be kept: {error.strerror}") from error
+        raise refused_write(error, "A boot file cannot be kept") from error

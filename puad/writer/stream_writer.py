@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.chunks import ChunkIndex
 from puad.core.errors import Code, ImageError
-from puad.download.patience import require_going_on
 from puad.writer.buffers import MOST_BYTES, BufferRing
 from puad.writer.chunk_decoder import is_chunk
 from puad.writer.chunk_journal import ChunkJournal

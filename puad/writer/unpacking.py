@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.errors import Code, ImageError
-from puad.download.patience import require_going_on
 from puad.download.release import Release
 from puad.download.source import Source
 from puad.images import ImageFormat

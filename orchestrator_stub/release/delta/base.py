@@ -25,7 +25,7 @@ import zstandard
 from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.release import Release
 from puad.core.chunks import MAX_FRAME_WINDOW_BYTES
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 _PIECE_BYTES: Final = 1 << 20
 _EMPTY: Final = bytes(_PIECE_BYTES)

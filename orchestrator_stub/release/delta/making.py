@@ -32,7 +32,7 @@ from orchestrator_stub.release.delta.windows import Surroundings, choose_windows
 from orchestrator_stub.release.in_order import in_order
 from puad.core.chunks import Chunk, ChunkIndex
 from puad.core.delta import DeltaChunk, DeltaIndex
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 _PIECE_BYTES: Final = 1 << 20
 _UNDER_WAY_PER_THREAD: Final = 2

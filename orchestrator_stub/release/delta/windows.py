@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from orchestrator_stub.release.delta.anchors import ANCHOR_BYTES, Matches, Places
 from puad.core.delta import MAX_WINDOWS
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 PAGE_BYTES: Final = 4096
 # How far around a chunk its neighbours' anchors tell where its own content stood.

@@ -20,7 +20,7 @@ from typing import Final
 from orchestrator_stub.release.disk_image.errors import FatError
 from orchestrator_stub.release.disk_image.fat_folder import FatEntry, read_entries
 from orchestrator_stub.release.disk_image.reading import Read
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 _BOOT_SECTOR_BYTES: Final = 512
 _BOOT_MARK: Final = b"\x55\xaa"

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from orchestrator_stub.release.disk_image.errors import GptError
 from orchestrator_stub.release.disk_image.reading import Read
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from puad.core.printable import printable_line
 
 _SIGNATURE: Final = b"EFI PART"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 # The bytes at an offset, of that length; fewer only where the end lies.
 Read = Callable[[int, int], bytes]

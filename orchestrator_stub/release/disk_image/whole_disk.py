@@ -19,7 +19,8 @@ from orchestrator_stub.release.disk_image.gpt import Partition, read_partitions
 from orchestrator_stub.release.disk_image.reading import Read, spliced, within
 from orchestrator_stub.release.disk_image.uki import read_root_id
 from puad.core.boot_file import MAX_BOOT_FILE_BYTES, MAX_EXTENTS, BootFile, BootFileKind
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 
 _PIECE_BYTES: Final = 1 << 20
 

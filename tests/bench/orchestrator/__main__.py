@@ -34,6 +34,8 @@ PARTS: Final[dict[str, Callable[[Bench, Options], list[Figure]]]] = {
     "updates": trials.measure_updates,
     "bad-image": trials.measure_bad_image,
 }
+AT_REST: Final = ("polls", "recovery", "page")
+"""Those with the same hosts, which are enrolled only once."""
 
 
 def main() -> int:
@@ -53,13 +55,17 @@ def main() -> int:
     keep_connections_small()
     held = True
     with ExitStack() as stack:
-        server: Postgres | None = None
-        for part in arguments.part or PARTS:
-            for dialect in arguments.database or DIALECTS:
-                if dialect == "postgresql" and server is None:
-                    server = stack.enter_context(running_postgres(durable=True))
-                with _bench(server if dialect == "postgresql" else None, arguments) as bench:
-                    figures = PARTS[part](bench, options)
+        for dialect in arguments.database or DIALECTS:
+            server: Postgres | None = None
+            if dialect == "postgresql":
+                server = stack.enter_context(running_postgres(durable=True))
+            resting = stack.enter_context(_bench(server, arguments))
+            for part in arguments.part or PARTS:
+                if part in AT_REST:
+                    figures = PARTS[part](resting, options)
+                else:
+                    with _bench(server, arguments) as bench:
+                        figures = PARTS[part](bench, options)
                 print(table(f"{part} on {dialect}, {options.hosts} hosts", figures), flush=True)
                 keep(_FILE, part, dialect, figures, conditions)
                 held = held and all(figure.held for figure in figures)

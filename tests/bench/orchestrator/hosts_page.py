@@ -18,9 +18,9 @@ from orchestrator_stub.commands.command import project_named
 from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web.paging import SIZES
 from tests.bench.figures import Figure, percentile, repeated
-from tests.bench.orchestrator.load import close, poll_in_turn, resting_nodes, warm_up
+from tests.bench.orchestrator.load import close, poll_in_turn, resting_nodes
 from tests.bench.orchestrator.options import Options
-from tests.bench.orchestrator.polls import set_resting_stage
+from tests.bench.orchestrator.polls import meet, resting_stage
 from tests.bench.orchestrator.process import Bench
 from tests.integration.orchestrator_stub.running import Orchestrator
 from tests.integration.web.html import parse
@@ -44,10 +44,10 @@ def measure(bench: Bench, options: Options) -> list[Figure]:
     """Fetch the pages again and again, with nothing else to do and while nodes poll."""
     figures: list[Figure] = []
     with bench.serving() as orchestrator:
-        stage = set_resting_stage(orchestrator, options.hosts)
+        stage = resting_stage(bench, orchestrator, options.hosts)
         with _logged_in(orchestrator) as session:
             addresses = _addresses(orchestrator, options.hosts)
-            asyncio.run(_meet(bench, orchestrator, stage, options.rate))
+            asyncio.run(meet(bench, bench.origin(orchestrator), stage, options.rate))
             figures += _fetch(session, addresses, "", FIRST_BYTE_GOAL_MS)
             figures += asyncio.run(_while_polled(bench, orchestrator, stage, options, session))
     return figures
@@ -74,12 +74,6 @@ def _addresses(orchestrator: Orchestrator, hosts: int) -> dict[str, str]:
     last = -(-hosts // SIZES[0])
     url = f"{orchestrator.url}hosts"
     return {name: f"{url}{query.replace('last', str(last))}" for name, query in PAGES.items()}
-
-
-async def _meet(bench: Bench, orchestrator: Orchestrator, stage: Stage, rate: float) -> None:
-    nodes = resting_nodes(stage.hosts, bench.origin(orchestrator))
-    await warm_up(nodes, rate)
-    close(nodes)
 
 
 async def _while_polled(

@@ -22,7 +22,7 @@ from tests.simulator.enrolments import Enrolled
 from tests.simulator.talk import PATH
 
 _OK = 200
-_FIRST_PARTS_OF_RATE = (5, 3, 1)
+_AT_A_TIME = 2000
 
 
 @dataclass(slots=True)
@@ -117,14 +117,22 @@ async def warm_up(nodes: Sequence[RestingNode], rate: float) -> None:
     """Let every node poll three times: to be written down, to be read, to be remembered.
 
     The first poll of a node makes its connection and its row, and the second reads them: that is no
-    steady state, and slower.
+    steady state, and slower. Nodes come some at a time, and those that are there poll on meanwhile,
+    or the server would close their connections.
     """
-    for part in _FIRST_PARTS_OF_RATE:
-        pace = rate / part
-        polls = await poll_in_turn(nodes, pace, len(nodes) / pace)
-        assert not polls.errors, polls.errors[:3]
+    for there in range(0, len(nodes), _AT_A_TIME):
+        new = nodes[there : there + _AT_A_TIME]
+        await _poll_once(new, rate / 5)
+        await _poll_once(new, rate / 2)
+        await _poll_once(nodes[: there + _AT_A_TIME], rate)
     gc.collect()
     gc.freeze()  # what lives as long as the load is not looked at again and again
+
+
+async def _poll_once(nodes: Sequence[RestingNode], rate: float) -> None:
+    polls = await poll_in_turn(nodes, rate, len(nodes) / rate)
+    what = f"{len(polls.errors)} of {polls.count} polls of the warm-up, at {rate:g} a second"
+    assert not polls.errors, f"{what}: {polls.errors[:3]}"
 
 
 def close(nodes: Sequence[RestingNode]) -> None:

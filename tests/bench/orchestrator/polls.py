@@ -12,6 +12,7 @@ from tests.bench.orchestrator.load import Polls, close, poll_in_turn, resting_no
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.process import Bench, Used, used
 from tests.integration.orchestrator_stub.running import Orchestrator
+from tests.simulator.connection import Origin
 from tests.simulator.stage import PROFILE, Stage, set_stage
 
 P99_GOAL_MS: Final = 100.0
@@ -21,11 +22,28 @@ _PART_S: Final = 10.0
 def measure(bench: Bench, options: Options) -> list[Figure]:
     """Poll for a while, after everybody is known."""
     with bench.serving() as orchestrator:
-        stage = set_resting_stage(orchestrator, options.hosts)
+        stage = resting_stage(bench, orchestrator, options.hosts)
         return asyncio.run(_measure(bench, orchestrator, stage, options))
 
 
-def set_resting_stage(orchestrator: Orchestrator, hosts: int) -> Stage:
+def resting_stage(bench: Bench, orchestrator: Orchestrator, hosts: int) -> Stage:
+    """The hosts of an orchestrator, enrolled when there are none yet."""
+    if bench.resting is None:
+        bench.resting = _set_resting_stage(orchestrator, hosts)
+    return bench.resting
+
+
+async def meet(bench: Bench, origin: Origin, stage: Stage, rate: float) -> None:
+    """See to it that every node has polled before, now or for another part."""
+    if bench.has_met:
+        return
+    nodes = resting_nodes(stage.hosts, origin)
+    await warm_up(nodes, rate)
+    close(nodes)
+    bench.has_met = True
+
+
+def _set_resting_stage(orchestrator: Orchestrator, hosts: int) -> Stage:
     """Hosts with everything that an answer is made from: a policy, a site, windows of two kinds."""
     stage = set_stage(orchestrator, hosts)
     region = orchestrator.create("compute/regions", {"name": "all of it"})["resourceId"]
@@ -54,6 +72,7 @@ async def _measure(
 ) -> list[Figure]:
     nodes = resting_nodes(stage.hosts, bench.origin(orchestrator))
     await warm_up(nodes, options.rate)
+    bench.has_met = True
     before = await asyncio.to_thread(used, orchestrator)
     parts = [
         await poll_in_turn(nodes, options.rate, min(_PART_S, options.seconds))

@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.integration.orchestrator_stub.running import Orchestrator, new_directory, serving
 from tests.simulator.connection import Origin
+from tests.simulator.stage import Stage
 
 _MIB: Final = 1 << 20
 
@@ -39,12 +40,16 @@ class Bench:
         folder: Where it all lies.
         database_url: Its database; empty for SQLite in the folder.
         plain_http: Whether it serves without TLS.
+        resting: Its hosts at rest, once they are enrolled.
+        has_met: Whether every one of them has polled before.
     """
 
     folder: Path
     database_url: str = ""
     plain_http: bool = False
     port: int = 0
+    resting: Stage | None = None
+    has_met: bool = False
 
     def __post_init__(self) -> None:
         self._directory = new_directory(self.folder / "data", self.database_url)

@@ -17,15 +17,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.bench.figures import Figure, percentile, repeated
-from tests.bench.orchestrator.load import (
-    Polls,
-    RestingNode,
-    close,
-    resting_nodes,
-    warm_up,
-)
+from tests.bench.orchestrator.load import Polls, RestingNode, close, resting_nodes
 from tests.bench.orchestrator.options import Options
-from tests.bench.orchestrator.polls import P99_GOAL_MS, set_resting_stage
+from tests.bench.orchestrator.polls import P99_GOAL_MS, meet, resting_stage
 from tests.bench.orchestrator.process import Bench
 from tests.simulator.connection import Origin
 from tests.simulator.enrolments import Enrolled
@@ -71,9 +65,9 @@ class Herd:
 def measure(bench: Bench, options: Options) -> list[Figure]:
     """Restart the server, and let everybody poll."""
     with bench.serving() as orchestrator:
-        hosts = set_resting_stage(orchestrator, options.hosts).hosts
-        origin = bench.origin(orchestrator)
-        asyncio.run(_meet(hosts, origin, options.rate))
+        stage = resting_stage(bench, orchestrator, options.hosts)
+        hosts, origin = stage.hosts, bench.origin(orchestrator)
+        asyncio.run(meet(bench, origin, stage, options.rate))
     herds = []
     for _ in range(options.repeat):
         with bench.serving():
@@ -86,12 +80,6 @@ def measure(bench: Bench, options: Options) -> list[Figure]:
         repeated("steady, s", [herd.steady_s(len(hosts)) for herd in herds], STEADY_GOAL_S),
         repeated("polls that failed", [float(sum(herd.failed.values())) for herd in herds]),
     ]
-
-
-async def _meet(hosts: Sequence[Enrolled], origin: Origin, rate: float) -> None:
-    nodes = resting_nodes(hosts, origin)
-    await warm_up(nodes, rate)
-    close(nodes)
 
 
 async def _rush(hosts: Sequence[Enrolled], origin: Origin) -> Herd:

@@ -133,41 +133,54 @@ def test_seal_passes_bytes_with_zeros_unchanged(control: BootControl, scripted: 
     assert second == ["b", [], [], "edge/13.2/image", list(b"\x00index")]
 
 
-def test_progress_of_a_seal_is_asked_for_while_it_lasts(
-    control: BootControl, scripted: Start, monkeypatch: pytest.MonkeyPatch
+class EnoughError(Exception):
+    pass
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootcontrol, "_GLANCE_S", 0.01)
+
+
+def test_progress_of_a_seal_is_told_while_it_lasts(
+    control: BootControl, scripted: Start, quick: None
 ) -> None:
-    monkeypatch.setattr(bootcontrol, "_PROGRESS_EVERY_S", 0.01)
-    scripted(BUS_NAME, {"properties": {"SealProgress": ["t", 5 << 32]}})
+    script = {"methods": {"Seal": [{"after_ms": 1000}, {"returns": ["()", []]}]}}
+    scripted(BUS_NAME, {"properties": {"SealProgress": ["t", 5 << 32]}, **script})
     told: list[int] = []
-    asked_twice = threading.Event()
-
-    def tell(done: int) -> None:
-        told.append(done)
-        if len(told) == 2:
-            asked_twice.set()
-
-    with control._telling(tell):
-        assert asked_twice.wait(60)
+    control.seal("b", [], b"", "edge/13.2/image", progress=told.append)
     assert set(told) == {5 << 32}
-    assert "seal-progress" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_progress_that_cannot_be_had_is_asked_for_once_and_the_seal_goes_on(
-    control: BootControl, scripted: Start, monkeypatch: pytest.MonkeyPatch
+def test_progress_that_cannot_be_had_does_not_end_the_seal(
+    control: BootControl, scripted: Start, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootcontrol, "_PROGRESS_EVERY_S", 0.01)
-    service = scripted(BUS_NAME, {})
-    failed = threading.Event()
+    scripted(BUS_NAME, {"methods": {"Seal": [{"after_ms": 1000}, {"returns": ["()", []]}]}})
 
     def fail(_name: str) -> int:
-        failed.set()
         raise BootControlError(Code.BOOT_CONTROL_REFUSED, "there is no such property")
 
     monkeypatch.setattr(control, "_property", fail)
-    with control._telling(lambda _: None):
-        assert failed.wait(60)
-        control.seal("b", [], b"", "edge/13.2/image")
+    told: list[int] = []
+    control.seal("b", [], b"", "edge/13.2/image", progress=told.append)
+    assert set(told) == {0}
+
+
+def test_seal_that_is_given_up_is_not_waited_for(
+    control: BootControl, scripted: Start, quick: None
+) -> None:
+    properties = {"SealProgress": ["t", 7], "BootedSlot": ["s", "a"]}
+    service = scripted(BUS_NAME, {"methods": {"Seal": [{"hang": True}]}, "properties": properties})
+
+    def stop(done: int) -> None:
+        if done == 7:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        control.seal("b", [], b"", "edge/13.2/image", progress=stop)
     assert len(service.calls("Seal")) == 1
+    assert control.booted_slot() == "a"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("seal")]
 
 
 def test_open_inactive_returns_a_private_writable_descriptor(

@@ -14,7 +14,8 @@ from bootloader.manifest import MAX_BOOT_FILE_BYTES, parse_manifest
 from puad.core import manifest as puad_manifest
 from puad.core.boot_file import BootFile, BootFileKind
 from puad.core.delta import Delta
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from tests.unit.bootloader.signing import INDEX, boot_file, manifest_of
 
 ALIKE = (

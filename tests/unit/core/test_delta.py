@@ -18,8 +18,8 @@ from puad.core.delta import (
     DeltaIndex,
     parse_delta_index,
 )
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, ImageError
+from puad.core.extent import Extent
 
 BASE = 1 << 30
 LENGTH = 4096

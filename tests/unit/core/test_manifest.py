@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from puad.core.boot_file import MAX_BOOT_FILE_BYTES, MAX_EXTENTS, BootFile, BootFileKind
 from puad.core.delta import MAX_DELTAS, Delta
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
 from puad.core.errors import Code, TrustError
+from puad.core.extent import Extent
 from puad.core.manifest import CUSTOM_KEY, MAX_IMAGE_BYTES, Manifest, parse_manifest
 
 FULL = Manifest(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from puad.download.patience import require_going_on
+from puad.core.cancelling import require_going_on
 
 
 class StillClock:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from puad.core.boot_file import BootFile, BootFileKind
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, StorageError, TrustError
+from puad.core.extent import Extent
 from puad.effects.boot_files import BootFileCache
 from puad.writer import Spool
 from tests.unit.writer.workbench import MemorySource
@@ -155,6 +155,15 @@ def test_keep_only_leaves_what_belongs_to_these_hashes(
     assert kept(tmp_path) == ["aa", "aa.spool"]
     cache.keep_only(set())
     assert kept(tmp_path) == []
+
+
+def test_keep_only_of_what_cannot_be_removed_is_a_storage_error(
+    cache: BootFileCache, tmp_path: Path
+) -> None:
+    (tmp_path / "boot-files" / "a-folder").mkdir(parents=True)
+    with pytest.raises(StorageError) as caught:
+        cache.keep_only(set())
+    assert caught.value.code is Code.STATE_UNWRITABLE
 
 
 def test_spool_where_none_can_be_made_is_a_storage_error(tmp_path: Path) -> None:

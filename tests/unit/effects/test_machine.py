@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from puad.core.neighbours import Reading
 from puad.effects.machine import Machine
-from puad.effects.neighbours import Reading
 
 FILES = {
     "proc/loadavg": "1.50 2.00 3.00 2/110 11937\n",

@@ -9,7 +9,7 @@ import pytest
 
 from puad.config import PaceSettings
 from puad.core.errors import Code, OperatorError
-from puad.effects.neighbours import Reading
+from puad.core.neighbours import Reading
 from puad.effects.pace import Pace
 from tests.unit.download.still_clock import StillClock
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puad.config import PaceSettings
-from puad.effects.neighbours import Neighbours, Reading
+from puad.core.neighbours import Neighbours, Reading
 from puad.effects.pause import Pause
 
 SETTINGS = PaceSettings(

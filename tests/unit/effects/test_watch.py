@@ -10,8 +10,8 @@ import pytest
 
 from puad.config import PaceSettings
 from puad.core.errors import Code, OperatorError
+from puad.core.neighbours import Reading
 from puad.download.bandwidth import Bandwidth
-from puad.effects.neighbours import Reading
 from puad.effects.pace import Pace
 from puad.effects.watch import Progress, Watch
 from tests.unit.download.still_clock import StillClock

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from puad.core.boot_file import BootFile, BootFileKind
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from tests.unit.images.published_image import Published, publish
 
 Extents = Sequence[tuple[int, int]]

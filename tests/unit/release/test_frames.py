@@ -16,7 +16,8 @@ from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.frames import ENCODERS, encode_image, index_image
 from orchestrator_stub.release.image import open_image
 from puad.core.chunks import CHUNK_BYTES, parse_index
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from puad.images import known
 
 

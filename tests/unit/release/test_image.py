@@ -12,7 +12,7 @@ import pytest
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.image import MAX_BYTES, open_image
 from orchestrator_stub.release.inputs import opened
-from orchestrator_stub.release.packing import Packing
+from puad.core.packing import Packing
 
 
 @pytest.mark.parametrize(

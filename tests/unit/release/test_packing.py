@@ -18,10 +18,9 @@ from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.packing import (
     NODE_MEMORY_BYTES,
     OWN_MEMORY_BYTES,
-    Packing,
-    find_packing,
     unpack,
 )
+from puad.core.packing import Packing, find_packing
 
 NOISE = random.Random(5)
 DATA = NOISE.randbytes(90_000) + bytes(3_000_000) + NOISE.randbytes(5)

@@ -8,14 +8,16 @@ import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator_stub.release import unpacked as module
 from orchestrator_stub.release.errors import InputError, WriteError
 from orchestrator_stub.release.image import open_image
-from orchestrator_stub.release.packing import NODE_MEMORY_BYTES, Packing
+from orchestrator_stub.release.packing import NODE_MEMORY_BYTES
 from orchestrator_stub.release.unpacked import unpacked
+from puad.core.packing import Packing
 
 MIB = 1 << 20
 DATA = os.urandom(70_000) + bytes(12 * MIB) + os.urandom(5000) + bytes(3 * MIB)
@@ -105,6 +107,29 @@ def test_unpacked_without_room_for_it_says_so(packed: Path, tmp_path: Path) -> N
             pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_unpacked_of_a_bomb_leaves_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path / "bomb.raw.gz"
+    bomb.write_bytes(gzip.compress(b"\1" * (40 * MIB), 1))
+    held: list[int] = []
+    full = SimpleNamespace(f_bavail=19, f_blocks=1000)
+
+    def status(descriptor: int) -> SimpleNamespace:
+        held.append(os.fstat(descriptor).st_size)
+        return full
+
+    monkeypatch.setattr(os, "fstatvfs", status)
+    with (
+        open_image(bomb) as image,
+        pytest.raises(WriteError, match="more than there is room for"),
+        unpacked(image, tmp_path, NODE_MEMORY_BYTES, no_progress),
+    ):
+        pass
+    assert [size >> 20 for size in held] == [16]
+    assert [path.name for path in tmp_path.iterdir()] == [bomb.name]
 
 
 def test_unpacked_of_a_file_that_is_written_to_meanwhile_is_refused(

@@ -12,7 +12,7 @@ from pathlib import Path
 import zstandard
 
 from puad.core.delta import DeltaChunk, DeltaIndex, parse_delta_index
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from puad.download.source import Source
 from puad.writer import DeltaFile, Deltas
 from tests.unit.images.published_image import Published

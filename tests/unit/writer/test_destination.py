@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, StorageError
+from puad.core.extent import Extent
 from puad.writer.destination import Destination
 from puad.writer.slot import SlotFile, make_buffer
 from puad.writer.spool import Spool

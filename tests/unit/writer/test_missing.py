@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from puad.core.disk_map import Extent
 from puad.core.errors import OperatorError
+from puad.core.extent import Extent
 from puad.writer import ChunkJournal
 from puad.writer.destination import Destination
 from puad.writer.missing import Look

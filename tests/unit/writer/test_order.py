@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from puad.images.raw_zst import RawZst
 from puad.writer import ChunkJournal
 from puad.writer.chunk_writer import ChunkWriter, FullFile

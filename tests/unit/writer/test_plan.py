@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from puad.core.chunks import Chunk
 from puad.core.delta import DeltaChunk, DeltaIndex
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from puad.writer.delta_file import DeltaFile
 from puad.writer.plan import Way, plan_write, way_of
 from tests.unit.writer.workbench import MemorySource

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from puad import images
 from puad.core.boot_file import BootFileKind
 from puad.core.chunks import Chunk, ChunkIndex
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
 from puad.core.errors import Code, DownloadError, ImageError, OperatorError
+from puad.core.extent import Extent
 from puad.images import ImageFormat
 from puad.writer import Spool, WriteResult
 from puad.writer.unpacking import PublishedFile, Unpacking

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from puad.core.delta import DeltaChunk, DeltaIndex
-from puad.core.disk_map import Extent
 from puad.core.errors import Code, DownloadError
+from puad.core.extent import Extent
 from puad.writer import DeltaFile, Deltas, chunk_writer, frame_fetcher
 from puad.writer.image import WriteResult
 from tests.unit.images.published_image import Published, publish
@@ -172,7 +172,7 @@ def test_delta_out_of_reach_is_given_up_once_the_full_file_is_in_reach(bench: Be
     result = write(bench, DELTA, delta_source=refusing, source=source)
     assert bench.content[:SIZE] == NEW
     assert len(refusing.reads) == 2
-    assert result.bytes_fetched == len(PUBLISHED.file)
+    assert result.delta_bytes == 0
 
 
 def test_delta_that_is_back_goes_on_for_the_price_of_one_chunk(bench: Bench) -> None:
@@ -308,7 +308,7 @@ def test_broken_delta_goes_on_with_no_verified_frame_twice(bench: Bench, breaks_
     first = DELTA.source()
     first.breaks_at = breaks_at
     with pytest.raises(DownloadError):
-        write(bench, DELTA, delta_source=first)
+        write(bench, DELTA, delta_source=first, source=Refusing(PUBLISHED.file))
     whole = max(
         (m.frame.end for m in DELTA.index.chunks if m and m.frame and m.frame.end <= breaks_at),
         default=0,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from puad.config import Limits
+from puad.core.cancelling import require_going_on
 from puad.core.errors import Code, DownloadError
-from puad.download.patience import require_going_on
 from puad.download.source import Source
 from puad.writer import ChunkJournal, WriteResult, write_image
 from tests.unit.images.published_image import Published

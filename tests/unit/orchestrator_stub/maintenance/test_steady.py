@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator_stub.database import Database
 from orchestrator_stub.errors import Code, OrchestratorError
-from orchestrator_stub.maintenance import Poll
+from orchestrator_stub.maintenance import Call, Poll
 from orchestrator_stub.maintenance import answer as answer_anew
 from orchestrator_stub.maintenance.steady import REMEMBERED_FOR_S
 from orchestrator_stub.records import Host, SingleSchedule
@@ -92,12 +92,14 @@ def test_polls_that_come_together_share_a_query(fleet: Fleet) -> None:
         settle(fleet, edge, os_image_id="1.0")
     report = StatusReport(StatusType.UP_TO_DATE, os_image_id="1.0")
     polls = [Poll(edge.node, edge.guid, report, fleet.now_s) for edge in edges]
-    polls[1] = replace(polls[1], report=StatusReport(StatusType.DOWNLOADING))  # something new
+    news = StatusReport(StatusType.DOWNLOADING)
+    polls[1] = Poll(edges[1].node, edges[1].guid, news, fleet.now_s)
     fleet.change(edges[3], released=["cd" * 32])  # something new to tell
-    assert [fleet.manager.knows(poll) for poll in polls] == [True, False, True, True, True]
+    calls = [Call(poll.node, poll.said, poll.now_s) for poll in polls]
+    assert [fleet.manager.knows(call) for call in calls] == [True, False, True, True, True]
     before = fleet.manager.tally.remembered
     with fleet.queries() as queries:
-        answers = fleet.manager.recall(polls)
+        answers = fleet.manager.recall(calls)
     assert len(queries) == 1
     assert [answer is not None for answer in answers] == [True, False, True, False, True]
     assert fleet.manager.tally.remembered == before + 3

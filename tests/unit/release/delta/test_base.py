@@ -13,7 +13,8 @@ import zstandard
 from orchestrator_stub.release.delta.base import Base, NoBaseError, opened_base, serves_as_base
 from orchestrator_stub.release.errors import WriteError
 from orchestrator_stub.release.release import Release, ReleaseFile
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from puad.core.manifest import Manifest
 from tests.unit.release.delta.deltas import ignore
 

@@ -17,7 +17,8 @@ from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.release import Release, ReleaseFile, make_release
 from puad.core.chunks import Chunk, ChunkIndex
 from puad.core.delta import Delta
-from puad.core.disk_map import DiskMap, Extent
+from puad.core.disk_map import DiskMap
+from puad.core.extent import Extent
 from puad.core.manifest import Manifest, parse_manifest
 
 SIZE = 5000

@@ -18,7 +18,7 @@ from orchestrator_stub.release.delta.windows import (
     same_content,
 )
 from puad.core.delta import MAX_DICTIONARY_BYTES, MAX_WINDOWS
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 
 MIB = 1 << 20
 KIB = 1 << 10

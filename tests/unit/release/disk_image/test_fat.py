@@ -20,7 +20,7 @@ from orchestrator_stub.release.disk_image.errors import FatError
 from orchestrator_stub.release.disk_image.fat import Fat
 from orchestrator_stub.release.disk_image.fat_folder import FatEntry
 from orchestrator_stub.release.disk_image.reading import Read
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from tests.unit.release.disk_image.made_disk import make_esp, mtools, reader
 
 KIB = {12: 1500, 16: 12_000, 32: 36_000}

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator_stub.release.disk_image.errors import GptError
 from orchestrator_stub.release.disk_image.gpt import Partition, find_sector_size, read_partitions
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from tests.unit.release.disk_image.made_disk import (
     ESP,
     ESP_ID,

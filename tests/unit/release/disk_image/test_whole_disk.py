@@ -16,7 +16,7 @@ from orchestrator_stub.release.disk_image.file_system import find_file_system
 from orchestrator_stub.release.disk_image.reading import spliced, within
 from orchestrator_stub.release.disk_image.whole_disk import DiskChoice, WholeDisk, survey_disk
 from puad.core.boot_file import BootFile, BootFileKind
-from puad.core.disk_map import Extent
+from puad.core.extent import Extent
 from tests.unit.release.disk_image.made_disk import (
     ESP,
     ESP_ID,

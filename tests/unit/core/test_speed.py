@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puad.effects.speed import Speed, left_s
+from puad.core.speed import Speed, left_s
 
 
 def test_speed_is_not_known_before_a_second_has_passed() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from puad.effects.neighbours import Neighbours, Reading
+from puad.core.neighbours import Neighbours, Reading
 
 MIB = 1 << 20
 FIRST = Reading(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puad.download.token_bucket import TokenBucket
+from puad.core.token_bucket import TokenBucket
 
 RATES = st.integers(1, 10**9)
 TAKINGS = st.lists(st.tuples(st.integers(0, 10**7), st.floats(0, 100)), min_size=1, max_size=12)
