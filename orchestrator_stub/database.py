@@ -194,6 +194,8 @@ def _translation(error: Exception, url: URL) -> OrchestratorError:
     if isinstance(error, StaleDataError):
         return _lost_race()
     cause = getattr(error, "orig", error)
+    if isinstance(error, IntegrityError) and _is_id_taken(cause):
+        return _lost_race()
     if isinstance(error, IntegrityError):
         return OrchestratorError(
             Code.ALREADY_EXISTS, "the records do not allow it", inside=str(cause)
@@ -218,6 +220,19 @@ def _lost_race() -> OrchestratorError:
         Code.ABORTED,
         "somebody else has changed it meanwhile",
         hint="Look at it again, and repeat what is still wanted.",
+    )
+
+
+def _is_id_taken(cause: object) -> bool:
+    """Whether a new record has drawn the id of another one.
+
+    An id has 32 bits at random, as the original's has. Among ten thousand hosts two of a hundred
+    fleets draw one twice; another try draws another.
+    """
+    detail = getattr(getattr(cause, "diag", None), "message_detail", None) or ""
+    return detail.startswith("Key (id)=") or (
+        getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_PRIMARYKEY"
+        and str(cause).endswith(".id")
     )
 
 

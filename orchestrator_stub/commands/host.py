@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy.orm import Session
+
 from orchestrator_stub import enrolment
 from orchestrator_stub.commands.command import (
     Verbs,
@@ -54,25 +56,28 @@ def enrol(
 ) -> dict[str, Any]:
     """Enrol a host, or renew its token, and give what its node needs."""
     key = directory.secret_key()
-    with open_database(directory) as database, database.writing() as session:
+
+    def change(session: Session) -> dict[str, Any]:
         owner = project_named(session, project)
         if renew:
             host = enrolment.renew(session, owner, candidate)
         else:
             host = enrolment.enrol(session, owner, candidate)
         result = enrolment.token_for(host, key, int(time.time()), lifetime_s)
-        name, project_name = host.name, owner.name
-    return {
-        "name": name,
-        "renewed": renew,
-        "project": project_name,
-        "guid": result.guid,
-        "host_id": result.host_id,
-        "instance_id": result.instance_id,
-        "os_id": result.os_id,
-        "token": result.token,
-        "token_expires_at": rfc3339(result.expires_s),
-    }
+        return {
+            "name": host.name,
+            "renewed": renew,
+            "project": owner.name,
+            "guid": result.guid,
+            "host_id": result.host_id,
+            "instance_id": result.instance_id,
+            "os_id": result.os_id,
+            "token": result.token,
+            "token_expires_at": rfc3339(result.expires_s),
+        }
+
+    with open_database(directory) as database:
+        return database.write(change)
 
 
 def _enrol(arguments: argparse.Namespace, directory: DataDirectory) -> int:

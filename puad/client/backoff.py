@@ -42,6 +42,16 @@ class Backoff:
         return max(spread, min(retry_after_s or 0.0, self.most_s))
 
 
+def spread_s(seconds: float, rng: Callable[[], float]) -> float:
+    """A wait of half to one and a half of that, so that who failed together comes back apart.
+
+    Args:
+        seconds: The wait in the middle.
+        rng: Gives a number in [0, 1), as `random.random` does.
+    """
+    return seconds * (0.5 + rng())
+
+
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for; None when it is absent or unreadable.
 

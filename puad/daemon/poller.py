@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from puad.client.backoff import Backoff
+from puad.client.backoff import Backoff, spread_s
 from puad.config import Settings
 from puad.core.errors import ServerError
 from puad.effects.maintenance import Contact
@@ -60,7 +60,8 @@ class Poller:
         now, error = time.monotonic(), contact.error
         pause: float = self._server.poll_interval_s
         if error is not None:
-            pause = max(pause, self._backoff.wait_s(contact.failures, random.random))
+            backoff_s = self._backoff.wait_s(contact.failures, random.random)
+            pause = max(spread_s(pause, random.random), backoff_s)
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             self._quiet_until = now + min(error.retry_after_s, self._most_quiet_s)
         self._at = max(now + pause, self._quiet_until)

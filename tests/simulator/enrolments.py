@@ -7,8 +7,11 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
+
+from sqlalchemy.orm import Session
 
 from orchestrator_stub import enrolment
 from orchestrator_stub.commands.command import open_database, project_named
@@ -54,23 +57,23 @@ def enrol_many(
         site_id: Where they stand; None for nowhere.
     """
     key, now_s = directory.secret_key(), int(time.time())
+
+    def enrol(session: Session, candidate: Candidate) -> Enrolled:
+        host = enrolment.enrol(session, project_named(session, ""), candidate)
+        host.site_id = site_id
+        result = enrolment.token_for(host, key, now_s, _LIFETIME_S)
+        identity = Identity(
+            candidate.name, result.guid, result.token, candidate.profile, candidate.image_id
+        )
+        return Enrolled(identity, result.host_id, result.instance_id)
+
+    def enrol_all(some: Sequence[Candidate], session: Session) -> list[Enrolled]:
+        return [enrol(session, candidate) for candidate in some]
+
     enrolled: list[Enrolled] = []
     with open_database(directory) as database:
         for some in _batches(wanted):
-            with database.writing() as session:
-                project = project_named(session, "")
-                for candidate in some:
-                    host = enrolment.enrol(session, project, candidate)
-                    host.site_id = site_id
-                    result = enrolment.token_for(host, key, now_s, _LIFETIME_S)
-                    identity = Identity(
-                        candidate.name,
-                        result.guid,
-                        result.token,
-                        candidate.profile,
-                        candidate.image_id,
-                    )
-                    enrolled.append(Enrolled(identity, result.host_id, result.instance_id))
+            enrolled += database.write(partial(enrol_all, some))
     return enrolled
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from puad.client.backoff import Backoff
+from puad.client.backoff import Backoff, spread_s
 
 _FIRST_S: Final = 1.0
 _LEAST_S: Final = 60.0
@@ -37,5 +37,6 @@ class PollTimes:
         self, now_s: float, failures: int, retry_after_s: float, chance: Callable[[], float]
     ) -> None:
         """It has not: the next poll comes later and later, and not before it allows it."""
-        pause_s = max(self.poll_s, self._backoff.wait_s(failures, chance))
+        backoff_s = self._backoff.wait_s(failures, chance)
+        pause_s = max(spread_s(self.poll_s, chance), backoff_s)
         self.at_s = now_s + max(pause_s, retry_after_s)

@@ -18,7 +18,7 @@ from orchestrator_stub.commands.command import project_named
 from orchestrator_stub.vocabulary import Scope
 from orchestrator_stub.web.paging import SIZES
 from tests.bench.figures import Figure, percentile, repeated
-from tests.bench.orchestrator.load import close, poll_in_turn, resting_nodes
+from tests.bench.orchestrator.load import close, poll_in_turn, resting_nodes, warm_up
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.polls import meet, resting_stage
 from tests.bench.orchestrator.process import Bench
@@ -30,6 +30,7 @@ FIRST_BYTE_GOAL_MS: Final = 100.0
 SIZE_GOAL_KIB: Final = 100.0
 _NAME: Final = "ada"
 _TIMES: Final = 20
+_POLLING: Final = 2000
 PAGES: Final = {
     "hosts": "",
     "the last page": "?page=last",
@@ -83,7 +84,9 @@ async def _while_polled(
     options: Options,
     session: requests.Session,
 ) -> list[Figure]:
-    nodes = resting_nodes(stage.hosts, bench.origin(orchestrator))
+    # how many polls there are counts here, not how many nodes they come from
+    nodes = resting_nodes(stage.hosts[:_POLLING], bench.origin(orchestrator))
+    await warm_up(nodes, options.rate)
     addresses = {"hosts": _addresses(orchestrator, options.hosts)["hosts"]}
     load = asyncio.ensure_future(poll_in_turn(nodes, options.rate, options.seconds / 4))
     figures = await asyncio.to_thread(_fetch, session, addresses, " while nodes poll", None)

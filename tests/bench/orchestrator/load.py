@@ -122,11 +122,16 @@ async def warm_up(nodes: Sequence[RestingNode], rate: float) -> None:
     """
     for there in range(0, len(nodes), _AT_A_TIME):
         new = nodes[there : there + _AT_A_TIME]
-        await _poll_once(new, rate / 5)
+        await introduce(new, rate)
         await _poll_once(new, rate / 2)
         await _poll_once(nodes[: there + _AT_A_TIME], rate)
     gc.collect()
     gc.freeze()  # what lives as long as the load is not looked at again and again
+
+
+async def introduce(nodes: Sequence[RestingNode], rate: float) -> None:
+    """Let every node poll for the first time."""
+    await _poll_once(nodes, rate / 5)
 
 
 async def _poll_once(nodes: Sequence[RestingNode], rate: float) -> None:

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.bench.figures import Figure, percentile, repeated
-from tests.bench.orchestrator.load import Polls, close, poll_in_turn, resting_nodes, warm_up
+from tests.bench.orchestrator.load import (
+    Polls,
+    close,
+    introduce,
+    poll_in_turn,
+    resting_nodes,
+    warm_up,
+)
 from tests.bench.orchestrator.options import Options
 from tests.bench.orchestrator.process import Bench, Used, used
 from tests.integration.orchestrator_stub.running import Orchestrator
@@ -38,7 +45,7 @@ async def meet(bench: Bench, origin: Origin, stage: Stage, rate: float) -> None:
     if bench.has_met:
         return
     nodes = resting_nodes(stage.hosts, origin)
-    await warm_up(nodes, rate)
+    await introduce(nodes, rate)
     close(nodes)
     bench.has_met = True
 

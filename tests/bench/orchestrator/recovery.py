@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recovery: the server is restarted, and all nodes poll at once the moment it listens.
 
-Each has a new connection, its own patience and the daemon's way to wait after a failure. It counts
-until the last node has had its answer, and until the fleet is steady: that is when a whole poll
-interval begins in which nearly every poll is as quick as in steady state, and none fails.
+Each has a new connection, its own patience and the daemon's way to wait after a failure. A node has
+a processor of its own, and all of these have one together: so only so many of them connect at a
+time that none loses its patience for want of it. It counts until the last node has had its answer,
+and until the fleet is steady: that is when a whole poll interval begins in which nearly every poll
+is as quick as in steady state, and none fails.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +32,7 @@ STEADY_GOAL_S: Final = 60.0
 _WATCHED_S: Final = 100.0
 _POLL_S: Final = 20.0
 _PERCENT: Final = 99
+_AT_A_TIME: Final = 1000
 
 
 @dataclass(slots=True)
@@ -83,15 +87,17 @@ def measure(bench: Bench, options: Options) -> list[Figure]:
 
 
 async def _rush(hosts: Sequence[Enrolled], origin: Origin) -> Herd:
-    herd, nodes = Herd(), resting_nodes(hosts, origin)
+    herd, nodes, crowd = Herd(), resting_nodes(hosts, origin), asyncio.Semaphore(_AT_A_TIME)
     started = time.perf_counter()
-    lives = [_live(number, node, started, herd) for number, node in enumerate(nodes)]
+    lives = [_live(number, node, started, herd, crowd) for number, node in enumerate(nodes)]
     await asyncio.gather(*lives)
     close(nodes)
     return herd
 
 
-async def _live(number: int, node: RestingNode, started: float, herd: Herd) -> None:
+async def _live(
+    number: int, node: RestingNode, started: float, herd: Herd, crowd: asyncio.Semaphore
+) -> None:
     chance, failures = random.Random(number), 0
     times = PollTimes(_POLL_S)
     while (now_s := time.perf_counter() - started) < _WATCHED_S:
@@ -99,7 +105,8 @@ async def _live(number: int, node: RestingNode, started: float, herd: Herd) -> N
             await asyncio.sleep(min(times.at_s, _WATCHED_S) - now_s)
             continue
         polls = Polls()
-        is_answered = await node.poll(time.perf_counter(), polls)
+        async with nullcontext() if number in herd.first_s else crowd:
+            is_answered = await node.poll(time.perf_counter(), polls)
         ended_s = time.perf_counter() - started
         if is_answered:
             failures = 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import traceback
@@ -18,7 +19,7 @@ from orchestrator_stub import enrolment
 from orchestrator_stub.database import TRIES, Database
 from orchestrator_stub.enrolment import Candidate
 from orchestrator_stub.errors import Code, OrchestratorError, SettingsError
-from orchestrator_stub.records import Host, Project
+from orchestrator_stub.records import Host, Instance, Project
 from tests.databases import Databases
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -195,6 +196,27 @@ def test_change_that_is_refused_is_tried_once(database: Database) -> None:
     with pytest.raises(OrchestratorError):
         database.write(refuse)
     assert tries == 1
+
+
+def test_id_that_is_drawn_twice_is_drawn_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(database)
+    with database.reading() as session:
+        taken = session.scalars(select(Instance)).one().id.removeprefix("inst-")
+    drawn = ["00000001", taken, "00000002", "00000003"]
+    monkeypatch.setattr(secrets, "token_hex", lambda _: drawn.pop(0))
+
+    def add(session: Session) -> str:
+        project = session.scalars(select(Project)).one()
+        host = Host(project_uuid=project.uuid, uuid=GUID.replace("1", "9"), name="edge-2")
+        host.instance = Instance(project_uuid=project.uuid, name="edge-2", profile_name="edge")
+        session.add(host)
+        session.flush()
+        return host.instance.id
+
+    assert database.write(add) == "inst-00000003"
+    assert database.errors()[Code.ABORTED] == 1
 
 
 def test_record_that_breaks_a_constraint_is_a_clear_error(database: Database) -> None:
