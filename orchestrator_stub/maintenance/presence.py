@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Final, cast
 
 from sqlalchemy import Table, bindparam, or_, update
@@ -81,21 +82,26 @@ class Presence:
         Returns:
             How many hosts were written.
         """
+        # polls wait for the lock: what takes long with ten thousand hosts is done without it
         with self._lock:
-            due = [
-                {"host_id": host_id, "seen_s": one.seen_s}
-                for host_id, one in sorted(self._sightings.items())
-                if one.is_due or (everything and one.seen_s != one.written_s)
-            ]
+            sightings = list(self._sightings.items())
+        due = [
+            {"host_id": host_id, "seen_s": one.seen_s}
+            for host_id, one in sorted(sightings, key=itemgetter(0))
+            if one.is_due or (everything and one.seen_s != one.written_s)
+        ]
         for start in range(0, len(due), _AT_ONCE):
             self._write(due[start : start + _AT_ONCE])
-        with self._lock:
-            self._sightings = {
-                host_id: one
-                for host_id, one in self._sightings.items()
-                if now_s - one.seen_s < _FORGOTTEN_AFTER_S
-            }
+        for host_id, one in sightings:
+            if now_s - one.seen_s >= _FORGOTTEN_AFTER_S:
+                self._forget(host_id, now_s)
         return len(due)
+
+    def _forget(self, host_id: str, now_s: int) -> None:
+        with self._lock:
+            one = self._sightings.get(host_id)
+            if one is not None and now_s - one.seen_s >= _FORGOTTEN_AFTER_S:
+                del self._sightings[host_id]
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         with self._database.writing() as session:

@@ -131,7 +131,7 @@ async def warm_up(nodes: Sequence[RestingNode], rate: float) -> None:
 
 async def introduce(nodes: Sequence[RestingNode], rate: float) -> None:
     """Let every node poll for the first time."""
-    await _poll_once(nodes, rate / 5)
+    await _poll_once(nodes, rate / 8)
 
 
 async def _poll_once(nodes: Sequence[RestingNode], rate: float) -> None:
