@@ -43,10 +43,10 @@ class Chain:
         too_long = any(len(root) > MAX_ROOT_BYTES for root in self.roots)
         if too_long or len(self.roots) > MAX_ROOTS or sum(map(len, self.roots)) > MAX_CHAIN_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the root chain is too long")
-        if sum(map(_most_values, (*self.roots, self.targets))) > MAX_VALUES:
-            raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the metadata have too many values")
         if len(self.targets) > MAX_TARGETS_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the targets metadata are too long")
+        if sum(map(_most_values, (*self.roots, self.targets))) > MAX_VALUES:
+            raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the metadata have too many values")
         if len(self.index) > MAX_INDEX_BYTES:
             raise BootloaderError(ErrorName.INVALID_ARGUMENT, "the chunk index is too long")
         if len(self.target_path) > _MAX_PATH:

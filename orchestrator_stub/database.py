@@ -41,6 +41,7 @@ _OWNER_ALONE: Final = 0o600
 _QUEUE: Final = 0x70756165  # the advisory lock of those who have lost a race
 # serialization_failure, deadlock_detected
 _LOST_RACES: Final = frozenset({"40001", "40P01"})
+_UNIQUE_VIOLATION: Final = "23505"
 _CODES: Final = (Code.ABORTED, Code.ALREADY_EXISTS, Code.UNAVAILABLE)
 _Result = TypeVar("_Result")
 
@@ -229,8 +230,8 @@ def _is_id_taken(cause: object) -> bool:
     An id has 32 bits at random, as the original's has. Among ten thousand hosts two of a hundred
     fleets draw one twice; another try draws another.
     """
-    detail = getattr(getattr(cause, "diag", None), "message_detail", None) or ""
-    return detail.startswith("Key (id)=") or (
+    constraint = getattr(getattr(cause, "diag", None), "constraint_name", None) or ""
+    return (_state(cause) == _UNIQUE_VIOLATION and constraint.startswith("pk_")) or (
         getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_PRIMARYKEY"
         and str(cause).endswith(".id")
     )

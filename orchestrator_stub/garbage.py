@@ -5,7 +5,7 @@ CPython looks through every old object each time a quarter more have grown old, 
 answered meanwhile. Each kept connection is some hundred objects; with ten thousand of them each
 such look takes half a second, and polls make it come several times a minute. What they leave behind
 is young and found among the young. So the old are looked through seldom, and after many connections
-have ended, for those are what may refer to itself in a circle.
+have ended or many objects have grown old, for those may refer to themselves in a circle.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _NEVER: Final = 1_000_000  # of the middle ones; `collect_seldom` sees to the ol
 _LOOK_EVERY_S: Final = 15.0
 _AT_LEAST_EVERY_S: Final = 900.0
 _MANY_ENDED: Final = 2_000
+_MANY_GREW_OLD: Final = 10  # looks at the middle ones, each after a hundred thousand new objects
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ async def collect_seldom(ended: Callable[[], int]) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         is_long_ago = time.monotonic() - looked_at >= _AT_LEAST_EVERY_S
-        if is_long_ago or ended() - ended_then >= _MANY_ENDED:
+        grew_old = gc.get_count()[2] >= _MANY_GREW_OLD
+        if is_long_ago or grew_old or ended() - ended_then >= _MANY_ENDED:
             started = time.perf_counter()
             found = gc.collect()
             log.debug("%d unreachable objects in %.3f s", found, time.perf_counter() - started)

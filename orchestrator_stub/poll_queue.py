@@ -46,24 +46,24 @@ class PollQueue:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="poll")
         self._nodes: dict[str, _Node] = {}
 
-    def has(self, host_guid: str) -> bool:
+    def has(self, name: str) -> bool:
         """Whether a node's poll waits or is under way."""
-        return host_guid in self._nodes
+        return name in self._nodes
 
     async def pass_through(
-        self, host_guid: str, has_gone: Callable[[], Awaitable[bool]], work: Callable[[], _Result]
+        self, name: str, has_gone: Callable[[], Awaitable[bool]], work: Callable[[], _Result]
     ) -> _Result:
         """Do a node's work in a worker thread when its turn has come.
 
         Args:
-            host_guid: Whose poll it is.
+            name: The node, as its token names it: nobody takes the place of another.
             has_gone: Whether the caller waits no more.
             work: What is to be done.
 
         Raises:
             OrchestratorError: `ABORTED`, when the node has given this poll up.
         """
-        node = self._nodes.setdefault(host_guid, _Node())
+        node = self._nodes.setdefault(name, _Node())
         node.polls += 1
         waits = node.lock.locked() or self._places.locked()
         try:
@@ -77,7 +77,7 @@ class PollQueue:
         finally:
             node.polls -= 1
             if not node.polls:
-                del self._nodes[host_guid]
+                del self._nodes[name]
 
     def close(self) -> None:
         """Let the threads end."""

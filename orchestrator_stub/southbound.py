@@ -115,14 +115,17 @@ class Southbound:
 
     async def _answered(self, call: Call, message: bytes, body: Body) -> Answer:
         maintenance, queue = self._services.maintenance, self._poll_queue
-        if maintenance.knows(call) and not queue.has(call.node.subject):
+        subject = call.node.subject
+        if maintenance.knows(call) and not queue.has(subject):
             recalled = await self._recalled.ask(call)
             if recalled is not None:
                 return recalled
+            if await body.caller_has_gone():  # it may have said something newer meanwhile
+                raise OrchestratorError(Code.ABORTED, "the node has given this poll up")
         host_guid, report = _decoded(message)
         poll = Poll(call.node, host_guid, report, call.now_s, call.said)
         return await queue.pass_through(
-            host_guid, body.caller_has_gone, lambda: maintenance.answer(poll)
+            subject, body.caller_has_gone, lambda: maintenance.answer(poll)
         )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -57,6 +58,7 @@ class BootControl:
         self._lock = threading.Lock()
         self._bus: pydbus.bus.Bus | None = None
         self._proxy: Any = None
+        self._left_a_seal = False
 
     def slots(self) -> tuple[Slot, ...]:
         """Every slot; it is an error that boot control does not know them."""
@@ -86,8 +88,22 @@ class BootControl:
         return str(self._property("Backend"))
 
     def disarm(self, slot: str) -> None:
-        """Take the slot's boot entry and boot files away."""
-        self._call("Disarm", slot)
+        """Take the slot's boot entry and boot files away.
+
+        A seal that nobody waits for any more is waited for here: it would come after this.
+        """
+        end = time.monotonic() + self._long_timeout_s
+        while True:
+            try:
+                self._call("Disarm", slot)
+            except BootControlError as error:
+                is_left_behind = self._left_a_seal and error.code is Code.BOOT_CONTROL_BUSY
+                if not is_left_behind or time.monotonic() >= end:
+                    raise
+                time.sleep(_GLANCE_S)
+            else:
+                self._left_a_seal = False
+                return
 
     def open_inactive(self, slot: str) -> int:
         """A descriptor for writing the disarmed slot; the caller closes it."""
@@ -141,6 +157,7 @@ class BootControl:
                 self._tell_until(sealing, progress)
             except BaseException:
                 given_up.cancel()
+                self._left_a_seal = True
                 raise
             sealing.result()
 

@@ -43,13 +43,13 @@ class Backoff:
 
 
 def spread_s(seconds: float, rng: Callable[[], float]) -> float:
-    """A wait of half to one and a half of that, so that who failed together comes back apart.
+    """A wait of once to twice that, so that who failed together comes back apart.
 
     Args:
-        seconds: The wait in the middle.
+        seconds: The shortest wait.
         rng: Gives a number in [0, 1), as `random.random` does.
     """
-    return seconds * (0.5 + rng())
+    return seconds * (1.0 + rng())
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

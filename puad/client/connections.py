@@ -33,14 +33,18 @@ class TlsSocket(ssl.SSLSocket):
         A record holds 16 KiB, and OpenSSL gives one at a time: those that have come behind it are
         taken along, or each would cost its reader as much as a large piece does.
         """
-        receive = super().recv_into
         room = memoryview(buffer)[: nbytes or None]
-        received = deadline.wait(self, lambda: receive(room, None, flags))
+        return deadline.wait(self, lambda: self._receive(room, flags))
+
+    def _receive(self, room: memoryview, flags: int) -> int:
+        received = super().recv_into(room, None, flags)
         if 0 < received < len(room):
             timeout_s = self.gettimeout()
             self.settimeout(0)
             try:
-                while received < len(room) and (more := receive(room[received:], None, flags)):
+                more = received
+                while more and received < len(room):
+                    more = super().recv_into(room[received:], None, flags)
                     received += more
             except OSError:  # nothing more for now; what is wrong otherwise is seen the next time
                 pass

@@ -76,22 +76,22 @@ class HttpSource:
         self._bandwidth = bandwidth or Bandwidth()
         self._version = _Version()
         self._rate = MinimumRate(limits)
+        self._patience = Patience(limits)
 
     def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         """Give exactly `length` bytes from `offset` on (see `Source`)."""
-        patience = Patience(self._limits, cancelled)
         end = offset + length
         while offset < end:
             try:
                 for piece in self._transfer(offset, end - offset, cancelled):
                     offset += len(piece)
-                    patience.received(len(piece))
+                    self._patience.received(len(piece))
                     yield piece
             except BrokenTransferError as error:
-                patience.wait_after(error)
+                self._patience.wait_after(error, cancelled)
             else:
                 if offset < end:
-                    patience.wait_after(self._too_short(end - offset))
+                    self._patience.wait_after(self._too_short(end - offset), cancelled)
 
     def _transfer(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}

@@ -98,14 +98,14 @@ class _HttpFetcher(FetcherInterface):
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """Fetch a small file, again when the transfer breaks; no temporary file is made."""
-        patience = Patience(self._limits, self._cancelled)
+        patience = Patience(self._limits)
         try:
             while True:
                 try:
                     data = self._whole(url, max_length + 1)
                     break
                 except BrokenTransferError as error:
-                    patience.wait_after(error)
+                    patience.wait_after(error, self._cancelled)
         except PuadError as error:
             raise exceptions.DownloadError(str(error)) from error
         if len(data) > max_length:

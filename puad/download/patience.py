@@ -43,16 +43,14 @@ class BrokenTransferError(DownloadError):
 
 
 class Patience:
-    """The tries of one transfer.
+    """The tries of one file, over every answer for it.
 
     Args:
         limits: How many tries, and how long the waits are.
-        cancelled: Ends a wait.
     """
 
-    def __init__(self, limits: Limits, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._cancelled = cancelled
         self._failures = 0
         self._gained_bytes = 0
         self._failing_since_s = 0.0
@@ -66,8 +64,12 @@ class Patience:
         if self._gained_bytes >= max(_PROGRESS_BYTES, self._limits.min_rate_bytes_s * failing_s):
             self._failures = 0
 
-    def wait_after(self, error: BrokenTransferError) -> None:
+    def wait_after(self, error: BrokenTransferError, cancelled: Callable[[], bool]) -> None:
         """Wait before the next try.
+
+        Args:
+            error: Why the last one failed.
+            cancelled: Ends the wait.
 
         Raises:
             BrokenTransferError: `error` itself, when there have been tries enough.
@@ -80,7 +82,7 @@ class Patience:
             raise error
         backoff = Backoff(self._limits.backoff_first_s, self._limits.backoff_most_s)
         asked_s = min(error.retry_after_s or 0.0, self._limits.retry_after_most_s)
-        rest(max(backoff.wait_s(self._failures, random.random), asked_s), self._cancelled)
+        rest(max(backoff.wait_s(self._failures, random.random), asked_s), cancelled)
 
 
 class MinimumRate:
@@ -115,12 +117,12 @@ class MinimumRate:
         if self._seconds < self._limits.min_rate_window_s:
             return
         rate = self._bytes / self._seconds
+        self._bytes, self._seconds = 0, 0.0
         if rate < self._limits.min_rate_bytes_s:
             raise DownloadError(
                 Code.DOWNLOAD_UNREACHABLE,
                 f"The release service sends only {rate:.0f} bytes a second",
             )
-        self._bytes, self._seconds = 0, 0.0
 
 
 def rest(seconds: float, cancelled: Callable[[], bool]) -> None:

@@ -137,6 +137,26 @@ class EnoughError(Exception):
     pass
 
 
+def test_disarm_waits_for_a_seal_that_was_left_behind(
+    control: BootControl, scripted: Start, quick: None
+) -> None:
+    busy = {"error": "org.puad.Bootloader1.Error.Busy", "message": "a seal is at work"}
+    free = {"method": "Disarm", "reply": [{"returns": ["()", []]}]}
+    sealing = [{"after_ms": 500}, free, {"returns": ["()", []]}]
+    methods = {"Seal": sealing, "Disarm": [busy]}
+    service = scripted(BUS_NAME, {"methods": methods, "properties": {"SealProgress": ["t", 7]}})
+    with pytest.raises(BootControlError, match="a seal is at work"):
+        control.disarm("b")  # somebody else's is not waited for
+
+    def stop(_done: int) -> None:
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        control.seal("b", [], b"", "edge/13.2/image", progress=stop)
+    control.disarm("b")
+    assert len(service.calls("Disarm")) > 2
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootcontrol, "_GLANCE_S", 0.01)

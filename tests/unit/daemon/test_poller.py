@@ -79,7 +79,7 @@ def test_without_an_orchestrator_none_is_asked_again() -> None:
 
 def test_failures_are_backed_off_but_bounded(bench: Bench) -> None:
     pauses = [bench.asked(failed(failures=50)) for _ in range(50)]
-    assert all(10 <= (pause or 0) <= 60 for pause in pauses)
+    assert all(20 <= (pause or 0) <= 60 for pause in pauses)
     assert max(pause or 0 for pause in pauses) > 30
 
 

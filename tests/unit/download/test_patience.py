@@ -23,28 +23,28 @@ def never() -> bool:
 
 
 def test_patience_ends_with_the_last_error() -> None:
-    patience = Patience(Limits(**QUICK), never)
-    patience.wait_after(BrokenTransferError("first"))
-    patience.wait_after(BrokenTransferError("second"))
+    patience = Patience(Limits(**QUICK))
+    patience.wait_after(BrokenTransferError("first"), never)
+    patience.wait_after(BrokenTransferError("second"), never)
     with pytest.raises(BrokenTransferError) as caught:
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, never)
     assert caught.value is BROKEN
 
 
 def test_patience_begins_anew_after_progress() -> None:
-    patience = Patience(Limits(**QUICK), never)
+    patience = Patience(Limits(**QUICK))
     for _ in range(10):
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, never)
         patience.received(1 << 14)
 
 
 def test_patience_is_not_renewed_by_drops() -> None:
-    patience = Patience(Limits(**QUICK), never)
+    patience = Patience(Limits(**QUICK))
     for _ in range(2):
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, never)
         patience.received(100)
     with pytest.raises(BrokenTransferError):
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, never)
 
 
 def test_patience_wears_out_with_a_server_that_sends_a_little_now_and_then(
@@ -53,12 +53,12 @@ def test_patience_wears_out_with_a_server_that_sends_a_little_now_and_then(
     clock = StillClock()
     monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
     monkeypatch.setattr(patience_module, "rest", clock.wait)
-    patience = Patience(Limits(), never)
+    patience = Patience(Limits())
     for _ in range(Limits().download_attempts - 1):
-        patience.wait_after(BrokenTransferError("later", retry_after_s=3600))
+        patience.wait_after(BrokenTransferError("later", retry_after_s=3600), never)
         patience.received(1 << 20)
     with pytest.raises(BrokenTransferError):
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, never)
     assert clock.now_s() <= 8 * 3600
 
 
@@ -68,17 +68,17 @@ def test_patience_begins_anew_once_the_lost_time_is_made_up(
     clock = StillClock()
     monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
     monkeypatch.setattr(patience_module, "rest", clock.wait)
-    patience = Patience(Limits(), never)
+    patience = Patience(Limits())
     for _ in range(100):
-        patience.wait_after(BrokenTransferError("later", retry_after_s=3600))
+        patience.wait_after(BrokenTransferError("later", retry_after_s=3600), never)
         patience.received(3600 * 1024)
     assert clock.now_s() == 100 * 3600
 
 
 def test_patience_when_cancelled_does_not_wait() -> None:
-    patience = Patience(Limits(backoff_first_s=1000, backoff_most_s=1000), lambda: True)
+    patience = Patience(Limits(backoff_first_s=1000, backoff_most_s=1000))
     with pytest.raises(OperatorError) as caught:
-        patience.wait_after(BROKEN)
+        patience.wait_after(BROKEN, lambda: True)
     assert caught.value.code is Code.CANCELLED
 
 
@@ -95,6 +95,7 @@ def test_rate_below_the_minimum_is_cut_after_one_window() -> None:
     rate.count(1023 * 59, 59.0)
     with pytest.raises(DownloadError) as caught:
         rate.count(1023, 1.0)
+    rate.count(0, 59.0)  # whoever asks again has a window of its own
     assert caught.value.code is Code.DOWNLOAD_UNREACHABLE
     assert not isinstance(caught.value, BrokenTransferError), "it is not tried again at once"
 

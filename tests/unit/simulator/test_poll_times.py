@@ -17,12 +17,12 @@ def test_failures_in_a_row_are_followed_later_and_later_up_to_a_bound() -> None:
     for failures in range(1, 12):
         polls.failed(0.0, failures, 0.0, lambda: 1.0)
         waits.append(polls.at_s)
-    assert waits[:5] == [30.0] * 5
-    assert waits[5:7] == [32.0, 60.0]
+    assert waits[:5] == [40.0] * 5
+    assert waits[5:7] == [40.0, 60.0]
     assert set(waits[6:]) == {60.0}
 
 
-@pytest.mark.parametrize(("chance", "at_s"), [(0.0, 10.0), (0.5, 20.0), (1.0, 30.0)])
+@pytest.mark.parametrize(("chance", "at_s"), [(0.0, 20.0), (0.5, 30.0), (1.0, 40.0)])
 def test_those_who_fail_together_do_not_come_back_together(chance: float, at_s: float) -> None:
     polls = PollTimes(20.0)
     polls.failed(0.0, 1, 0.0, lambda: chance)
