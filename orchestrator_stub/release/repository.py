@@ -39,6 +39,8 @@ MAX_BYTES: Final[Mapping[Role, int]] = {
     Role.TIMESTAMP: 16_384,
 }
 MAX_ROOTS: Final = 256
+MAX_VALUES: Final = 290_000
+"""Of JSON in targets metadata; boot control takes a few more, for the roots."""
 _MAX_CATALOGUE_BYTES: Final = 4 << 20
 
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
@@ -124,6 +126,16 @@ def read_published(
     path = layout.metadata / f"{entry.version}.targets.json"
     targets = _load(Targets, path, judges, entry)
     return Published(layout, roots, trusted[-1], timestamp, snapshot, targets)
+
+
+def why_unread(role: Role, data: bytes) -> str:
+    """Why readers would refuse metadata before they parse them; empty when they would not."""
+    if len(data) > MAX_BYTES[role]:
+        return f"{len(data)} bytes, and readers take {MAX_BYTES[role]}"
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if role is Role.TARGETS and values > MAX_VALUES:
+        return f"{values} values, and boot control takes {MAX_VALUES}"
+    return ""
 
 
 def _read_roots(layout: Layout, anchor: Path | None) -> tuple[bytes, ...]:

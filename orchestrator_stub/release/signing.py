@@ -17,7 +17,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from orchestrator_stub.release.errors import InputError, KeyAccessError
 from orchestrator_stub.release.keys import KeyFolder
-from orchestrator_stub.release.repository import MAX_BYTES
+from orchestrator_stub.release.repository import why_unread
 from orchestrator_stub.release.roles import Role
 
 _COMPACT: Final = JSONSerializer(compact=True)
@@ -54,10 +54,9 @@ def sign(
         except TufError as error:
             raise _too_few(role, judge, keys) from error
     data = document.to_bytes(_COMPACT)
-    if len(data) > MAX_BYTES[role]:
+    if why := why_unread(role, data):
         raise InputError(
-            f"the {role} metadata would have {len(data)} bytes, more than readers allow",
-            on=f"{MAX_BYTES[role]} bytes",
+            f"the {role} metadata would have {why}",
             hint="Withdraw releases that nobody needs any more.",
         )
     return data
