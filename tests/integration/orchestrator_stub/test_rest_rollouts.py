@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from orchestrator_stub import rollouts
 from orchestrator_stub.access import tokens
-from orchestrator_stub.records import Project
+from orchestrator_stub.records import Policy, Project
 from orchestrator_stub.vocabulary import Scope
 from tests.integration.orchestrator_stub.running import Node, Orchestrator
 
@@ -43,8 +44,14 @@ def fleet(orchestrator: Orchestrator) -> list[Node]:
 
 
 def sweep(orchestrator: Orchestrator) -> None:
-    """Have rollouts moved on, as the server does now and then."""
-    orchestrator.database.write(lambda session: rollouts.sweep(session, int(time.time())))
+    """Have rollouts moved on, as the server does now and then, and may be doing just now."""
+
+    def move_on(session: Session) -> None:
+        ordered = select(Policy.id).order_by(Policy.project_uuid, Policy.id)
+        session.execute(ordered.with_for_update())  # a sweep passes over what others hold
+        rollouts.sweep(session, int(time.time()))
+
+    orchestrator.database.write(move_on)
 
 
 def rollout_of(orchestrator: Orchestrator, fleet: list[Node]) -> dict[str, Any]:
