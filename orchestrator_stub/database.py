@@ -195,9 +195,9 @@ def _translation(error: Exception, url: URL) -> OrchestratorError:
     if isinstance(error, StaleDataError):
         return _lost_race()
     cause = getattr(error, "orig", error)
-    if isinstance(error, IntegrityError) and _is_id_taken(cause):
-        return _lost_race()
     if isinstance(error, IntegrityError):
+        if _is_id_taken(cause):
+            return _lost_race()
         return OrchestratorError(
             Code.ALREADY_EXISTS, "the records do not allow it", inside=str(cause)
         )

@@ -22,6 +22,15 @@ def never() -> bool:
     return False
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """The clock by which patience waits."""
+    still = StillClock()
+    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=still.now_s))
+    monkeypatch.setattr(patience_module, "rest", still.wait)
+    return still
+
+
 def test_patience_ends_with_the_last_error() -> None:
     patience = Patience(Limits(**QUICK))
     patience.wait_after(BrokenTransferError("first"), never)
@@ -48,11 +57,8 @@ def test_patience_is_not_renewed_by_drops() -> None:
 
 
 def test_patience_wears_out_with_a_server_that_sends_a_little_now_and_then(
-    monkeypatch: pytest.MonkeyPatch,
+    clock: StillClock,
 ) -> None:
-    clock = StillClock()
-    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
-    monkeypatch.setattr(patience_module, "rest", clock.wait)
     patience = Patience(Limits())
     for _ in range(Limits().download_attempts - 1):
         patience.wait_after(BrokenTransferError("later", retry_after_s=3600), never)
@@ -63,11 +69,8 @@ def test_patience_wears_out_with_a_server_that_sends_a_little_now_and_then(
 
 
 def test_patience_begins_anew_once_the_lost_time_is_made_up(
-    monkeypatch: pytest.MonkeyPatch,
+    clock: StillClock,
 ) -> None:
-    clock = StillClock()
-    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=clock.now_s))
-    monkeypatch.setattr(patience_module, "rest", clock.wait)
     patience = Patience(Limits())
     for _ in range(100):
         patience.wait_after(BrokenTransferError("later", retry_after_s=3600), never)
