@@ -12,7 +12,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 _GLANCE_S: Final = 0.5
@@ -21,7 +21,8 @@ _GLANCE_S: Final = 0.5
 class Backstop:
     """Watches waits, in a thread of its own that sleeps while there are none."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._changed = threading.Condition()
         self._waits: dict[socket.socket, float] = {}
         self._watcher: threading.Thread | None = None
@@ -30,7 +31,7 @@ class Backstop:
     def behind(self, connection: socket.socket, seconds: float) -> Iterator[None]:
         """Shut the connection down when the enclosed wait takes longer."""
         with self._changed:
-            self._waits[connection] = time.monotonic() + seconds
+            self._waits[connection] = self._clock() + seconds
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="backstop", daemon=True)
                 self._watcher.start()
@@ -46,7 +47,7 @@ class Backstop:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waits)
-                now = time.monotonic()
+                now = self._clock()
                 for connection, end in self._waits.items():
                     if now >= end:
                         _shut_down(connection)

@@ -138,7 +138,7 @@ def _unpack(
         elif not member.eof:
             data = next(feeds, b"")
             if not data:
-                raise _invalid("it ends too early")
+                raise _invalid("it is cut off")
     return member.unused_data
 
 

@@ -67,14 +67,17 @@ def test_deadline_holds_though_the_wait_does_not_look_up(
 def test_wait_that_ends_in_time_leaves_its_connection_alone(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    backstop = Backstop()
+    now = 0.0
+    backstop = Backstop(lambda: now)
     receiver, sender = pair
-    with receiver, sender:
-        for _ in range(3):
-            with backstop.behind(receiver, 0.0001):
-                pass
-        with backstop.behind(sender, LONG_S):
-            sender.sendall(b"still there")
+    late, other = socket.socketpair()
+    with receiver, sender, late, other:
+        with backstop.behind(receiver, LONG_S):
+            pass
+        now = 2.0 * LONG_S
+        with backstop.behind(late, -1):
+            assert swallow_all(late) == b""  # so the thread has looked at all there was
+        sender.sendall(b"still there")
         assert receiver.recv(100) == b"still there"
 
 
