@@ -52,10 +52,11 @@ setup-tests:
 	@PUAD_SETUP_BROWSER=1 PUAD_SETUP_DATABASE=1 PUAD_SETUP_PACKAGING=1 PUAD_SETUP_LOADERS=1 .ci/setup
 
 .PHONY: pytest
-pytest: setup-tests ## unit, integration and browser tests, in two processes
+# Long tests wait half of their time: four processes keep two cores at work.
+pytest: setup-tests ## unit, integration and browser tests, in four processes
 	@$(AS_ROOT) rm -rf build/test .coverage .coverage.*
 	@mkdir -p build/test
-	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	$(AS_ROOT) .ci/scratch $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
 	  --cov --cov-report= --durations 20 $(PYTEST_OPTIONS) 2>&1 | tee build/test/pytest.log
 
 .PHONY: coverage

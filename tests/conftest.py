@@ -7,7 +7,7 @@ Golden files are what people and programs read, compared with what was last look
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from orchestrator_stub.database import Database
 from tests.databases import DIALECTS, Databases
 from tests.length import minutes
+from tests.measuring import counting, is_counted
 from tests.postgres import running_postgres
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -28,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes: left for last, one process would wait for the other."""
     items.sort(key=lambda item: -minutes(item, unmarked=0))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with counting(is_counted(item.path)):
+        return (yield)
 
 
 @pytest.fixture
