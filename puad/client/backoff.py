@@ -42,14 +42,14 @@ class Backoff:
         return max(spread, min(retry_after_s or 0.0, self.most_s))
 
 
-def spread_s(seconds: float, rng: Callable[[], float]) -> float:
-    """A wait of once to twice that, so that who failed together comes back apart.
+def around_s(seconds: float, rng: Callable[[], float]) -> float:
+    """A wait of about that, 9/10 to 11/10 of it, so that whoever came together drifts apart.
 
     Args:
-        seconds: The shortest wait.
+        seconds: The wait in the middle.
         rng: Gives a number in [0, 1), as `random.random` does.
     """
-    return seconds * (1.0 + rng())
+    return seconds * (1.0 + (rng() - 0.5) / 5)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from puad.client.backoff import Backoff, spread_s
+from puad.client.backoff import Backoff, around_s
 from puad.config import Settings
 from puad.core.errors import ServerError
 from puad.effects.maintenance import Contact
@@ -49,7 +49,7 @@ class Poller:
 
     def asks(self) -> None:
         """The orchestrator is about to be asked: whatever comes of it, the next poll follows."""
-        self._at = max(time.monotonic() + self._server.poll_interval_s, self._quiet_until)
+        self._at = max(time.monotonic() + self._interval_s(), self._quiet_until)
 
     def heard(self, contact: Contact) -> None:
         """The orchestrator has answered, or has not: that sets when it is asked next.
@@ -58,13 +58,19 @@ class Poller:
             contact: How the call went.
         """
         now, error = time.monotonic(), contact.error
-        pause: float = self._server.poll_interval_s
-        if error is not None:
-            backoff_s = self._backoff.wait_s(contact.failures, random.random)
-            pause = max(spread_s(pause, random.random), backoff_s)
+        if error is None:
+            self._at = max(now + self._interval_s(), self._quiet_until)
+            return
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             self._quiet_until = now + min(error.retry_after_s, self._most_quiet_s)
-        self._at = max(now + pause, self._quiet_until)
+        interval_s = self._server.poll_interval_s
+        apart_s = interval_s * random.random()  # noqa: S311 -- who failed together comes back apart
+        pause_s = max(interval_s + apart_s, self._backoff.wait_s(contact.failures, random.random))
+        self._at = max(now + pause_s, self._quiet_until + apart_s)
+
+    def _interval_s(self) -> float:
+        # a fleet that a restarted server has answered at once is not to come at once for ever
+        return around_s(self._server.poll_interval_s, random.random)
 
     def wait(self, reply: Reply) -> None:
         """Somebody waits for the next answer."""

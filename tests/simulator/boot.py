@@ -160,8 +160,7 @@ class Boot:
         event = await effects.perform(Ask(), self.run)
         now_s = time.monotonic()
         if contact.failures:
-            chance = effects.chance.random
-            self._polls.failed(now_s, contact.failures, contact.retry_after_s, chance)
+            self._polls.failed(now_s, contact.failures, contact.retry_after_s)
         else:
             self._polls.answered(now_s)
         if self._asks_again:

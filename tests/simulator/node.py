@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Node:
             first_poll_in_s: How long after the first boot it polls.
         """
         machine, pace, chance = self.effects.machine, self.effects.pace, self.effects.chance
-        polls = PollTimes(pace.poll_s, time.monotonic() + first_poll_in_s)
+        ask_when = random.Random(self.name).random
+        polls = PollTimes(pace.poll_s, ask_when, time.monotonic() + first_poll_in_s)
         boots = machine.power_on()
         while True:
             self._boot = Boot(self.effects, self.memory, polls, self.rules, self.listener)

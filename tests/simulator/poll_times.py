@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from puad.client.backoff import Backoff, spread_s
+from puad.client.backoff import Backoff, around_s
 
 _FIRST_S: Final = 1.0
 _LEAST_S: Final = 60.0
@@ -19,10 +19,12 @@ class PollTimes:
 
     Attributes:
         poll_s: Time between two polls.
+        chance: Gives numbers in [0, 1).
         at_s: When the next one is due.
     """
 
     poll_s: float
+    chance: Callable[[], float]
     at_s: float = 0.0
     _backoff: Backoff = field(init=False)
 
@@ -31,12 +33,10 @@ class PollTimes:
 
     def answered(self, now_s: float) -> None:
         """The orchestrator has answered."""
-        self.at_s = now_s + self.poll_s
+        self.at_s = now_s + around_s(self.poll_s, self.chance)
 
-    def failed(
-        self, now_s: float, failures: int, retry_after_s: float, chance: Callable[[], float]
-    ) -> None:
+    def failed(self, now_s: float, failures: int, retry_after_s: float) -> None:
         """It has not: the next poll comes later and later, and not before it allows it."""
-        backoff_s = self._backoff.wait_s(failures, chance)
-        pause_s = max(spread_s(self.poll_s, chance), backoff_s)
-        self.at_s = now_s + max(pause_s, retry_after_s)
+        apart_s = self.poll_s * self.chance()
+        pause_s = max(self.poll_s + apart_s, self._backoff.wait_s(failures, self.chance))
+        self.at_s = now_s + max(pause_s, retry_after_s + apart_s if retry_after_s else 0.0)

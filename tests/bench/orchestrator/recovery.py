@@ -98,8 +98,7 @@ async def _rush(hosts: Sequence[Enrolled], origin: Origin) -> Herd:
 async def _live(
     number: int, node: RestingNode, started: float, herd: Herd, crowd: asyncio.Semaphore
 ) -> None:
-    chance, failures = random.Random(number), 0
-    times = PollTimes(_POLL_S)
+    times, failures = PollTimes(_POLL_S, random.Random(number).random), 0
     while (now_s := time.perf_counter() - started) < _WATCHED_S:
         if times.at_s > now_s:
             await asyncio.sleep(min(times.at_s, _WATCHED_S) - now_s)
@@ -116,4 +115,4 @@ async def _live(
         else:
             failures += 1
             herd.failed[int(ended_s)] += 1
-            times.failed(ended_s, failures, 0.0, chance.random)
+            times.failed(ended_s, failures, 0.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puad.client.backoff import Backoff
+from puad.client.backoff import Backoff, around_s
 
 BACKOFF = Backoff(first_s=1, most_s=300)
 
@@ -45,3 +45,8 @@ def test_wait_is_never_negative_nor_above_its_bound(
     failures: int, chance: float, asked: float | None
 ) -> None:
     assert 0 <= BACKOFF.wait_s(failures, lambda: chance, asked) <= BACKOFF.most_s
+
+
+@pytest.mark.parametrize(("chance", "seconds"), [(0.0, 18), (0.5, 20), (1.0, 22)])
+def test_wait_around_is_a_tenth_shorter_or_longer(chance: float, seconds: float) -> None:
+    assert around_s(20, lambda: chance) == pytest.approx(seconds)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,7 +53,14 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench()
     monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    monkeypatch.setattr(random, "random", lambda: 0.5)
     return made
+
+
+@pytest.fixture
+def by_chance(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(random, "random", random.Random(1).random)
+    return bench
 
 
 def failed(retry_after_s: float | None = None, failures: int = 1) -> Contact:
@@ -77,14 +85,20 @@ def test_without_an_orchestrator_none_is_asked_again() -> None:
     assert Bench(url="").asked() is None
 
 
-def test_failures_are_backed_off_but_bounded(bench: Bench) -> None:
-    pauses = [bench.asked(failed(failures=50)) for _ in range(50)]
+def test_answered_polls_drift_apart_by_a_tenth(by_chance: Bench) -> None:
+    pauses = [by_chance.asked() or 0 for _ in range(200)]
+    assert 18 <= min(pauses) < 18.2
+    assert 21.8 < max(pauses) <= 22
+
+
+def test_failures_are_backed_off_but_bounded(by_chance: Bench) -> None:
+    pauses = [by_chance.asked(failed(failures=50)) for _ in range(50)]
     assert all(20 <= (pause or 0) <= 60 for pause in pauses)
     assert max(pause or 0 for pause in pauses) > 30
 
 
 def test_retry_after_is_kept_up_to_its_limit(bench: Bench) -> None:
-    assert bench.asked(failed(retry_after_s=600)) == 600
+    assert bench.asked(failed(retry_after_s=600)) == 610  # and none comes with all the others
     assert bench.is_quiet()
 
     bench.now += 300
@@ -93,7 +107,7 @@ def test_retry_after_is_kept_up_to_its_limit(bench: Bench) -> None:
 
     bench.now += 301
     assert not bench.is_quiet()
-    assert bench.asked(failed(retry_after_s=1e9)) == 3600
+    assert bench.asked(failed(retry_after_s=1e9)) == 3610
 
 
 def test_whoever_waits_gets_the_next_answer(bench: Bench) -> None:

@@ -34,13 +34,20 @@ def lost_circle() -> weakref.ref[Circle]:
 
 
 @pytest.mark.parametrize(
-    ("ends", "every_s", "is_found"), [(0, 3600.0, False), (9, 3600.0, True), (0, 0.0, True)]
+    ("looked_at", "ends", "every_s", "is_found"),
+    [
+        (True, 0, 3600.0, False),
+        (True, 9, 3600.0, True),
+        (True, 0, 0.0, True),
+        (False, 0, 3600.0, True),
+    ],
+    ids=["looked at before", "many ended", "long ago", "grown old"],
 )
-def test_old_circle_is_found_after_many_ends_or_a_long_time(
-    monkeypatch: pytest.MonkeyPatch, ends: int, every_s: float, *, is_found: bool
+def test_old_circle_is_found_once_and_then_after_many_ends_or_a_long_time(
+    monkeypatch: pytest.MonkeyPatch, ends: int, every_s: float, *, looked_at: bool, is_found: bool
 ) -> None:
     monkeypatch.setattr(garbage, "_LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(garbage, "_AT_LEAST_EVERY_S", every_s)
+    monkeypatch.setattr(garbage, "_ALL_AT_LEAST_EVERY_S", every_s)
     monkeypatch.setattr(garbage, "_MANY_ENDED", 9)
     ended = [0]
 
@@ -54,6 +61,8 @@ def test_old_circle_is_found_after_many_ends_or_a_long_time(
         looking = asyncio.create_task(garbage.collect_seldom(count))
         await looks.get()
         reference = lost_circle()
+        if looked_at:
+            gc.freeze()
         ended[0] = ends
         for _ in range(5):
             await looks.get()
