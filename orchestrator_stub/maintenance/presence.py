@@ -10,6 +10,7 @@ a time never goes back.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -22,8 +23,10 @@ from orchestrator_stub.records import Host
 
 WRITTEN_EVERY_S: Final = 60
 _FORGOTTEN_AFTER_S: Final = 3600
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 """Rows in one transaction, so that no other writer waits for long."""
+_APART_S: Final = 0.05
+"""Between two transactions: they keep the interpreter busy while polls are to be answered."""
 
 _HOST: Final = cast("Table", Host.__table__)
 _SEEN: Final = (
@@ -91,6 +94,8 @@ class Presence:
             if one.is_due or (everything and one.seen_s != one.written_s)
         ]
         for start in range(0, len(due), _AT_ONCE):
+            if start and not everything:
+                time.sleep(_APART_S)
             self._write(due[start : start + _AT_ONCE])
         for host_id, one in sightings:
             if now_s - one.seen_s >= _FORGOTTEN_AFTER_S:

@@ -37,6 +37,7 @@ from orchestrator_stub.os_resources.newest import keep_available
 from orchestrator_stub.records import Project
 
 RETENTION_PERIOD_S: Final = 3600
+_PRESENCE_PERIOD_S: Final = 5.0  # the more often, the less at once
 _STOP_WAIT_S: Final = 10.0
 
 _Result = TypeVar("_Result")
@@ -140,8 +141,14 @@ class Sweeper:
         return self._database.write(alone)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._settings.sweep_period_s):
-            self._attempt(lambda: self.sweep(int(time.time())))
+        period_s = self._settings.sweep_period_s
+        swept_at = time.monotonic()
+        while not self._stopping.wait(min(period_s, _PRESENCE_PERIOD_S)):
+            if time.monotonic() - swept_at >= period_s:
+                swept_at = time.monotonic()
+                self._attempt(lambda: self.sweep(int(time.time())))
+            else:
+                self._attempt(lambda: self._presence.flush(int(time.time())))
 
     def _attempt(self, work: Callable[[], object]) -> None:
         try:
