@@ -28,6 +28,11 @@ _MANY_GREW_OLD: Final = 500  # looks at the young, each of which may leave thous
 log = logging.getLogger(__name__)
 
 
+def look_at_the_young_only() -> None:
+    """Let no object of this process be looked through by itself once it has survived a look."""
+    gc.set_threshold(_YOUNG, _NEVER, _NEVER)
+
+
 async def collect_seldom(ended: Callable[[], int]) -> None:
     """Look through the old objects of this process seldom, until cancelled.
 
@@ -38,7 +43,7 @@ async def collect_seldom(ended: Callable[[], int]) -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, _NEVER, _NEVER)
+    look_at_the_young_only()
     looked_at, ended_then = time.monotonic(), ended()
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)

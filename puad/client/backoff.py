@@ -41,6 +41,20 @@ class Backoff:
         spread = min(self.most_s, self.first_s * 2.0**doublings) * rng()
         return max(spread, min(retry_after_s or 0.0, self.most_s))
 
+    def pause_s(
+        self, failures: int, rng: Callable[[], float], interval_s: float, quiet_s: float = 0.0
+    ) -> float:
+        """How long after a failed poll the next one comes: who failed together comes back apart.
+
+        Args:
+            failures: How many polls failed in a row, 1 or more.
+            rng: Gives a number in [0, 1), as `random.random` does.
+            interval_s: The time between polls that are answered; the pause is no shorter.
+            quiet_s: How long the server asked to be left alone; nor is it shorter than this.
+        """
+        apart_s = interval_s * rng()
+        return max(max(interval_s, quiet_s) + apart_s, self.wait_s(failures, rng))
+
 
 def around_s(seconds: float, rng: Callable[[], float]) -> float:
     """A wait of about that, 9/10 to 11/10 of it, so that whoever came together drifts apart.

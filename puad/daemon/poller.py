@@ -63,10 +63,12 @@ class Poller:
             return
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             self._quiet_until = now + min(error.retry_after_s, self._most_quiet_s)
-        interval_s = self._server.poll_interval_s
-        apart_s = interval_s * random.random()  # noqa: S311 -- who failed together comes back apart
-        pause_s = max(interval_s + apart_s, self._backoff.wait_s(contact.failures, random.random))
-        self._at = max(now + pause_s, self._quiet_until + apart_s)
+        self._at = now + self._backoff.pause_s(
+            contact.failures,
+            random.random,
+            self._server.poll_interval_s,
+            quiet_s=self._quiet_until - now,
+        )
 
     def _interval_s(self) -> float:
         # a fleet that a restarted server has answered at once is not to come at once for ever

@@ -37,6 +37,6 @@ class PollTimes:
 
     def failed(self, now_s: float, failures: int, retry_after_s: float) -> None:
         """It has not: the next poll comes later and later, and not before it allows it."""
-        apart_s = self.poll_s * self.chance()
-        pause_s = max(self.poll_s + apart_s, self._backoff.wait_s(failures, self.chance))
-        self.at_s = now_s + max(pause_s, retry_after_s + apart_s if retry_after_s else 0.0)
+        self.at_s = now_s + self._backoff.pause_s(
+            failures, self.chance, self.poll_s, quiet_s=retry_after_s
+        )

@@ -9,7 +9,6 @@ this process up is left out.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import time
 from collections.abc import Sequence
@@ -23,16 +22,6 @@ from tests.simulator.talk import PATH
 
 _OK = 200
 _AT_A_TIME = 2000
-_YOUNG, _NEVER = 5_000, 1_000_000_000
-
-
-def leave_the_old_alone() -> None:
-    """Do not look for garbage among what is old, for the rest of this process.
-
-    With ten thousand nodes such a look takes a second, in which no answer is heard; and those who
-    were due meanwhile would come together ever after.
-    """
-    gc.set_threshold(_YOUNG, _NEVER, _NEVER)
 
 
 @dataclass(slots=True)
