@@ -38,6 +38,7 @@ def measure(options: Options) -> list[Figure]:
         repository = Repository(folder / "release")
         repository.add(image, _VERSION, _LEVEL, *FULL_ONLY)
         file = repository.file(_VERSION)
+        size = file.stat().st_size
         with loop_device(folder / "slot", image.stat().st_size) as device:
             for _ in range(options.rounds):
                 spoil(device)  # a chunk that lies there already is not fetched again
@@ -49,11 +50,11 @@ def measure(options: Options) -> list[Figure]:
                 with served(repository.folder, rate_bytes_s=rate) as server:
                     url = f"{server.url}/{file.relative_to(repository.folder)}"
                     used = run_measured(["curl", "-sSf", "-o", "/dev/null", url])
-                    shares["curl"].append(file.stat().st_size / used.seconds / rate)
+                    shares["curl"].append(size / used.seconds / rate)
     return [
         Figure("puad: share of the link, worst", min(shares["puad"]), least=LINK_GOAL),
         *(alternated(f"{who}: share of the link", values) for who, values in shares.items()),
-        Figure("MiB that were fetched", file.stat().st_size / (1 << 20)),
+        Figure("MiB that were fetched", size / (1 << 20)),
     ]
 
 
