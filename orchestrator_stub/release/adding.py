@@ -17,7 +17,7 @@ from pathlib import Path
 from orchestrator_stub.release.comparison import KnownRelease, find_differences
 from orchestrator_stub.release.delta.making import Effort
 from orchestrator_stub.release.delta.publishing import (
-    Deltas,
+    MadeDeltas,
     NewImage,
     add_deltas,
     choose_bases,
@@ -31,7 +31,7 @@ from orchestrator_stub.release.layout import Layout
 from orchestrator_stub.release.lock import publisher_lock
 from orchestrator_stub.release.published_file import write_published_file
 from orchestrator_stub.release.release import Release, ReleaseFile, make_release, profile_path
-from orchestrator_stub.release.repository import read_published
+from orchestrator_stub.release.repository import Published, read_published
 from orchestrator_stub.release.small_files import take_small_files, write_small_file
 from orchestrator_stub.release.staging import new_folder, read_staged, stage
 from orchestrator_stub.release.survey import survey_image
@@ -66,7 +66,8 @@ def add_release(
         ConflictError: When this version was published with other bytes, or withdrawn.
         ReleaseError: When the image or a file cannot be read or written.
     """
-    public = _find_public(layout, anchor, draft)
+    published = read_published(layout, anchor=anchor)
+    public = _find_public(layout, published, draft)
     known = public or _find_staged(layout, draft)
     memory_bytes = unpacking_memory(draft.format)
     with new_folder(layout) as folder:
@@ -81,17 +82,18 @@ def add_release(
                     raise _conflict(other)
             files, index = _write_files(found.image, found.draft, small, folder, work)
             new = NewImage(found.image, make_release(files), folder, index)
-            made = _make_deltas(new, layout, anchor, work)
+            made = _make_deltas(new, layout, published, work)
         with publisher_lock(layout.lock):
-            if _find_public(layout, anchor, draft) is not None:
+            # Others may have published meanwhile.
+            published = read_published(layout, anchor=anchor)
+            if _find_public(layout, published, draft) is not None:
                 raise _conflict([draft.image_path])
             release = stage(layout, disk, folder, made.files)
     return Added(release, changed=True, warnings=(*found.warnings, *made.warnings))
 
 
-def _find_public(layout: Layout, anchor: Path | None, draft: Draft) -> KnownRelease | None:
+def _find_public(layout: Layout, published: Published, draft: Draft) -> KnownRelease | None:
     """The published release of that name; a withdrawn one is refused."""
-    published = read_published(layout, anchor=anchor)
     withdrawal = published.catalogue.withdrawal(*draft.key)
     if withdrawal is not None:
         raise ConflictError(
@@ -127,9 +129,8 @@ def _write_files(
     return files, index
 
 
-def _make_deltas(new: NewImage, layout: Layout, anchor: Path | None, work: Work) -> Deltas:
-    published = read_published(layout, anchor=anchor).releases
-    bases = choose_bases(published, new.release.key, work.deltas)
+def _make_deltas(new: NewImage, layout: Layout, published: Published, work: Work) -> MadeDeltas:
+    bases = choose_bases(published.releases, new.release.key, work.deltas)
     return add_deltas(new, bases, layout, Effort(work.level, work.threads), work.progress)
 
 

@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -146,14 +147,9 @@ def index_image(
     Raises:
         InputError: When the image cannot be read.
     """
-    image_hash, tally = hashlib.sha256(), _Tally()
-    with ThreadPoolExecutor(threads, thread_name_prefix="chunks") as pool:
-        chunks = _hashed(image, image_hash.update)
-        make = partial(_make_frame, _no_frame)
-        for frame in in_order(pool, make, chunks, threads * _CHUNKS_PER_THREAD):
-            tally.add(frame)
-            progress(frame.image_length)
-    return image_hash.hexdigest(), ChunkIndex(image.size, tuple(tally.chunks))
+    nothing = io.BytesIO()  # and it stays so: no frame has a byte
+    encoded, index = encode_image(image, nothing, _no_frame, threads=threads, progress=progress)
+    return encoded.image_hash, index
 
 
 def _no_frame(_chunk: bytes) -> bytes:

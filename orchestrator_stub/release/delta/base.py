@@ -5,15 +5,13 @@ Rules:
 
 1. Its bytes are those that nodes have: they are taken from the published file and held against the
    signed image hash. One that does not have it is no base, and no more than that.
-2. A compressed one is unpacked into a file without a name, beside the release that is being made;
-   it is gone when the work ends, however it ends. Its empty parts take no room there.
+2. A compressed one is unpacked beside the release that is being made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +20,10 @@ from typing import BinaryIO, Final
 
 import zstandard
 
-from orchestrator_stub.release.disk import translated
 from orchestrator_stub.release.release import Release
+from orchestrator_stub.release.sparse_file import PIECE_BYTES, sparse_file
 from puad.core.chunks import MAX_FRAME_WINDOW_BYTES
 from puad.core.extent import Extent
-
-_PIECE_BYTES: Final = 1 << 20
-_EMPTY: Final = bytes(_PIECE_BYTES)
 
 
 class NoBaseError(Exception):
@@ -93,12 +88,12 @@ def opened_base(
     except OSError as error:
         raise NoBaseError(f"cannot be opened: {error.strerror}") from error
     with source, _READERS[manifest.format](source, folder, manifest.image_size) as image:
-        base = Base(image.fileno(), manifest.image_size)
-        if os.fstat(image.fileno()).st_size != base.size:
+        base = Base(image, manifest.image_size)
+        if os.fstat(image).st_size != base.size:
             raise NoBaseError("does not have its signed size")
         image_hash = hashlib.sha256()
-        for offset in range(0, base.size, _PIECE_BYTES):
-            piece = base.read(Extent(offset, min(_PIECE_BYTES, base.size - offset)))
+        for offset in range(0, base.size, PIECE_BYTES):
+            piece = base.read(Extent(offset, min(PIECE_BYTES, base.size - offset)))
             image_hash.update(piece)
             progress(len(piece))
         if image_hash.hexdigest() != manifest.image_hash:
@@ -107,32 +102,25 @@ def opened_base(
 
 
 @contextmanager
-def _as_it_is(source: BinaryIO, _folder: Path, _size: int) -> Iterator[BinaryIO]:
-    yield source
+def _as_it_is(source: BinaryIO, _folder: Path, _size: int) -> Iterator[int]:
+    yield source.fileno()
 
 
 @contextmanager
-def _unpacked(source: BinaryIO, folder: Path, size: int) -> Iterator[BinaryIO]:
-    with translated(folder), tempfile.TemporaryFile(dir=folder) as image:
-        length = 0
+def _unpacked(source: BinaryIO, folder: Path, size: int) -> Iterator[int]:
+    with sparse_file(folder) as image:
         for piece in _pieces(source):
-            length += len(piece)
-            if length > size:
+            image.append(piece)
+            if image.size > size:
                 raise NoBaseError("is larger than it was signed")
-            if piece == _EMPTY[: len(piece)]:
-                image.seek(length)
-            else:
-                image.write(piece)
-        image.truncate(length)
-        image.flush()
-        yield image
+        yield image.descriptor
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_FRAME_WINDOW_BYTES)
     try:
         with decompressor.stream_reader(source, read_across_frames=True, closefd=False) as reader:
-            while piece := reader.read(_PIECE_BYTES):
+            while piece := reader.read(PIECE_BYTES):
                 yield piece
     except zstandard.ZstdError as error:
         raise NoBaseError(f"cannot be unpacked: {error}") from error

@@ -60,7 +60,7 @@ class NewImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Deltas:
+class MadeDeltas:
     """What became of the deltas.
 
     Attributes:
@@ -96,7 +96,7 @@ def choose_bases(
 
 def add_deltas(
     new: NewImage, bases: Sequence[Release], layout: Layout, effort: Effort, progress: Progress
-) -> Deltas:
+) -> MadeDeltas:
     """Make a delta from each base, and add those that are worth it to the release.
 
     Args:
@@ -110,7 +110,7 @@ def add_deltas(
         ReleaseError: When the new image cannot be read or a file cannot be written.
     """
     if not bases or not new.makes_root_by_frames:
-        return Deltas(new.release.files)
+        return MadeDeltas(new.release.files)
     rows: list[Delta] = []
     files: list[ReleaseFile] = []
     warnings: list[str] = []
@@ -125,7 +125,7 @@ def add_deltas(
         if made:
             rows += [Delta(base.key[1], image_hash, made[0].path, made[1].path) for base in alike]
             files += made
-    return Deltas(with_deltas(new.release, rows, files), tuple(warnings))
+    return MadeDeltas(with_deltas(new.release, rows, files), tuple(warnings))
 
 
 def _make(
