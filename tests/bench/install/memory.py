@@ -55,6 +55,8 @@ def _measure(folder: Path, size_mib: int, publish: tuple[str, ...]) -> tuple[flo
         begin(rig)
         wait_staged(rig)
         peak = memory_kib(rig, "VmHWM")
+        took_delta = "by the delta from 1.0" in rig.logs_of("puad")
+        assert took_delta == (publish is WITH_DELTA), "the image has come by another way"
         rig.cut_power()
     return idle / 1024, peak / 1024
 
