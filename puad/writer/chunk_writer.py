@@ -6,6 +6,8 @@
 3. For the rest the cheapest way is chosen before anything is fetched (`puad.writer.plan`). Chunks
    of zeros are made in place, whenever there is nothing to write.
 4. What is written is listed in the journal, also when the write is cut off (`puad.writer.record`).
+
+One thread fetches, some decode, two write, and the caller's keeps the record and makes zeros.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Final
 from puad.config import Limits
 from puad.core.cancelling import require_going_on
 from puad.core.chunks import ChunkIndex
+from puad.core.errors import StorageError
 from puad.download.source import Source
 from puad.images import FramedFormat
 from puad.writer.chunk_decoder import ChunkDecoder
@@ -27,13 +30,14 @@ from puad.writer.deltas import Deltas
 from puad.writer.destination import Destination
 from puad.writer.frame_fetcher import LAP_BYTES, FrameFetcher
 from puad.writer.ledger import Ledger
-from puad.writer.pipeline import Pipeline
+from puad.writer.pipeline import Pipeline, Stage
 from puad.writer.plan import Way, WritePlan, is_zero, plan_write
 from puad.writer.record import WriteRecord
 from puad.writer.tray import MOST_BYTES, Tray, make_trays
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_DECODERS: Final = 4
+_WRITERS: Final = 2  # while one is heard of again, the medium has the next
 _DICTIONARIES_BYTES: Final = 8 << 20
 _ZERO_BYTES: Final = 16 << 20  # a device without a quicker way writes them, and may be slow
 
@@ -84,6 +88,7 @@ class ChunkWriter:
         self._record = WriteRecord(destination, self._chunks, journal, limits.journal_batch_bytes)
         self._limits = limits
         self._deltas = deltas
+        self._medium_failed = False
         self.plan: WritePlan | None = None
         self.delta_bytes = 0
         self.full_bytes = 0
@@ -130,10 +135,14 @@ class ChunkWriter:
         trays = make_trays(largest.frame, largest.chunk, decoders + self._limits.queue_chunks)
         frames = self._deltas.frames(largest.dictionary) if self._deltas and plan.delta else None
         decoder = ChunkDecoder(self._chunks, self._file.image_format, plan, frames, ledger)
+        stages = [
+            Stage("puad-decode", decoder.decode, decoders),
+            Stage("puad-write", self._write, _WRITERS),
+        ]
         try:
-            with Pipeline(fetcher.fetch, decoder.decode, trays, decoders) as pipeline:
+            with Pipeline(fetcher.fetch, stages, trays) as pipeline:
                 for tray in pipeline.items(cancelled, make_zeros):
-                    self._write(tray)
+                    self._record.wrote([tray.number])
         finally:
             self.delta_bytes, self.full_bytes = fetcher.delta_bytes, fetcher.full_bytes
             self.fallen_back = ledger.fallen_back
@@ -141,9 +150,16 @@ class ChunkWriter:
                 what = "%d chunks did not come out of the delta and were fetched from the full file"
                 _LOG.warning(what, ledger.fallen_back)
 
-    def _write(self, tray: Tray) -> None:
-        self._destination.write(self._chunks[tray.number].image_offset, tray.data)
-        self._record.wrote([tray.number])
+    def _write(self, tray: Tray) -> bool:
+        """Write a chunk, unless the medium has refused one: each of the others may take long."""
+        if self._medium_failed:
+            return False
+        try:
+            self._destination.write(self._chunks[tray.number].image_offset, tray.data)
+        except StorageError:
+            self._medium_failed = True
+            raise
+        return True
 
     def _zeros(self, numbers: Sequence[int]) -> Iterator[int]:
         """Make chunks of zeros, some neighbours at each step."""

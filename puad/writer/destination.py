@@ -51,11 +51,6 @@ class Destination:
         self._starts = [part.extent.offset for part in self._parts]
         self._reach = list(accumulate((part.extent.end for part in self._parts), max))
 
-    @property
-    def unsynced_bytes(self) -> int:
-        """How much was written since the last `sync`."""
-        return self._slot.unsynced_bytes + sum(spool.unsynced_bytes for spool in self._spools)
-
     def wants(self, offset: int, length: int) -> bool:
         """Whether any of these bytes go anywhere."""
         return any(True for _ in self._touched(offset, length))

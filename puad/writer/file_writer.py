@@ -53,14 +53,16 @@ class FileWriter:
     def write(self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]) -> str:
         """Bring the image to the destination and give its hash (see `write_image`)."""
         wanted_bytes = sum(extent.length for extent in self._extents() if self._wants(extent))
-        done = 0
+        done = unsynced_bytes = 0
         try:
             with Feed(self._blocks, self._ring.depth) as feed:
                 for block in feed.items(cancelled):
                     done += len(block.data)
                     self._destination.write(block.offset, block.data)
-                    if self._destination.unsynced_bytes >= self._limits.journal_batch_bytes:
+                    unsynced_bytes += len(block.data)
+                    if unsynced_bytes >= self._limits.journal_batch_bytes:
                         self._destination.sync()
+                        unsynced_bytes = 0
                     progress(done, wanted_bytes)
             self._destination.sync()
         except BaseException:

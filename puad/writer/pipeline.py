@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline of a write: one thread fetches, some decode, and the caller writes.
+"""The pipeline of a write: one thread fetches, some decode, some write, and the caller takes notes.
 
-Trays go round through three queues: free ones to the thread that fetches, filled ones to those that
-decode, and decoded ones, as they come, to the caller. The number of trays bounds all three.
+Trays go round: free ones to the thread that fetches, from there through one stage after another,
+and as they come to the caller, who sets them free. Their number bounds what waits anywhere.
 
 1. No thread outlives the `with` block: leaving it stops the fetching and waits for all of them.
 2. The first error of any stage stops the fetching, and is raised in the caller. Before that the
-   caller gets what had been fetched whole and can be decoded: bytes that came are not thrown away.
-   To be cancelled is such an error.
+   caller gets what had been fetched whole and comes through: bytes that came are not thrown away.
+   To be cancelled is such an error. When the caller itself leaves, nothing more is worked on.
 3. The caller looks up from waiting often enough to be cancelled, and has something to do meanwhile.
 4. No queue is ever full, so no thread waits to be heard: each ends when the one before it has.
 """
@@ -17,6 +17,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
@@ -31,37 +33,52 @@ class StoppedError(Exception):
     """The pipeline stops: unwinds the stage that fetches, and goes no further."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage between fetching and the caller.
+
+    Attributes:
+        name: What its threads are called.
+        work: Works on a tray; False when the tray has nothing for those behind it.
+        threads: How many trays are worked on at a time.
+    """
+
+    name: str
+    work: Callable[[Tray], bool]
+    threads: int
+
+
 class Pipeline:
     """Stages between which trays go round.
 
     Args:
         fetch: Fills trays that it takes from the pipeline (`take`), and gives them on.
-        decode: Makes a tray's bytes; False when the tray has nothing for the caller.
+        stages: What becomes of them then, one after another.
         trays: All of them.
-        decoders: How many threads decode.
     """
 
     def __init__(
         self,
         fetch: Callable[[Pipeline], Generator[Tray]],
-        decode: Callable[[Tray], bool],
+        stages: Sequence[Stage],
         trays: Sequence[Tray],
-        decoders: int,
     ) -> None:
         self._fetch = fetch
-        self._decode = decode
         self._stop = threading.Event()
+        self._left = threading.Event()
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._free: SimpleQueue[Tray | None] = SimpleQueue()
-        self._filled: SimpleQueue[Tray | None] = SimpleQueue()
-        self._decoded: SimpleQueue[Tray | None] = SimpleQueue()
         for tray in trays:
             self._free.put(tray)
-        self._decoding = [
-            threading.Thread(target=self._run_decode, name="puad-decode") for _ in range(decoders)
-        ]
-        self._fetching = threading.Thread(target=self._run_fetch, name="puad-fetch")
+        numbers = [1, *(stage.threads for stage in stages), 1]
+        self._lines = [_Line(givers, takers) for givers, takers in pairwise(numbers)]
+        self._threads = [threading.Thread(target=self._run_fetch, name="puad-fetch")]
+        for stage, (come, go) in zip(stages, pairwise(self._lines), strict=True):
+            self._threads += [
+                threading.Thread(target=self._run, args=(stage.work, come, go), name=stage.name)
+                for _ in range(stage.threads)
+            ]
 
     @property
     def stopping(self) -> bool:
@@ -84,7 +101,7 @@ class Pipeline:
         self._free.put(tray)
 
     def items(self, cancelled: Callable[[], bool], meanwhile: Callable[[], bool]) -> Iterator[Tray]:
-        """The decoded trays, as they come; a tray is free again when the next one is asked for.
+        """The trays that came through, as they come; each is free when the next one is asked for.
 
         Args:
             cancelled: Whether to stop.
@@ -93,8 +110,7 @@ class Pipeline:
         Raises:
             BaseException: The first error of any stage; `CANCELLED`, when `cancelled` says so.
         """
-        running = len(self._decoding)
-        while running:
+        while True:
             if not self.stopping and cancelled():
                 self._fail(cancellation())
             try:
@@ -102,8 +118,7 @@ class Pipeline:
             except Empty:
                 continue
             if tray is None:
-                running -= 1
-                continue
+                break
             yield tray
             self._free.put(tray)
         if self._error is not None:
@@ -111,7 +126,7 @@ class Pipeline:
 
     def __enter__(self) -> Self:
         try:
-            for thread in (self._fetching, *self._decoding):
+            for thread in self._threads:
                 thread.start()
         except BaseException:
             self._end()
@@ -127,18 +142,22 @@ class Pipeline:
         self._end()
 
     def _end(self) -> None:
+        self._left.set()
         self._halt()
-        for thread in (self._fetching, *self._decoding):
-            if thread.ident is not None:
-                thread.join()
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for line in self._lines:  # a thread that was never started does not end its line
+            line.close()
+        for thread in started:
+            thread.join()
 
     def _next(self, meanwhile: Callable[[], bool]) -> Tray | None:
+        come = self._lines[-1].trays
         try:
-            return self._decoded.get_nowait()
+            return come.get_nowait()
         except Empty:
             if not self.stopping and meanwhile():
                 raise
-        return self._decoded.get(timeout=_GLANCE_S)
+        return come.get(timeout=_GLANCE_S)
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
@@ -150,24 +169,51 @@ class Pipeline:
         self._free.put(None)  # it wakes the stage that fetches
 
     def _run_fetch(self) -> None:
+        go = self._lines[0]
         try:
             with contextlib.closing(self._fetch(self)) as filled:
                 for tray in filled:
-                    self._filled.put(tray)
+                    go.trays.put(tray)
         except StoppedError:
             pass
         except BaseException as error:  # noqa: BLE001 -- it is raised again in the caller
             self._fail(error)
         finally:
-            for _ in self._decoding:
-                self._filled.put(None)
+            go.end()
 
-    def _run_decode(self) -> None:
-        while (tray := self._filled.get()) is not None:
+    def _run(self, work: Callable[[Tray], bool], come: _Line, go: _Line) -> None:
+        while (tray := come.trays.get()) is not None:
             done = False
             try:
-                done = self._decode(tray)
+                done = not self._left.is_set() and work(tray)
             except BaseException as error:  # noqa: BLE001 -- it is raised again in the caller
                 self._fail(error)
-            (self._decoded if done else self._free).put(tray)
-        self._decoded.put(None)
+            (go.trays if done else self._free).put(tray)
+        go.end()
+
+
+class _Line:
+    """What goes from one stage to the next, and at the end a None for each who takes.
+
+    Args:
+        givers: How many threads put trays in.
+        takers: How many take them out.
+    """
+
+    def __init__(self, givers: int, takers: int) -> None:
+        self.trays: SimpleQueue[Tray | None] = SimpleQueue()
+        self._givers = givers
+        self._takers = takers
+        self._lock = threading.Lock()
+
+    def end(self) -> None:
+        """A giver has ended; the last one ends the takers."""
+        with self._lock:
+            self._givers -= 1
+            if self._givers == 0:
+                self.close()
+
+    def close(self) -> None:
+        """End the takers."""
+        for _ in range(self._takers):
+            self.trays.put(None)

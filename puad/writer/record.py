@@ -48,6 +48,7 @@ class WriteRecord:
         self._total = self._size_of(self.wanted)
         self._done = 0
         self._unlisted: list[int] = []
+        self._unsynced_bytes = 0
         self._progress: Callable[[int, int], None] = lambda _done, _total: None
 
     def find_missing(
@@ -83,7 +84,8 @@ class WriteRecord:
         self._unlisted.extend(numbers)
         size_bytes = self._size_of(numbers)
         self.bytes_written += size_bytes
-        if self._destination.unsynced_bytes >= self._batch_bytes:
+        self._unsynced_bytes += size_bytes
+        if self._unsynced_bytes >= self._batch_bytes:
             self._list()
         self._advance(size_bytes)
 
@@ -120,3 +122,4 @@ class WriteRecord:
         self._destination.sync()
         self._journal.add(self._unlisted)
         self._unlisted.clear()
+        self._unsynced_bytes = 0

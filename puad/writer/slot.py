@@ -7,19 +7,20 @@
 2. Where it cannot, `sync` drops what was written from the cache.
 3. Zeros are not sent where device or file system can make them (`puad.writer.zero_range`).
 4. Every failure of the medium is a `StorageError`, `SLOT_WRITE_FAILED`.
+5. Several threads may use it at once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import mmap
 import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from puad.core.errors import Code, StorageError
+from puad.writer.direct_mode import DirectMode
 from puad.writer.zero_range import zero_range
 
 _Transfer = Callable[[int, int, memoryview], None]
@@ -37,13 +38,7 @@ class SlotFile:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._direct_works = True
-        self._is_direct = False
-        self._unsynced_bytes = 0
-
-    @property
-    def unsynced_bytes(self) -> int:
-        """How much was written since the last `sync`."""
-        return self._unsynced_bytes
+        self._mode = DirectMode(fd)
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write all of `data`, which lies in a buffer of `make_buffer`.
@@ -54,7 +49,6 @@ class SlotFile:
         with _slot_errors("written"):
             done = self._past_cache(_write_all, offset, data)
             self._through_cache(_write_all, offset + done, data[done:])
-        self._unsynced_bytes += len(data)
 
     def zero(self, offset: int, length: int) -> None:
         """Make a range zero.
@@ -64,7 +58,6 @@ class SlotFile:
         """
         with _slot_errors("written"):
             if zero_range(self._fd, offset, length):
-                self._unsynced_bytes += length
                 return
         zeros = make_buffer(min(length, _ZEROS_BYTES))
         for start in range(0, length, _ZEROS_BYTES):
@@ -90,12 +83,11 @@ class SlotFile:
             os.fsync(self._fd)
             if not self._direct_works:
                 os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        self._unsynced_bytes = 0
 
     def close(self) -> None:
         """Give the descriptor back as it came."""
-        with contextlib.suppress(OSError):
-            self._set_direct(wanted=False)
+        with contextlib.suppress(OSError), self._mode.held(direct=False):
+            pass
 
     def _past_cache(self, transfer: _Transfer, offset: int, data: memoryview) -> int:
         """Transfer the aligned part and say how much that is."""
@@ -103,8 +95,8 @@ class SlotFile:
             return 0
         length = len(data) - len(data) % _ALIGNMENT
         try:
-            self._set_direct(wanted=True)
-            transfer(self._fd, offset, data[:length])
+            with self._mode.held(direct=True):
+                transfer(self._fd, offset, data[:length])
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
@@ -114,14 +106,8 @@ class SlotFile:
 
     def _through_cache(self, transfer: _Transfer, offset: int, data: memoryview) -> None:
         if data:
-            self._set_direct(wanted=False)
-            transfer(self._fd, offset, data)
-
-    def _set_direct(self, *, wanted: bool) -> None:
-        if self._is_direct != wanted:
-            flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_DIRECT
-            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | (os.O_DIRECT if wanted else 0))
-            self._is_direct = wanted
+            with self._mode.held(direct=False):
+                transfer(self._fd, offset, data)
 
 
 def make_buffer(size_bytes: int) -> memoryview:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from puad.core.errors import StorageError
 from puad.core.extent import Extent
 from puad.core.storage import refused_write
 
@@ -30,13 +31,8 @@ class Spool:
     def __init__(self, fd: int, extents: Sequence[Extent]) -> None:
         self.extents = tuple(extents)
         self._fd = fd
-        self._unsynced_bytes = 0
+        self._is_unsynced = False
         self._spoilt = False
-
-    @property
-    def unsynced_bytes(self) -> int:
-        """How much was written since the last `sync`."""
-        return self._unsynced_bytes
 
     @property
     def spoilt(self) -> bool:
@@ -49,11 +45,13 @@ class Spool:
         Raises:
             StorageError: `DISK_FULL` or `STATE_UNWRITABLE`.
         """
-        self._unsynced_bytes += len(data)
-        with _storage_errors():
-            while data:
-                count = os.pwrite(self._fd, data, offset)
-                data, offset = data[count:], offset + count
+        try:
+            with _storage_errors():
+                while data:
+                    count = os.pwrite(self._fd, data, offset)
+                    data, offset = data[count:], offset + count
+        finally:
+            self._is_unsynced = True
 
     def zero(self, offset: int, length: int) -> None:
         """Make a range of the boot file zero.
@@ -78,15 +76,19 @@ class Spool:
         return True
 
     def sync(self) -> None:
-        """Return when everything written is on the medium.
+        """Return when every write that has returned is on the medium.
 
         Raises:
             StorageError: `DISK_FULL` or `STATE_UNWRITABLE`.
         """
-        if self._unsynced_bytes:
-            with _storage_errors():
-                os.fsync(self._fd)
-            self._unsynced_bytes = 0
+        if self._is_unsynced:
+            self._is_unsynced = False  # first: a write that ends meanwhile is for the next time
+            try:
+                with _storage_errors():
+                    os.fsync(self._fd)
+            except StorageError:
+                self._is_unsynced = True
+                raise
 
     def spoil(self) -> None:
         """Throw away what it holds.

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from puad.core.errors import Code, OperatorError
-from puad.writer.pipeline import Pipeline
+from puad.writer.pipeline import Pipeline, Stage
 from puad.writer.plan import Way
 from puad.writer.tray import Tray, make_trays
 
@@ -49,8 +50,10 @@ def run(
     decode: Decode = always,
     cancelled: Callable[[], bool] = never,
     decoders: int = 3,
+    write: Decode = always,
 ) -> Iterator[int]:
-    with Pipeline(fetch, decode, make_trays(1, 1, 5), decoders) as pipeline:
+    stages = [Stage("decode", decode, decoders), Stage("write", write, 2)]
+    with Pipeline(fetch, stages, make_trays(1, 1, 5)) as pipeline:
         for tray in pipeline.items(cancelled, nothing):
             yield tray.number
 
@@ -59,8 +62,41 @@ def test_each_item_comes_once() -> None:
     assert sorted(run(numbers(MANY))) == list(range(MANY))
 
 
-def test_one_decoder_keeps_the_order() -> None:
-    assert list(run(numbers(MANY), decoders=1)) == list(range(MANY))
+def test_stages_of_one_thread_keep_the_order() -> None:
+    with Pipeline(
+        numbers(MANY), [Stage("a", always, 1), Stage("b", always, 1)], make_trays(1, 1, 5)
+    ) as pipeline:
+        assert [tray.number for tray in pipeline.items(never, nothing)] == list(range(MANY))
+
+
+def test_stage_works_on_as_many_at_a_time_as_it_has_threads() -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def write(_tray: Tray) -> bool:
+        both.wait()
+        return True
+
+    assert sorted(run(numbers(10), write=write)) == list(range(10))
+
+
+def test_error_of_writing_lets_what_was_written_through_and_stops_the_fetching() -> None:
+    fetched: list[int] = []
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        for tray in numbers(MANY)(pipeline):
+            fetched.append(tray.number)
+            yield tray
+
+    def write(tray: Tray) -> bool:
+        if tray.number == 20:
+            fail()
+        return True
+
+    taken: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        taken.extend(run(fetch, write=write))
+    assert sorted(taken) == [number for number in fetched if number != 20]
+    assert len(fetched) < MANY
 
 
 def test_item_that_decoding_keeps_does_not_come() -> None:
@@ -133,6 +169,29 @@ def test_leaving_early_closes_the_fetching() -> None:
     assert closed == [True]
 
 
+def test_caller_that_leaves_lets_nothing_more_be_worked_on() -> None:
+    pipelines: list[Pipeline] = []
+    written: list[int] = []
+
+    def fetch(pipeline: Pipeline) -> Generator[Tray]:
+        pipelines.append(pipeline)
+        yield from numbers(MANY)(pipeline)
+
+    def decode(tray: Tray) -> bool:
+        while tray.number and not pipelines[0].stopping:
+            time.sleep(0.001)
+        return True
+
+    def write(tray: Tray) -> bool:
+        written.append(tray.number)
+        return True
+
+    stages = run(fetch, decode, write=write)
+    next(stages)
+    stages.close()  # type: ignore[attr-defined]  # a generator has it
+    assert written == [0]
+
+
 def test_cancel_while_fetching_waits_for_the_server() -> None:
     def fetch(pipeline: Pipeline) -> Generator[Tray]:
         yield from numbers(3)(pipeline)
@@ -186,12 +245,12 @@ def test_caller_does_something_else_in_place_of_waiting() -> None:
         done.append(1)
         return True
 
-    with Pipeline(fetch, always, make_trays(1, 1, 3), 1) as pipeline:
+    with Pipeline(fetch, [Stage("decode", always, 1)], make_trays(1, 1, 3)) as pipeline:
         assert [tray.number for tray in pipeline.items(never, meanwhile)] == [0]
     assert len(done) == 3
 
 
-@pytest.mark.parametrize("started", range(4))
+@pytest.mark.parametrize("started", range(6))
 def test_thread_that_cannot_be_started_leaves_none_behind(
     monkeypatch: pytest.MonkeyPatch, started: int
 ) -> None:

@@ -110,14 +110,6 @@ def test_range_behind_the_end_of_a_file_is_written(file: Path) -> None:
     assert file.read_bytes() == b"\xee" * MIB + bytes(3 * MIB)
 
 
-def test_zeros_count_as_unsynced(fd: int) -> None:
-    slot = SlotFile(fd)
-    slot.zero(0, MIB)
-    assert slot.unsynced_bytes == MIB
-    slot.sync()
-    assert slot.unsynced_bytes == 0
-
-
 def test_hole_takes_no_room(file: Path) -> None:
     before = file.stat().st_blocks
     fd = os.open(file, os.O_RDWR)
