@@ -3,7 +3,8 @@
 
 They are kept by their hash on the persistent partition until the run ends, because a slot must be
 staged anew after each restart of the boot-control service, and no verified byte is fetched twice.
-A boot file that is published by itself is fetched when it is staged. One that lies inside a
+A boot file that is published by itself is fetched when it is staged, and from where an earlier
+fetch was cut off. One that lies inside a
 published disk is spooled while that is written, and kept once it has its hash.
 """
 
@@ -132,18 +133,29 @@ class BootFileCache:
     ) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         partial = path.with_suffix(".partial")
-        digest = hashlib.sha256()
-        with partial.open("wb") as out:
-            for piece in source.read(0, file.size, cancelled):
-                digest.update(piece)
-                out.write(piece)
-            out.flush()
-            os.fsync(out.fileno())
-        if digest.hexdigest() != file.sha256:
+        # What an earlier fetch has left may be torn by a power cut: that is no fault of the server.
+        for _ in range(1 + partial.exists()):
+            if _complete(partial, file, source, cancelled):
+                partial.replace(path)
+                return
             partial.unlink()
-            what = "The boot file's bytes do not have the signed hash"
-            raise TrustError(Code.HASH_MISMATCH, what, on=file.path)
-        partial.replace(path)
+        what = "The boot file's bytes do not have the signed hash"
+        raise TrustError(Code.HASH_MISMATCH, what, on=file.path)
+
+
+def _complete(partial: Path, file: BootFile, source: Source, cancelled: Callable[[], bool]) -> bool:
+    """Fetch what a partial boot file lacks, and say whether it has its signed hash then."""
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(partial, _SPOOL, 0o600), "r+b") as out:
+        while piece := out.read(_PIECE_BYTES):
+            digest.update(piece)
+        begin = min(out.tell(), file.size)
+        for piece in source.read(begin, file.size - begin, cancelled):
+            digest.update(piece)
+            out.write(piece)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest() == file.sha256
 
 
 @contextlib.contextmanager

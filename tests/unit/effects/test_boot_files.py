@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ UKI = BootFile(
     SHA256,
     (Extent(9000, HALF), Extent(1000, len(CONTENT) - HALF)),
 )
+LINUX = BootFile(BootFileKind.LINUX, "edge/13.1/linux", len(CONTENT), SHA256)
 
 
 @pytest.fixture
@@ -77,13 +79,71 @@ def test_boot_file_that_is_here_is_spooled_no_second_time(cache: BootFileCache) 
 
 
 def test_published_boot_file_is_not_spooled(cache: BootFileCache, tmp_path: Path) -> None:
-    file = BootFile(BootFileKind.LINUX, "edge/13.1/linux", len(CONTENT), SHA256)
-    with cache.spooling([file]) as spools:
+    with cache.spooling([LINUX]) as spools:
         assert spools == ()
     source = MemorySource(CONTENT)
-    with cache.open(file, lambda _path: source, lambda: False) as fd:
+    with cache.open(LINUX, lambda _path: source, lambda: False) as fd:
         assert os.pread(fd, 1 << 20, 0) == CONTENT
     assert kept(tmp_path) == [SHA256]
+
+
+@pytest.mark.parametrize("left", [CONTENT[:HALF], CONTENT])
+def test_fetch_goes_on_where_an_earlier_one_was_cut_off(
+    cache: BootFileCache, tmp_path: Path, left: bytes
+) -> None:
+    (tmp_path / "boot-files").mkdir()
+    (tmp_path / "boot-files" / f"{SHA256}.partial").write_bytes(left)
+    source = MemorySource(CONTENT)
+    with cache.open(LINUX, lambda _path: source, lambda: False) as fd:
+        assert os.pread(fd, 1 << 20, 0) == CONTENT
+    assert sum(length for _, length in source.reads) == len(CONTENT) - len(left)
+    assert kept(tmp_path) == [SHA256]
+
+
+def test_fetch_that_breaks_leaves_what_has_come(cache: BootFileCache, tmp_path: Path) -> None:
+    class BreaksOff(MemorySource):
+        def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+            yield CONTENT[offset:HALF]
+            raise ZeroDivisionError
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        cache.open(LINUX, lambda _path: BreaksOff(CONTENT), lambda: False),
+    ):
+        pass
+    (left,) = (tmp_path / "boot-files").iterdir()
+    assert left.read_bytes() == CONTENT[:HALF]
+
+
+@pytest.mark.parametrize(
+    "left", [bytes(HALF), bytes(len(CONTENT)), CONTENT + b"more"], ids=["torn", "zeros", "longer"]
+)
+def test_fetch_begins_anew_when_what_was_left_is_not_right(
+    cache: BootFileCache, tmp_path: Path, left: bytes
+) -> None:
+    (tmp_path / "boot-files").mkdir()
+    (tmp_path / "boot-files" / f"{SHA256}.partial").write_bytes(left)
+    with cache.open(LINUX, lambda _path: MemorySource(CONTENT), lambda: False) as fd:
+        assert os.pread(fd, 1 << 20, 0) == CONTENT
+    assert kept(tmp_path) == [SHA256]
+
+
+@pytest.mark.parametrize("left", [None, CONTENT[:HALF]])
+def test_fetched_bytes_with_another_hash_are_refused_and_deleted(
+    cache: BootFileCache, tmp_path: Path, left: bytes | None
+) -> None:
+    if left is not None:
+        (tmp_path / "boot-files").mkdir()
+        (tmp_path / "boot-files" / f"{SHA256}.partial").write_bytes(left)
+    source = MemorySource(CONTENT[:-1] + b"x")
+    with (
+        pytest.raises(TrustError) as caught,
+        cache.open(LINUX, lambda _path: source, lambda: False),
+    ):
+        pass
+    assert caught.value.code is Code.HASH_MISMATCH
+    assert len(source.reads) == 1 + (left is not None)
+    assert kept(tmp_path) == []
 
 
 def test_spool_of_a_broken_write_waits_for_the_next(cache: BootFileCache, tmp_path: Path) -> None:
