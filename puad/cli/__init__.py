@@ -26,19 +26,25 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
-    options = build_parser(known(next(iter(words), ""))).parse_args(words)
-    screen = Screen.of_process(as_json=options.json, quiet=options.quiet)
-    command: Command = options.command()
     try:
+        options = build_parser(known(next(iter(words), ""))).parse_args(words)
+        screen = Screen.of_process(as_json=options.json, quiet=options.quiet)
+        command: Command = options.command()
         code = report(_performed(command, options, screen), screen)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not complain at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.IO
+    except OSError as error:  # of the output: what a command meets is translated
+        return _untold(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return code
+
+
+def _untold(error: OSError) -> int:
+    # What is left of the output must not make the interpreter complain at its exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+        sys.stderr.write(f"puadctl: the output cannot be written: {error.strerror}\n")
+    return ExitCode.IO
 
 
 def _performed(command: Command, options: object, screen: Screen) -> Outcome:

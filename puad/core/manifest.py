@@ -47,7 +47,7 @@ CUSTOM_KEY: Final = "puad"
 MAX_IMAGE_BYTES: Final = 1 << 40
 # strptime alone takes "2026-1-2T3:4:5Z" as well, and digits of any script.
 _TIME: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
-_PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PARTUUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def parse_manifest(custom: Mapping[str, Any] | None) -> Manifest:
         built_at=_time(document, "built_at"),
         index=optional_text(document, "index", PATH),
         min_version=optional_text(document, "min_version", WORD),
-        root_partuuid=optional_text(document, "root_partuuid", _PARTUUID),
+        root_partuuid=optional_text(document, "root_partuuid", PARTUUID),
         boot_files=parse_boot_files(rows(document, "boot_files", len(BootFileKind)), disk),
         deltas=parse_deltas(document),
         disk=disk,

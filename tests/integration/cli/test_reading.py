@@ -171,6 +171,16 @@ def test_reader_that_goes_away_is_no_traceback(system_bus: str, tmp_path: Path) 
     assert complaint == b""
 
 
+@pytest.mark.parametrize("words", [["config", "show"], ["config", "show", "--json"], ["--help"]])
+def test_output_on_a_full_disk_is_no_traceback(system_bus: str, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command(*words), env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    what = b"puadctl: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, what)
+
+
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_colour_is_for_terminals_that_want_it(
     scripted: Start, system_bus: str, variables: dict[str, str]
