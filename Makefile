@@ -175,6 +175,6 @@ screenshots: setup-browser ## the pictures of the web pages in docs/screenshots,
 
 .PHONY: clean
 clean: ## forget everything that was made, caches and .venv too
-	$(AS_ROOT) rm -rf build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+	$(AS_ROOT) rm -rf --one-file-system build .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
 	  .hypothesis .import_linter_cache dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec $(AS_ROOT) rm -rf {} +

@@ -99,15 +99,19 @@ def _leave_up(world: World) -> None:
     simulated.make()
     simulator = simulated.start()
     try:
-        simulated.wait_until_lively()
-    except NotSeenError as error:
-        narration.say(f"they are not all as they will be: {error}")
-    login = server.add_operator()
-    narration.title("The orchestrator and the simulated hosts are left up")
-    narration.plain(f"  {server.url}/   {login}")
-    narration.plain(
-        f"  processes {server.leave_up()} and {simulator.pid}; `make demo-stop` ends them"
-    )
+        try:
+            simulated.wait_until_lively()
+        except NotSeenError as error:
+            narration.say(f"they are not all as they will be: {error}")
+        login = server.add_operator()
+        narration.title("The orchestrator and the simulated hosts are left up")
+        narration.plain(f"  {server.url}/   {login}")
+        pids = f"{server.leave_up()} and {simulator.pid}"
+        narration.plain(f"  processes {pids}; `make demo-stop` ends them")
+    except BaseException:
+        simulator.terminate()
+        simulator.wait()
+        raise
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

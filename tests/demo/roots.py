@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.demo.layout import Layout, key
+from tests.demo.mounts import unmount_below
 from tests.demo.tool import run_tool
 
 MIRROR = os.environ.get("PUAD_DEMO_MIRROR", "http://deb.debian.org/debian")
@@ -111,7 +112,9 @@ def _make(layout: Layout, recipe: Recipe, say: Callable[[str], None]) -> Root:
     if not made.exists():
         say(f"making the {recipe.name} Debian 13 root, {len(recipe.packages)} packages asked for")
         half = made.with_suffix(".half")
-        shutil.rmtree(half, ignore_errors=True)
+        unmount_below(half)  # a run that was killed has left /proc and /sys mounted there
+        if half.exists():
+            shutil.rmtree(half)
         half.mkdir()
         run_tool(_command(recipe, half, archives), layout.logs / "images.log", timeout_s=1200)
         half.rename(made)

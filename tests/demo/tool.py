@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.demo.layout import REPOSITORY
 
 _TAIL_LINES = 15
+_FAREWELL_S = 30
 
 
 class ToolError(Exception):
@@ -31,22 +32,36 @@ def run_tool(
         ToolError: when it ends with another code than 0 or takes too long.
     """
     argv = [str(word) for word in command]
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=REPOSITORY,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{argv[0]} did not end within {timeout_s:.0f} s") from error
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv,
+        cwd=REPOSITORY,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    ) as process:
+        try:
+            out, complaints = process.communicate(stdin, timeout=timeout_s)
+        except BaseException as error:
+            _end(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                what = f"{argv[0]} did not end within {timeout_s:.0f} s"
+                raise ToolError(what) from error
+            raise
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}= {done.returncode}\n")
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-_TAIL_LINES:])
-        raise ToolError(f"{' '.join(argv)} ended with {done.returncode}:\n{tail}")
-    return done.stdout
+        file.write(f"$ {' '.join(argv)}\n{out}{complaints}= {process.returncode}\n")
+    if process.returncode:
+        tail = "\n".join((out + complaints).splitlines()[-_TAIL_LINES:])
+        raise ToolError(f"{' '.join(argv)} ended with {process.returncode}:\n{tail}")
+    return out
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let it take its own mounts and files away before it is killed."""
+    process.terminate()
+    try:
+        process.communicate(timeout=_FAREWELL_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
