@@ -62,7 +62,11 @@ def interrupted(program: str) -> int:
     return INTERRUPTED
 
 
-def reader_gone() -> int:
-    """The exit code when whoever read the output has gone; the interpreter must not complain."""
+def untold(program: str, error: OSError) -> int:
+    """The exit code when the output cannot be written: its reader has gone, or its disk is full."""
+    # what is left of it must not make the interpreter complain as well
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+        sys.stderr.write(f"{program}: the output cannot be written: {error.strerror}\n")
+        sys.stderr.flush()
     return os.EX_IOERR

@@ -18,7 +18,7 @@ from typing import Final
 
 from orchestrator_stub.arguments import Parser
 from orchestrator_stub.commands import directory, host, operator, project, release, server, token
-from orchestrator_stub.complaint import INTERRUPTED, Complaint, bug, interrupted, reader_gone
+from orchestrator_stub.complaint import INTERRUPTED, Complaint, bug, interrupted, untold
 from orchestrator_stub.data_directory import DataDirectory
 from orchestrator_stub.errors import EXIT_STATUS, Code, OrchestratorError
 from orchestrator_stub.observability.logs import LogFormat, configure
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.command(arguments, DataDirectory(arguments.data_dir)))
     except OrchestratorError as error:
         return _failed(error, as_json=arguments.json)
-    except BrokenPipeError:
-        return reader_gone()
+    except BrokenPipeError as error:
+        return untold(_PROGRAM, error)
     except KeyboardInterrupt:
         return interrupted(_PROGRAM)
     except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one, with its trace

@@ -42,11 +42,19 @@ from puad.core.chunks import ChunkIndex
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of an image: its release, whether it is newly staged, and what to know of it."""
+    """What became of an image.
+
+    Attributes:
+        release: Its release.
+        changed: Whether it is newly staged.
+        warnings: What the publisher should know of it.
+        replaced: Whether other bytes were staged under its version.
+    """
 
     release: Release
     changed: bool
     warnings: tuple[str, ...]
+    replaced: bool = False
 
 
 def add_release(
@@ -89,7 +97,8 @@ def add_release(
             if _find_public(layout, published, draft) is not None:
                 raise _conflict([draft.image_path])
             release = stage(layout, disk, folder, made.files)
-    return Added(release, changed=True, warnings=(*found.warnings, *made.warnings))
+    warnings = (*found.warnings, *made.warnings)
+    return Added(release, changed=True, warnings=warnings, replaced=known is not None)
 
 
 def _find_public(layout: Layout, published: Published, draft: Draft) -> KnownRelease | None:

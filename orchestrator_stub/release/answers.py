@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator_stub.release.report import render_report, size_text, warning_lines
+from orchestrator_stub.release.report import render_report, warning_lines
+from orchestrator_stub.release.size import size_text
 
 Answer = Mapping[str, Any]
 
@@ -37,12 +38,20 @@ def _add(answer: Answer) -> Iterator[str]:
         return
     sizes = f"{size_text(release['file_size'])} for {size_text(release['image_size'])}"
     yield f"Staged {name}: {sizes} of image."
+    if answer["replaced"]:
+        yield "It takes the place of other bytes that were staged under that version."
     if release["disk"]:
-        yield f"It is a whole disk of {size_text(release['disk']['size'])}."
+        yield f"It is a whole disk of {size_text(release['disk']['size'])}; its root image has"
+        yield f"{size_text(release['image_size'])}, and {_boot_files(release)} on it."
     for delta in release["deltas"]:
-        yield f"  from {delta['from_version']}: {size_text(delta['size'])}"
+        yield f"  delta from {delta['from_version']}: {size_text(delta['size'])}"
     yield "`puad-release publish` makes it public."
     yield from _warnings(answer)
+
+
+def _boot_files(release: Mapping[str, Any]) -> str:
+    kinds = ", ".join(release["boot_files"])
+    return f"its boot files ({kinds}) lie" if kinds else "no boot file lies"
 
 
 def _publish(answer: Answer) -> Iterator[str]:
@@ -65,7 +74,7 @@ def _withdraw(answer: Answer) -> Iterator[str]:
     if not answer["changed"]:
         yield f"Nothing to do: {name} was withdrawn before: {answer['reason']}"
         return
-    yield from _signed(answer)
+    yield from _newly_signed(answer)
 
 
 def _rotate(answer: Answer) -> Iterator[str]:
@@ -91,6 +100,10 @@ def _warnings(answer: Answer) -> Iterator[str]:
 def _signed(answer: Answer) -> Iterator[str]:
     if not answer["signed"]:
         yield "Nothing to do: nothing is staged, and nothing nears its expiry."
+    yield from _newly_signed(answer)
+
+
+def _newly_signed(answer: Answer) -> Iterator[str]:
     for role, entry in answer["signed"].items():
         yield f"Signed {role} version {entry['version']}, holds until {entry['expires']}"
 

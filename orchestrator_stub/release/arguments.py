@@ -142,7 +142,12 @@ def _add_add(commands: _Subcommands) -> None:
         help="UTC, 2026-11-23T10:00:00Z (default: SOURCE_DATE_EPOCH, else the image's date)",
     )
     _add_profile_options(add)
-    add.add_argument("--progress", action="store_true", help="show progress off a terminal, too")
+    _add_progress(add)
+
+
+def _add_progress(command: argparse.ArgumentParser) -> None:
+    text = "show progress off a terminal, too"
+    command.add_argument("--progress", action="store_true", help=text)
 
 
 def _add_profile_options(add: argparse.ArgumentParser) -> None:
@@ -198,6 +203,7 @@ def _add_export(commands: _Subcommands) -> None:
     export.add_argument("--version", metavar="V", help="its version (default: the newest)")
     text = "how long it can be installed (default: %(default)s)"
     export.add_argument("--valid", default="90d", metavar="SPAN", help=text)
+    _add_progress(export)
 
 
 def _number(least: int, most: int) -> Any:  # noqa: ANN401 - what argparse takes as a type

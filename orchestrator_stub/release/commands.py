@@ -36,7 +36,7 @@ from orchestrator_stub.release.staging import read_staged, sweep, unstage
 from orchestrator_stub.release.state import load_state
 from orchestrator_stub.release.withdrawal import Request
 from orchestrator_stub.release.withdrawal import withdraw as withdraw_release
-from orchestrator_stub.release.work import Work
+from orchestrator_stub.release.work import Progress, Work
 
 Answer = dict[str, Any]
 _NO_BOOT_FILE: Final = (
@@ -71,6 +71,7 @@ def add(
     missing = [] if added.release.manifest.boot_files else [_NO_BOOT_FILE]
     return {
         "changed": added.changed,
+        "replaced": added.replaced,
         "release": describe_release(added.release),
         "warnings": [*missing, *added.warnings],
     }
@@ -128,12 +129,16 @@ def rotate(publisher: Publisher, role: Role, chosen: Sequence[str]) -> Answer:
 
 
 def export(
-    publisher: Publisher, folder: Path, name: tuple[str | None, str | None], valid: timedelta
+    publisher: Publisher,
+    folder: Path,
+    name: tuple[str | None, str | None],
+    valid: timedelta,
+    progress: Progress,
 ) -> Answer:
     """Write one release as a repository of its own."""
     with _opened(publisher) as session:
         release = choose_release(session.published, *name)
-        done = export_release(session, release, folder=folder, valid=valid)
+        done = export_release(session, release, folder, valid, progress)
     return {
         "changed": True,
         "folder": str(folder),

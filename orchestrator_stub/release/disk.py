@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,10 +38,13 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        hint = "Check that the folder exists, is writable for this user, and has room."
+        if isinstance(error, PermissionError):
+            hint = "Run it as the user to whom the repository belongs."
         raise WriteError(
             f"the disk refused it: {error.strerror or error}",
             on=str(error.filename or path),
-            hint="Check that the folder exists, is writable for this user, and has room.",
+            hint=hint,
         ) from error
 
 
@@ -71,8 +74,14 @@ class Disk:
             sync_folder(target.parent)
             sync_folder(source.parent)
 
-    def copy(self, source: Path, target: Path) -> str:
-        """Copy a file, whatever its size; the SHA-256 of the copied bytes, hex."""
+    def copy(self, source: Path, target: Path, told: Callable[[int], object]) -> str:
+        """Copy a file, whatever its size; the SHA-256 of the copied bytes, hex.
+
+        Args:
+            source: The file.
+            target: Its copy.
+            told: Called with the size of each piece.
+        """
         digest = hashlib.sha256()
         with translated(target):
             self.make_folder(target.parent)
@@ -81,6 +90,7 @@ class Disk:
                 while piece := reader.read(_PIECE_BYTES):
                     digest.update(piece)
                     writer.write(piece)
+                    told(len(piece))
                 os.fchmod(writer.fileno(), _SERVED_FILE)
                 writer.flush()
                 os.fsync(writer.fileno())

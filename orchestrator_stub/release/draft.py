@@ -17,7 +17,7 @@ from orchestrator_stub.release.frames import Encoded
 from orchestrator_stub.release.release import ReleaseFile, file_path
 from puad.core.boot_file import BootFile, BootFileKind
 from puad.core.errors import TrustError
-from puad.core.manifest import Manifest, parse_manifest
+from puad.core.manifest import PARTUUID, Manifest, parse_manifest
 from puad.core.profile import OSProfile, parse_profile
 from puad.core.version import compare_versions
 
@@ -94,6 +94,12 @@ class Draft:
         Raises:
             UsageError: When a word has a wrong form, or the times and versions contradict.
         """
+        if self.root_partuuid is not None and not PARTUUID.fullmatch(self.root_partuuid):
+            raise UsageError(
+                "this is no id of a partition",
+                on=f"--root-partuuid {self.root_partuuid}",
+                hint="Give it as `blkid -s PARTUUID -o value` prints it.",
+            )
         self.manifest(Encoded(1, _NO_HASH, 1, _NO_HASH), ())
         self.profile_manifest(_NO_HASH)
         if BootFileKind.INITRD in self.boot_files and BootFileKind.LINUX not in self.boot_files:

@@ -14,25 +14,33 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from orchestrator_stub.release.chain import (
     Authority,
-    Chain,
     expiries,
     next_versions,
     sign_chain,
 )
 from orchestrator_stub.release.content import Content
 from orchestrator_stub.release.delta.listing import without_deltas
-from orchestrator_stub.release.errors import RepositoryError, UnknownReleaseError, UsageError
+from orchestrator_stub.release.disk import Disk
+from orchestrator_stub.release.errors import (
+    ReleaseError,
+    RepositoryError,
+    UnknownReleaseError,
+    UsageError,
+)
 from orchestrator_stub.release.layout import CATALOGUE_PATH, Layout
 from orchestrator_stub.release.publication import Outcome, Publisher, Session, publish
 from orchestrator_stub.release.release import Release, make_release
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.roles import CHAIN
+from orchestrator_stub.release.work import Progress
 from puad.core.version import newest
 
 
@@ -61,7 +69,7 @@ def choose_release(published: Published, profile: str | None, version: str | Non
         raise UnknownReleaseError(
             "there is no such release",
             on=" ".join(filter(None, (profile, version))),
-            hint="`puad-release status` lists the published ones.",
+            hint="`puad-release status` lists what is published; what is staged is not yet.",
         )
     profiles = sorted({release.key[0] for release in matching})
     if len(profiles) > 1:
@@ -75,7 +83,7 @@ def choose_release(published: Published, profile: str | None, version: str | Non
 
 
 def export_release(
-    session: Session, release: Release, *, folder: Path, valid: timedelta
+    session: Session, release: Release, folder: Path, valid: timedelta, progress: Progress
 ) -> Exported:
     """Write one release as a repository of its own.
 
@@ -84,6 +92,7 @@ def export_release(
         release: Which release.
         folder: Where; it must not exist yet, or be empty and no mount point.
         valid: For how long its metadata hold.
+        progress: Who is told how far it is.
 
     Raises:
         UsageError: When the folder cannot be used, or the root would expire earlier.
@@ -106,7 +115,10 @@ def export_release(
         expires=expires,
     )
     state.save(publisher.layout, publisher.disk)
-    _write_folder(publisher, published, content, chain, folder)
+    told = progress("copying", sum(file.size for file in content.files))
+    with _appearing(publisher.disk, folder) as partial:
+        _write_content(session, content, partial, told)
+        chain.write(partial, publisher.disk)
     outcome = publish(replace(session, state=state), session.content)
     return Exported(release, expires[CHAIN[-1]], outcome)
 
@@ -139,26 +151,36 @@ def _check_validity(publisher: Publisher, published: Published, valid: timedelta
         )
 
 
-def _write_folder(
-    publisher: Publisher, published: Published, content: Content, chain: Chain, folder: Path
-) -> None:
-    """Write the export beside its place, and put it there when it is complete."""
-    disk = publisher.disk
+@contextmanager
+def _appearing(disk: Disk, folder: Path) -> Iterator[Layout]:
+    """A place beside the folder, which takes its name when it is complete, and else is removed."""
     partial = Layout(folder.with_name(f".{folder.name}.partial"))
     disk.remove(partial.folder)
-    _write_content(publisher, published, content, partial)
-    chain.write(partial, disk)
+    try:
+        yield partial
+    except BaseException:
+        with suppress(ReleaseError):  # what led here is the error to tell
+            disk.remove(partial.folder)
+        raise
     if folder.exists():
         disk.remove(folder)
     disk.move(partial.folder, folder)
 
 
 def _write_content(
-    publisher: Publisher, published: Published, content: Content, partial: Layout
+    session: Session, content: Content, partial: Layout, told: Callable[[int], object]
 ) -> None:
+    publisher, published = session.publisher, session.published
     for file in content.files:
         source = publisher.layout.target(file.path, file.sha256)
-        if publisher.disk.copy(source, partial.target(file.path, file.sha256)) != file.sha256:
+        if not source.exists():
+            raise RepositoryError(
+                "a published file is missing",
+                on=str(source),
+                hint="Bring the file back from a backup: nodes cannot fetch it either.",
+            )
+        target = partial.target(file.path, file.sha256)
+        if publisher.disk.copy(source, target, told) != file.sha256:
             raise RepositoryError(
                 "a published file does not have its signed hash",
                 on=str(source),

@@ -35,7 +35,7 @@ def found_repository(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Pa
         plans: How each role is set up.
 
     Raises:
-        RepositoryError: When there is a repository already.
+        RepositoryError: When there is a repository already, or the keys are another one's.
         ReleaseError: When keys or metadata cannot be written.
     """
     layout, disk = publisher.layout, publisher.disk
@@ -43,7 +43,13 @@ def found_repository(publisher: Publisher, plans: Mapping[Role, RolePlan]) -> Pa
         raise RepositoryError(
             "there is a repository already",
             on=str(layout.folder),
-            hint="Name an empty folder, or use the repository as it is.",
+            hint="Name another folder, or use the repository as it is.",
+        )
+    if publisher.keys.anchor.exists() and not layout.state.exists():
+        raise RepositoryError(
+            "the keys folder belongs to another repository, which new keys would shut out",
+            on=str(publisher.keys.anchor),
+            hint="Name another folder with --keys; if that repository is gone, move its keys away.",
         )
     root = _first_root(publisher, plans)
     root_data = sign(root, publisher.keys, signers=(root,), judges=(root,))

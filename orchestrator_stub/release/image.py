@@ -17,6 +17,7 @@ from typing import Final
 
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.inputs import opened, unreadable
+from orchestrator_stub.release.size import size_text
 from puad.core.chunks import CHUNK_BYTES, MAX_CHUNKS
 from puad.core.disk_map import DiskMap
 from puad.core.extent import Extent
@@ -110,9 +111,8 @@ def open_image(path: Path) -> Iterator[RawImage]:
     with opened(path, device_serves=True) as descriptor:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if not 0 < size <= MAX_BYTES:
-            raise InputError(
-                f"an image has between 1 and {MAX_BYTES} bytes, this has {size}", on=str(path)
-            )
+            most, given = size_text(MAX_BYTES), size_text(size)
+            raise InputError(f"an image has from 1 B to {most}, this has {given}", on=str(path))
         image = RawImage(descriptor, path, size, os.fstat(descriptor).st_mtime_ns)
         refuse_zstd(image)
         packing = find_packing(image.read(0, MARK_BYTES))

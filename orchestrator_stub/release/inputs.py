@@ -31,10 +31,16 @@ def opened(path: Path, *, device_serves: bool = False) -> Iterator[int]:
     try:
         mode = os.fstat(descriptor).st_mode
         if not (stat.S_ISREG(mode) or (device_serves and stat.S_ISBLK(mode))):
-            raise InputError("this is not a file", on=str(path))
+            raise InputError(f"this is {_kind(mode)}, not a file", on=str(path))
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a device" if stat.S_ISBLK(mode) or stat.S_ISCHR(mode) else "a pipe or a socket"
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from orchestrator_stub.complaint import SCHEMA, Complaint, bug, interrupted, reader_gone
+from orchestrator_stub.complaint import SCHEMA, Complaint, bug, interrupted, untold
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.answers import answer_text
 from orchestrator_stub.release.arguments import make_parser
@@ -43,7 +44,15 @@ _PROGRAM: Final = "puad-release"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is the process's."""
-    options = make_parser().parse_args(argv)
+    if argv is None:  # a process of its own takes back what it has begun when it is ended
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run(make_parser().parse_args(argv))
+    except OSError as error:  # of the output: what a command meets is translated
+        return untold(_PROGRAM, error)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         answer = _perform(options)
     except ReleaseError as error:
@@ -54,13 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         what, hint = bug(error)
         return _failed(ReleaseError(what, hint=hint), as_json=options.json)
-    try:
-        if options.json:
-            print(json.dumps({"schema": SCHEMA, **answer}, indent=1), flush=True)
-        else:
-            print(answer_text(options.command, answer), flush=True)
-    except BrokenPipeError:
-        return reader_gone()
+    if options.json:
+        print(json.dumps({"schema": SCHEMA, **answer}, indent=1), flush=True)
+    else:
+        print(answer_text(options.command, answer), flush=True)
     return os.EX_OK
 
 
@@ -98,7 +104,8 @@ def _rotate(options: argparse.Namespace) -> dict[str, Any]:
 def _export(options: argparse.Namespace) -> dict[str, Any]:
     name = (options.profile, options.version)
     valid = parse_validity(options.valid)
-    return commands.export(_key_holder(options), options.folder, name, valid)
+    with _bars(options) as progress:
+        return commands.export(_key_holder(options), options.folder, name, valid, progress)
 
 
 def _status(options: argparse.Namespace) -> dict[str, Any]:
@@ -190,7 +197,7 @@ def _bars(options: argparse.Namespace) -> Iterator[Progress]:
             bar = tqdm(
                 desc=what,
                 total=total,
-                unit="B",
+                unit="iB",
                 unit_scale=True,
                 unit_divisor=1024,
                 disable=not shown,
@@ -206,5 +213,5 @@ def _failed(error: ReleaseError, *, as_json: bool) -> int:
     complaint = Complaint(error.code, str(error), error.hint, error.exit_code, more)
     complaint.tell(_PROGRAM)
     if as_json:
-        print(json.dumps(complaint.document(), indent=1))
+        print(json.dumps(complaint.document(), indent=1), flush=True)
     return error.exit_code

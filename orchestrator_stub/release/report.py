@@ -14,8 +14,10 @@ from orchestrator_stub.release.publication import Session
 from orchestrator_stub.release.release import Release
 from orchestrator_stub.release.repository import Published
 from orchestrator_stub.release.roles import Role, is_near
+from orchestrator_stub.release.size import size_text
 from orchestrator_stub.release.staging import StagedRelease
 from orchestrator_stub.release.state import State
+from puad.core.version import version_key
 
 _COLUMNS: Final = 79
 _KEY_DIGITS: Final = 16
@@ -43,13 +45,18 @@ def describe_repository(
         "repository": str(published.layout.folder),
         "root_json": str(published.layout.root(published.root.version)),
         "roles": [_role(role, published, state, keys, now) for role in Role],
-        "releases": [describe_release(release) for release in published.releases],
-        "staged": [describe_release(one.release) for one in staged],
+        "releases": _describe_releases(published.releases),
+        "staged": _describe_releases(one.release for one in staged),
         "withdrawn": [
             {"profile": w.profile, "version": w.version, "reason": w.reason, "at": w.at}
             for w in published.catalogue.withdrawn
         ],
     }
+
+
+def _describe_releases(releases: Iterable[Release]) -> list[dict[str, Any]]:
+    in_order = sorted(releases, key=lambda one: (one.key[0], version_key(one.key[1]), one.key[1]))
+    return [describe_release(release) for release in in_order]
 
 
 def describe_release(release: Release) -> dict[str, Any]:
@@ -113,16 +120,6 @@ def warning_lines(warning: str, indent: str = "") -> list[str]:
         subsequent_indent=f"{indent}  ",
         break_on_hyphens=False,
     )
-
-
-def size_text(size: int) -> str:
-    """A size for people."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:  # noqa: PLR2004 - the step between binary units
-            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
 
 
 def _role(

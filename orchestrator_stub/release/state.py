@@ -57,14 +57,14 @@ def load_state(layout: Layout) -> State:
     Raises:
         RepositoryError: When it is absent or cannot be used.
     """
-    if not layout.state.exists():
+    with translated(layout.state):
+        data = layout.state.read_bytes() if layout.state.exists() else None
+    if data is None:
         raise RepositoryError(
             "there is no repository here",
             on=str(layout.folder),
             hint="Make one with `puad-release init`, or name the right folder with --repo.",
         )
-    with translated(layout.state):
-        data = layout.state.read_bytes()
     try:
         document = json.loads(data)
         if document["schema"] != _SCHEMA:

@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator_stub.release.errors import InputError
 from orchestrator_stub.release.image import MAX_BYTES, RawImage, refuse_zstd
 from orchestrator_stub.release.packing import unpack
+from orchestrator_stub.release.size import size_text
 from orchestrator_stub.release.sparse_file import SparseFile, sparse_file
 from orchestrator_stub.release.work import Progress
 from puad.core.packing import MARK_BYTES, find_packing
@@ -57,9 +58,9 @@ def _fill(file: SparseFile, pieces: Iterable[bytes], on: str) -> None:
     for piece in pieces:
         file.append(piece)
         if file.size > MAX_BYTES:
-            raise InputError(f"it unpacks to more than {MAX_BYTES} bytes", on=on)
+            raise InputError(f"the image unpacks to more than {size_text(MAX_BYTES)}", on=on)
     if file.size == 0:
-        raise InputError("it unpacks to nothing", on=on)
+        raise InputError("the image unpacks to nothing", on=on)
 
 
 def _told(pieces: Iterable[bytes], tell: Callable[[int], object]) -> Iterator[bytes]:

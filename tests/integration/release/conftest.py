@@ -29,6 +29,11 @@ START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BUILT_AT = "2026-11-20T10:00:00Z"
 
 
+def unseen(what: str, total: int) -> Callable[[int], object]:
+    """Progress that nobody looks at."""
+    return lambda _size: None
+
+
 class FolderFetcher(FetcherInterface):
     """Reads a repository's files as a static server would give them out."""
 

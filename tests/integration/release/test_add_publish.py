@@ -190,8 +190,10 @@ def test_add_same_bytes_of_a_newer_file_date_is_nothing_to_do(site: Site) -> Non
 
 
 def test_add_other_bytes_to_a_staged_version_replaces_it(site: Site) -> None:
-    site.add("1", seed=1)
-    assert site.add("1", seed=2)["changed"] is True
+    assert site.add("1", seed=1)["replaced"] is False
+    answer = site.add("1", seed=2)
+    assert (answer["changed"], answer["replaced"]) == (True, True)
+    assert "takes the place of other bytes" in answer_text("add", answer)
     site.run("publish")
     file = site.client().fetch(site.repo, "edge/1/edge-1.raw.zst")
     made = subprocess.run(["zstd", "-dc"], input=file, capture_output=True, check=True).stdout
@@ -261,6 +263,31 @@ def test_add_initrd_without_its_kernel_is_refused_before_the_work(site: Site) ->
     error = site.run("add", site.image(size=5000), *words, expect=64)["error"]
     assert error["on"] == "--initrd"
     assert "--linux" in error["hint"]
+
+
+def test_add_uki_that_is_no_program_warns(site: Site, tmp_path: Path) -> None:
+    uki = tmp_path / "uki.efi"
+    uki.write_bytes(b"\x7fELF and more")
+    (warning,) = site.add("1", "--uki", uki)["warnings"]
+    assert "does not begin with MZ" in warning
+    uki.write_bytes(b"MZ and more")
+    assert site.add("2", "--uki", uki)["warnings"] == []
+
+
+def test_add_image_with_an_mbr_is_named_as_such(site: Site, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(1 << 20))
+    subprocess.run(["/usr/sbin/sfdisk", "--quiet", disk], input=b"label: dos\n,,L\n", check=True)
+    words: list[str | Path] = ["--profile", "edge", "--version", "1", "--level", "1"]
+    warnings = " ".join(site.run("add", disk, *words)["warnings"])
+    assert "partition table (MBR)" in warnings
+
+
+def test_add_partition_id_of_a_wrong_form_names_its_option(site: Site) -> None:
+    words: list[str | Path] = ["--profile", "edge", "--version", "1", "--root-partuuid", "zzz"]
+    error = site.run("add", site.image(size=20_000), *words, expect=64)["error"]
+    assert error["on"] == "--root-partuuid zzz"
+    assert "blkid" in error["hint"]
 
 
 def test_add_without_a_boot_file_warns(site: Site) -> None:

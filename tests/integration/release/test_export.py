@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
 from orchestrator_stub.release import commands
 from orchestrator_stub.release.roles import plan_roles
-from tests.integration.release.conftest import Site
+from tests.integration.release.conftest import Site, unseen
 
 
 def versions(folder: Path) -> dict[str, int]:
@@ -104,7 +104,7 @@ def test_export_holds_as_long_as_was_asked_and_no_longer(bare_site: Site, tmp_pa
     bare_site.add("1")
     commands.publish(bare_site.publisher(), refresh=False)
     stick = tmp_path / "stick"
-    commands.export(bare_site.publisher(), stick, (None, None), timedelta(days=30))
+    commands.export(bare_site.publisher(), stick, (None, None), timedelta(days=30), unseen)
     good = bare_site.client("good", now=bare_site.now + timedelta(days=29))
     assert "edge/1/profile.yaml" in good.targets(stick)
     late = bare_site.client("late", now=bare_site.now + timedelta(days=31))
@@ -170,3 +170,26 @@ def test_export_unknown_or_ambiguous_release_is_refused(site: Site, tmp_path: Pa
     assert "edge, kiosk" in site.run("export", stick, expect=64)["error"]["hint"]
     answer = site.run("export", stick, "--profile", "kiosk")
     assert answer["release"]["profile"] == "kiosk"
+
+
+def test_export_that_fails_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
+    site.release("1")
+    stick = tmp_path / "stick"
+    (published,) = (site.repo / "targets/edge/1").glob("*.raw.zst")
+    published.rename(tmp_path / "elsewhere")
+    error = site.run("export", stick, expect=65)["error"]
+    assert error["what"] == "a published file is missing"
+    assert error["on"] == str(published)
+    assert not list(tmp_path.glob("*stick*"))
+    published.write_bytes(b"another file")
+    site.run("export", stick, expect=65)
+    assert not list(tmp_path.glob("*stick*"))
+
+
+def test_export_of_what_is_only_staged_says_that_it_is_not_public(
+    site: Site, tmp_path: Path
+) -> None:
+    site.release("1")
+    site.add("2", seed=2)
+    error = site.run("export", tmp_path / "stick", "--version", "2", expect=65)["error"]
+    assert "what is staged is not yet" in error["hint"]

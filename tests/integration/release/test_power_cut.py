@@ -15,7 +15,7 @@ from orchestrator_stub.release import commands
 from orchestrator_stub.release.disk import Disk
 from orchestrator_stub.release.roles import Role, plan_roles
 from orchestrator_stub.release.withdrawal import Request
-from tests.integration.release.conftest import Site
+from tests.integration.release.conftest import Site, unseen
 
 MOST_STEPS = 100
 Command = Callable[[Site, Disk], object]
@@ -46,9 +46,9 @@ class CutDisk(Disk):
         self._step(target)
         super().move(source, target)
 
-    def copy(self, source: Path, target: Path) -> str:
+    def copy(self, source: Path, target: Path, told: Callable[[int], object]) -> str:
         self._step(target)
-        return super().copy(source, target)
+        return super().copy(source, target, told)
 
     def remove(self, path: Path) -> None:
         self._step(path)
@@ -193,7 +193,9 @@ def test_export_cut_off_anywhere_leaves_no_half_folder_and_a_readable_repository
 ) -> None:
     def export(site: Site, disk: Disk) -> Any:
         stick = site.folder / "stick"
-        return commands.export(site.publisher(disk), stick, (None, None), timedelta(days=30))
+        return commands.export(
+            site.publisher(disk), stick, (None, None), timedelta(days=30), unseen
+        )
 
     def check(site: Site, ended: bool) -> None:
         stick = site.folder / "stick"

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from tests.integration.release.conftest import Site
 
 MIB = 1 << 20
 PATIENCE_S = 60
+NOBODY = 65534
 PROGRAM = [sys.executable, "-m", "orchestrator_stub.release"]
 RELEASE = ["--profile", "edge", "--version", "1", "--level", "1"]
 
@@ -146,9 +148,10 @@ def test_publish_while_an_add_is_at_work_leaves_it_alone(site: Site) -> None:
     assert [one["version"] for one in site.run("status")["staged"]] == ["9"]
 
 
-def test_add_interrupted_cleans_up_after_itself(site: Site) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_add_interrupted_cleans_up_after_itself(site: Site, number: signal.Signals) -> None:
     with add_at_work(site) as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.send_signal(signal.SIGCONT)
         assert process.stderr is not None
         assert b"interrupted" in process.stderr.read()
@@ -272,7 +275,9 @@ def test_program_says_what_comes_next_at_each_step(bare_site: Site) -> None:
 
 def test_withdraw_texts_of_staged_and_withdrawn_before(site: Site) -> None:
     site.add("1")
-    assert "staged" in answer_text("withdraw", site.run("withdraw", "1", "--reason", "x"))
+    site.add("1.1")
+    text = answer_text("withdraw", site.run("withdraw", "1", "--reason", "x"))
+    assert text == "Removed edge 1 from the staged releases."
     site.release("2")
     assert site.run("withdraw", "2", "--reason", "it broke")["reason"] == "it broke"
     text = answer_text("withdraw", site.run("withdraw", "2", "--reason", "another"))
@@ -346,6 +351,43 @@ def test_reader_that_goes_away_is_exit_code_74_and_no_trace(site: Site) -> None:
     )
     os.close(ours)
     assert (done.returncode, done.stderr) == (os.EX_IOERR, b"")
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["--help"]])
+def test_output_on_a_full_disk_is_exit_code_74_and_no_trace(site: Site, words: list[str]) -> None:
+    repo: list[str | Path] = ["--repo", site.repo] if "status" in words else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, *words, *repo],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+    what = b"puad-release: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (os.EX_IOERR, what)
+
+
+def test_repository_of_another_user_is_no_bug_and_says_whose_it_is() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        site = Site(folder)
+        site.run("init")
+        os.seteuid(NOBODY)
+        try:
+            error = site.run("status", keys=False, expect=os.EX_IOERR)["error"]
+        finally:
+            os.seteuid(0)
+    assert "Permission denied" in error["what"]
+    assert error["hint"] == "Run it as the user to whom the repository belongs."
+
+
+def test_status_lists_versions_in_their_order(site: Site) -> None:
+    for seed, version in enumerate(("3.10", "3.9", "20", "3.2"), start=1):
+        site.add(version, seed=seed)
+    staged = [one["version"] for one in site.run("status")["staged"]]
+    assert staged == ["3.2", "3.9", "3.10", "20"]
 
 
 def test_status_text_fits_80_columns_and_shows_everything(site: Site) -> None:
@@ -501,6 +543,20 @@ def test_init_twice_is_refused(site: Site) -> None:
     before = sorted(path.name for path in site.keys.iterdir())
     assert "already" in site.run("init", expect=65)["error"]["what"]
     assert sorted(path.name for path in site.keys.iterdir()) == before
+
+
+def test_init_with_the_keys_of_another_repository_is_refused_and_harms_neither(
+    site: Site, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in site.keys.iterdir()}
+    other = tmp_path / "other"
+    other.mkdir()
+    words = ["init", "--repo", f"{other}/repo", "--keys", f"{site.keys}", "--json"]
+    assert main(words) == os.EX_DATAERR
+    assert {path: path.read_bytes() for path in site.keys.iterdir()} == before
+    assert not (other / "repo/metadata").exists()
+    site.add("1")
+    site.run("publish")
 
 
 def test_init_expiry_and_threshold_of_each_role_are_as_asked(bare_site: Site) -> None:

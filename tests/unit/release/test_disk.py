@@ -48,10 +48,12 @@ def test_write_over_what_a_cut_off_write_left_behind_succeeds(tmp_path: Path) ->
 def test_copy_gives_the_hash_of_what_was_copied(tmp_path: Path) -> None:
     data = os.urandom((1 << 20) + 5)
     (tmp_path / "from").write_bytes(data)
-    digest = Disk().copy(tmp_path / "from", tmp_path / "folder/to")
+    pieces: list[int] = []
+    digest = Disk().copy(tmp_path / "from", tmp_path / "folder/to", pieces.append)
     assert digest == hashlib.sha256(data).hexdigest()
     assert (tmp_path / "folder/to").read_bytes() == data
     assert mode(tmp_path / "folder/to") == 0o644
+    assert pieces == [1 << 20, 5]
 
 
 def test_remove_of_nothing_a_file_or_a_folder(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_every_step_names_the_file_that_the_system_refused(tmp_path: Path) -> No
     disk, inside = Disk(), blocked / "x"
     for step in (
         lambda: disk.write(inside, b""),
-        lambda: disk.copy(blocked, inside),
+        lambda: disk.copy(blocked, inside, print),
         lambda: disk.move(tmp_path / "absent", tmp_path / "target"),
         lambda: disk.make_folder(inside),
     ):

@@ -26,8 +26,8 @@ from orchestrator_stub.release.errors import (
 )
 from orchestrator_stub.release.layout import Layout, require_apart
 from orchestrator_stub.release.release import ReleaseFile, group_releases, make_release
-from orchestrator_stub.release.report import size_text
 from orchestrator_stub.release.roles import CHAIN, Role
+from orchestrator_stub.release.size import size_text
 from orchestrator_stub.release.staging import StagedRelease, read_staged
 from orchestrator_stub.release.state import State, load_state
 from puad.core.manifest import Manifest

@@ -52,7 +52,7 @@ def test_open_image_larger_than_an_index_can_hold_is_refused_unread(tmp_path: Pa
     path = tmp_path / "huge"
     path.touch()
     os.truncate(path, MAX_BYTES + 1)
-    with pytest.raises(InputError, match="between 1 and"), open_image(path):
+    with pytest.raises(InputError, match="from 1 B to"), open_image(path):
         pass
 
 
@@ -88,5 +88,5 @@ def test_open_image_of_a_folder_or_a_pipe_is_refused_at_once(tmp_path: Path) -> 
 
 
 def test_opened_block_device_serves_only_an_image() -> None:
-    with pytest.raises(InputError, match="not a file"), opened(Path("/dev/null")):
+    with pytest.raises(InputError, match="this is a device, not a file"), opened(Path("/dev/null")):
         pass
