@@ -71,7 +71,11 @@ def unpack(
     rest = next(feeds, b"")
     if not rest:
         raise _invalid("it is empty")
+    behind_the_first = False
     while rest:
+        if behind_the_first and not _MARKS[packing].startswith(rest[: len(_MARKS[packing])]):
+            raise _invalid("something else follows its end")
+        behind_the_first = True
         member = _BEGIN[packing](memory_bytes)
         rest = yield from _unpack(member, rest, feeds, most_bytes)
         rest, zeros = _skip_zeros(rest, feeds)

@@ -60,6 +60,12 @@ def test_what_stands_behind_a_member_is_taken_as_the_tool_takes_it(name: str, re
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_member_is_told_as_such(name: str) -> None:
+    with pytest.raises(ImageError, match="something else follows its end"):
+        decode(name, compress(name, b"first") + b"notes")
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("file", [b"", b"\0", b"\0" * 4 + GZ, b"\0" * 4 + XZ, b"neither"])
 def test_file_that_does_not_begin_with_a_member_is_refused(name: str, file: bytes) -> None:
     with pytest.raises(ImageError) as caught:
