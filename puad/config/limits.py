@@ -36,7 +36,7 @@ class Limits:
         min_rate_bytes_s: Bytes a second below which a transfer counts as broken …
         min_rate_window_s: … when it stays below for so long.
         range_bytes: What one Range request asks for.
-        queue_chunks: Chunks that wait between fetching and writing.
+        queue_chunks: Chunks on their way from fetching to the journal, beside those being decoded.
         xz_memory_bytes: What unpacking an image that xz compressed may take.
         journal_batch_bytes: Image bytes that are written between two fsyncs.
         root_metadata_bytes: One version of the TUF root metadata.

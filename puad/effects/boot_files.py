@@ -4,8 +4,8 @@
 They are kept by their hash on the persistent partition until the run ends, because a slot must be
 staged anew after each restart of the boot-control service, and no verified byte is fetched twice.
 A boot file that is published by itself is fetched when it is staged, and from where an earlier
-fetch was cut off. One that lies inside a
-published disk is spooled while that is written, and kept once it has its hash.
+fetch was cut off. One that lies inside a published disk is spooled while that is written, and kept
+once it has its hash.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from puad.core.boot_file import BootFile
-from puad.core.errors import Code, StorageError, TrustError
+from puad.core.cancelling import require_going_on
+from puad.core.errors import Code, DownloadError, StorageError, TrustError
 from puad.core.storage import refused_write
 from puad.download.source import Source
 from puad.writer import Spool
@@ -102,6 +103,7 @@ class BootFileCache:
                 return True
             if not _is_intact(spooled, file):
                 return False
+            _sync(spooled)  # it may have come out of the memory of a process that was killed
             spooled.replace(path)
             return True
 
@@ -134,7 +136,7 @@ class BootFileCache:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         partial = path.with_suffix(".partial")
         # What an earlier fetch has left may be torn by a power cut: that is no fault of the server.
-        for _ in range(1 + partial.exists()):
+        for _ in range(1 + _is_left(partial, file)):
             if _complete(partial, file, source, cancelled):
                 partial.replace(path)
                 return
@@ -143,16 +145,30 @@ class BootFileCache:
         raise TrustError(Code.HASH_MISMATCH, what, on=file.path)
 
 
+def _is_left(partial: Path, file: BootFile) -> bool:
+    """Whether a fetch was cut off that can go on; what is no part of the file is removed."""
+    if not partial.is_symlink() and partial.is_file() and partial.stat().st_size <= file.size:
+        return partial.stat().st_size > 0
+    partial.unlink(missing_ok=True)
+    return False
+
+
 def _complete(partial: Path, file: BootFile, source: Source, cancelled: Callable[[], bool]) -> bool:
     """Fetch what a partial boot file lacks, and say whether it has its signed hash then."""
     digest = hashlib.sha256()
     with os.fdopen(os.open(partial, _SPOOL, 0o600), "r+b") as out:
         while piece := out.read(_PIECE_BYTES):
+            require_going_on(cancelled)
             digest.update(piece)
-        begin = min(out.tell(), file.size)
-        for piece in source.read(begin, file.size - begin, cancelled):
-            digest.update(piece)
-            out.write(piece)
+        begin = out.tell()
+        try:
+            for piece in source.read(begin, file.size - begin, cancelled):
+                digest.update(piece)
+                out.write(piece)
+        except DownloadError as error:
+            if error.code is Code.DOWNLOAD_MISMATCH:  # as of a server that gives no ranges
+                partial.unlink()
+            raise
         out.flush()
         os.fsync(out.fileno())
     return digest.hexdigest() == file.sha256
@@ -164,6 +180,14 @@ def _storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise refused_write(error, "A boot file cannot be kept", on=str(path)) from error
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_intact(path: Path, file: BootFile) -> bool:

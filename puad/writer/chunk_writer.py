@@ -4,7 +4,7 @@
 1. The hash is taken of the very buffer that is then written.
 2. What lies on the slot already is read back and hashed, and kept where it is right.
 3. For the rest the cheapest way is chosen before anything is fetched (`puad.writer.plan`). Chunks
-   of zeros are made in place, whenever there is nothing to write.
+   of zeros are made in place, whenever there is nothing to take note of.
 4. What is written is listed in the journal, also when the write is cut off (`puad.writer.record`).
 
 One thread fetches, some decode, two write, and the caller's keeps the record and makes zeros.
@@ -12,6 +12,7 @@ One thread fetches, some decode, two write, and the caller's keeps the record an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from typing import Final
 from puad.config import Limits
 from puad.core.cancelling import require_going_on
 from puad.core.chunks import ChunkIndex
-from puad.core.errors import StorageError
+from puad.core.errors import OperatorError
 from puad.download.source import Source
 from puad.images import FramedFormat
 from puad.writer.chunk_decoder import ChunkDecoder
@@ -88,7 +89,7 @@ class ChunkWriter:
         self._record = WriteRecord(destination, self._chunks, journal, limits.journal_batch_bytes)
         self._limits = limits
         self._deltas = deltas
-        self._medium_failed = False
+        self._writes_no_more = False
         self.plan: WritePlan | None = None
         self.delta_bytes = 0
         self.full_bytes = 0
@@ -140,9 +141,8 @@ class ChunkWriter:
             Stage("puad-write", self._write, _WRITERS),
         ]
         try:
-            with Pipeline(fetcher.fetch, stages, trays) as pipeline:
-                for tray in pipeline.items(cancelled, make_zeros):
-                    self._record.wrote([tray.number])
+            with Pipeline(fetcher.fetch, stages, trays) as pipeline, self._leaving():
+                self._take_notes(pipeline, cancelled, make_zeros)
         finally:
             self.delta_bytes, self.full_bytes = fetcher.delta_bytes, fetcher.full_bytes
             self.fallen_back = ledger.fallen_back
@@ -150,16 +150,40 @@ class ChunkWriter:
                 what = "%d chunks did not come out of the delta and were fetched from the full file"
                 _LOG.warning(what, ledger.fallen_back)
 
+    def _take_notes(
+        self, pipeline: Pipeline, cancelled: Callable[[], bool], make_zeros: Callable[[], bool]
+    ) -> None:
+        """Record what comes through; who is cancelled by it still gets all that has come whole."""
+
+        def meanwhile() -> bool:
+            try:
+                return make_zeros()
+            except OperatorError as error:
+                pipeline.fail(error)
+                return False
+
+        for tray in pipeline.items(cancelled, meanwhile):
+            try:
+                self._record.wrote([tray.number])
+            except OperatorError as error:
+                pipeline.fail(error)
+
     def _write(self, tray: Tray) -> bool:
         """Write a chunk, unless the medium has refused one: each of the others may take long."""
-        if self._medium_failed:
+        if self._writes_no_more:
             return False
-        try:
+        with self._leaving():
             self._destination.write(self._chunks[tray.number].image_offset, tray.data)
-        except StorageError:
-            self._medium_failed = True
-            raise
         return True
+
+    @contextlib.contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """An error within ends the writing: nobody takes notes of what would still be written."""
+        try:
+            yield
+        except BaseException:
+            self._writes_no_more = True
+            raise
 
     def _zeros(self, numbers: Sequence[int]) -> Iterator[int]:
         """Make chunks of zeros, some neighbours at each step."""

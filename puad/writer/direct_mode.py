@@ -47,3 +47,10 @@ class DirectMode:
             with self._changes:
                 self._users -= 1
                 self._changes.notify_all()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until nobody transfers, and let nobody begin while the block lasts."""
+        with self._changes:
+            self._changes.wait_for(lambda: not self._users)
+            yield

@@ -7,9 +7,9 @@ and as they come to the caller, who sets them free. Their number bounds what wai
 1. No thread outlives the `with` block: leaving it stops the fetching and waits for all of them.
 2. The first error of any stage stops the fetching, and is raised in the caller. Before that the
    caller gets what had been fetched whole and comes through: bytes that came are not thrown away.
-   To be cancelled is such an error. When the caller itself leaves, nothing more is worked on.
+   To be cancelled is such an error, and what the caller says that it has met (`fail`).
 3. The caller looks up from waiting often enough to be cancelled, and has something to do meanwhile.
-4. No queue is ever full, so no thread waits to be heard: each ends when the one before it has.
+4. No queue is ever full, so no thread waits to be heard: each ends when those before it have.
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ class Pipeline:
     ) -> None:
         self._fetch = fetch
         self._stop = threading.Event()
-        self._left = threading.Event()
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._free: SimpleQueue[Tray | None] = SimpleQueue()
@@ -73,12 +72,12 @@ class Pipeline:
             self._free.put(tray)
         numbers = [1, *(stage.threads for stage in stages), 1]
         self._lines = [_Line(givers, takers) for givers, takers in pairwise(numbers)]
-        self._threads = [threading.Thread(target=self._run_fetch, name="puad-fetch")]
-        for stage, (come, go) in zip(stages, pairwise(self._lines), strict=True):
-            self._threads += [
-                threading.Thread(target=self._run, args=(stage.work, come, go), name=stage.name)
-                for _ in range(stage.threads)
-            ]
+        # That which fetches may wait for what becomes of its trays, so it starts last.
+        self._threads = [
+            threading.Thread(target=self._run, args=(stage.work, come, go), name=stage.name)
+            for stage, (come, go) in zip(stages, pairwise(self._lines), strict=True)
+            for _ in range(stage.threads)
+        ] + [threading.Thread(target=self._run_fetch, name="puad-fetch")]
 
     @property
     def stopping(self) -> bool:
@@ -112,7 +111,7 @@ class Pipeline:
         """
         while True:
             if not self.stopping and cancelled():
-                self._fail(cancellation())
+                self.fail(cancellation())
             try:
                 tray = self._next(meanwhile)
             except Empty:
@@ -124,12 +123,20 @@ class Pipeline:
         if self._error is not None:
             raise self._error
 
+    def fail(self, error: BaseException) -> None:
+        """Stop the fetching; `items` raises the first such error when all has come through."""
+        with self._lock:
+            self._error = self._error or error
+        self._halt()
+
     def __enter__(self) -> Self:
         try:
             for thread in self._threads:
                 thread.start()
         except BaseException:
-            self._end()
+            for line in self._lines:  # a thread that was never started does not end it
+                line.close()
+            self._join()
             raise
         return self
 
@@ -139,16 +146,13 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        self._left.set()
         self._halt()
-        started = [thread for thread in self._threads if thread.ident is not None]
-        for line in self._lines:  # a thread that was never started does not end its line
-            line.close()
-        for thread in started:
-            thread.join()
+        self._join()
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
 
     def _next(self, meanwhile: Callable[[], bool]) -> Tray | None:
         come = self._lines[-1].trays
@@ -158,11 +162,6 @@ class Pipeline:
             if not self.stopping and meanwhile():
                 raise
         return come.get(timeout=_GLANCE_S)
-
-    def _fail(self, error: BaseException) -> None:
-        with self._lock:
-            self._error = self._error or error
-        self._halt()
 
     def _halt(self) -> None:
         self._stop.set()
@@ -177,7 +176,7 @@ class Pipeline:
         except StoppedError:
             pass
         except BaseException as error:  # noqa: BLE001 -- it is raised again in the caller
-            self._fail(error)
+            self.fail(error)
         finally:
             go.end()
 
@@ -185,9 +184,9 @@ class Pipeline:
         while (tray := come.trays.get()) is not None:
             done = False
             try:
-                done = not self._left.is_set() and work(tray)
+                done = work(tray)
             except BaseException as error:  # noqa: BLE001 -- it is raised again in the caller
-                self._fail(error)
+                self.fail(error)
             (go.trays if done else self._free).put(tray)
         go.end()
 

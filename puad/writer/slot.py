@@ -56,7 +56,7 @@ class SlotFile:
         Raises:
             StorageError: `SLOT_WRITE_FAILED`.
         """
-        with _slot_errors("written"):
+        with _slot_errors("written"), self._zeroing(offset, length):
             if zero_range(self._fd, offset, length):
                 return
         zeros = make_buffer(min(length, _ZEROS_BYTES))
@@ -88,6 +88,11 @@ class SlotFile:
         """Give the descriptor back as it came."""
         with contextlib.suppress(OSError), self._mode.held(direct=False):
             pass
+
+    def _zeroing(self, offset: int, length: int) -> contextlib.AbstractContextManager[None]:
+        """Where zeros share a page with a neighbour, that is not written through the cache now."""
+        is_aligned = not (offset % _ALIGNMENT or length % _ALIGNMENT)
+        return contextlib.nullcontext() if is_aligned else self._mode.alone()
 
     def _past_cache(self, transfer: _Transfer, offset: int, data: memoryview) -> int:
         """Transfer the aligned part and say how much that is."""

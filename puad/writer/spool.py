@@ -31,7 +31,7 @@ class Spool:
     def __init__(self, fd: int, extents: Sequence[Extent]) -> None:
         self.extents = tuple(extents)
         self._fd = fd
-        self._is_unsynced = False
+        self._is_unsynced = True  # what an earlier process has written may be in memory only
         self._spoilt = False
 
     @property

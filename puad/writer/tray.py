@@ -13,7 +13,7 @@ from puad.writer.plan import Way
 from puad.writer.slot import make_buffer
 
 MOST_BYTES: Final = 14 << 20
-_FEWEST: Final = 3  # one for each stage
+_FEWEST: Final = 3  # to fetch into, to decode and to write
 
 
 class Tray:

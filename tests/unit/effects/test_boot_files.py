@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from puad.core.boot_file import BootFile, BootFileKind
-from puad.core.errors import Code, StorageError, TrustError
+from puad.core.errors import Code, DownloadError, OperatorError, StorageError, TrustError
 from puad.core.extent import Extent
 from puad.effects.boot_files import BootFileCache
 from puad.writer import Spool
@@ -128,7 +128,7 @@ def test_fetch_begins_anew_when_what_was_left_is_not_right(
     assert kept(tmp_path) == [SHA256]
 
 
-@pytest.mark.parametrize("left", [None, CONTENT[:HALF]])
+@pytest.mark.parametrize("left", [None, b"", CONTENT[:HALF]])
 def test_fetched_bytes_with_another_hash_are_refused_and_deleted(
     cache: BootFileCache, tmp_path: Path, left: bytes | None
 ) -> None:
@@ -142,8 +142,51 @@ def test_fetched_bytes_with_another_hash_are_refused_and_deleted(
     ):
         pass
     assert caught.value.code is Code.HASH_MISMATCH
-    assert len(source.reads) == 1 + (left is not None)
+    assert len(source.reads) == 1 + bool(left)
     assert kept(tmp_path) == []
+
+
+def test_left_over_that_is_no_file_is_removed_and_nothing_is_followed(
+    cache: BootFileCache, tmp_path: Path
+) -> None:
+    (tmp_path / "boot-files").mkdir()
+    other = tmp_path / "other"
+    other.write_bytes(b"of somebody else")
+    (tmp_path / "boot-files" / f"{SHA256}.partial").symlink_to(other)
+    with cache.open(LINUX, lambda _path: MemorySource(CONTENT), lambda: False) as fd:
+        assert os.pread(fd, 1 << 20, 0) == CONTENT
+    assert other.read_bytes() == b"of somebody else"
+
+
+def test_server_that_gives_no_ranges_is_asked_from_the_beginning_next_time(
+    cache: BootFileCache, tmp_path: Path
+) -> None:
+    class NoRanges(MemorySource):
+        def read(self, offset: int, length: int, cancelled: Callable[[], bool]) -> Iterator[bytes]:
+            if offset:
+                raise DownloadError(Code.DOWNLOAD_MISMATCH, "The answer is the whole file")
+            return super().read(offset, length, cancelled)
+
+    (tmp_path / "boot-files").mkdir()
+    (tmp_path / "boot-files" / f"{SHA256}.partial").write_bytes(CONTENT[:HALF])
+    with (
+        pytest.raises(DownloadError),
+        cache.open(LINUX, lambda _path: NoRanges(CONTENT), lambda: False),
+    ):
+        pass
+    with cache.open(LINUX, lambda _path: NoRanges(CONTENT), lambda: False) as fd:
+        assert os.pread(fd, 1 << 20, 0) == CONTENT
+
+
+def test_cancel_while_what_was_left_is_hashed(cache: BootFileCache, tmp_path: Path) -> None:
+    (tmp_path / "boot-files").mkdir()
+    (tmp_path / "boot-files" / f"{SHA256}.partial").write_bytes(CONTENT[:HALF])
+    with (
+        pytest.raises(OperatorError) as caught,
+        cache.open(LINUX, lambda _path: MemorySource(CONTENT), lambda: True),
+    ):
+        pass
+    assert caught.value.code is Code.CANCELLED
 
 
 def test_spool_of_a_broken_write_waits_for_the_next(cache: BootFileCache, tmp_path: Path) -> None:

@@ -202,3 +202,16 @@ def test_spool_goes_on_after_short_reads_and_writes(monkeypatch: pytest.MonkeyPa
         into = bytearray(10)
         assert spool.read(0, memoryview(into))
         assert into == b"0123456789"
+
+
+def test_spool_syncs_what_an_earlier_process_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with files(10) as (fd,):
+        spool = Spool(fd, [Extent(0, 10)])
+        spool.sync()
+        spool.sync()
+        assert synced == [fd]
+        spool.write(0, memoryview(b"x"))
+        spool.sync()
+        assert synced == [fd, fd]

@@ -69,6 +69,36 @@ def test_other_mode_waits_until_nobody_transfers(fd: int) -> None:
     assert found == [False]
 
 
+def test_who_is_alone_waits_for_the_others_and_they_for_it(fd: int) -> None:
+    mode = DirectMode(fd)
+    asked, entered, done = threading.Event(), threading.Event(), threading.Event()
+
+    def be_alone() -> None:
+        asked.set()
+        with mode.alone():
+            entered.set()
+            assert done.wait(PATIENCE_S)
+
+    def transfer() -> None:
+        with mode.held(direct=True):
+            pass
+
+    thread = threading.Thread(target=be_alone)
+    with mode.held(direct=True):
+        thread.start()
+        assert asked.wait(PATIENCE_S)
+        assert not entered.wait(0.2)
+    assert entered.wait(PATIENCE_S)
+    other = threading.Thread(target=transfer)
+    other.start()
+    other.join(0.2)
+    assert other.is_alive()
+    done.set()
+    other.join(PATIENCE_S)
+    thread.join(PATIENCE_S)
+    assert not other.is_alive()
+
+
 def test_many_threads_never_see_the_other_mode(fd: int) -> None:
     mode = DirectMode(fd)
 

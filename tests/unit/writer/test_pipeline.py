@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -169,27 +168,27 @@ def test_leaving_early_closes_the_fetching() -> None:
     assert closed == [True]
 
 
-def test_caller_that_leaves_lets_nothing_more_be_worked_on() -> None:
-    pipelines: list[Pipeline] = []
-    written: list[int] = []
+def test_what_the_caller_meets_is_raised_after_all_that_had_been_fetched() -> None:
+    fetched: list[int] = []
+    taken: list[int] = []
 
     def fetch(pipeline: Pipeline) -> Generator[Tray]:
-        pipelines.append(pipeline)
-        yield from numbers(MANY)(pipeline)
+        for tray in numbers(MANY)(pipeline):
+            fetched.append(tray.number)
+            yield tray
 
-    def decode(tray: Tray) -> bool:
-        while tray.number and not pipelines[0].stopping:
-            time.sleep(0.001)
-        return True
+    with Pipeline(fetch, [Stage("a", always, 2)], make_trays(1, 1, 5)) as pipeline:
 
-    def write(tray: Tray) -> bool:
-        written.append(tray.number)
-        return True
+        def take_all() -> None:
+            for tray in pipeline.items(never, nothing):
+                taken.append(tray.number)
+                if tray.number in {7, 8}:
+                    pipeline.fail(ZeroDivisionError(tray.number))
 
-    stages = run(fetch, decode, write=write)
-    next(stages)
-    stages.close()  # type: ignore[attr-defined]  # a generator has it
-    assert written == [0]
+        with pytest.raises(ZeroDivisionError, match=r"^[78]$"):
+            take_all()
+    assert sorted(taken) == fetched
+    assert len(fetched) < MANY
 
 
 def test_cancel_while_fetching_waits_for_the_server() -> None:

@@ -9,11 +9,15 @@ from dataclasses import replace
 
 import pytest
 
+from puad.core.cancelling import cancellation
 from puad.core.errors import Code, DownloadError, ImageError, OperatorError
+from puad.writer import ChunkJournal
+from tests.unit.images.published_image import publish
 from tests.unit.writer.conftest import SLOT_BYTES, Make
 from tests.unit.writer.workbench import LIMITS, Bench, MemorySource, is_old
 
 MIB = 1 << 20
+SIZE = 100 * 4096
 EDGES = (1, 511, 512, 513, 4095, 4096, 4097, 12_288, 12_289)
 
 
@@ -236,3 +240,26 @@ def test_error_of_the_caller_ends_the_write(bench: Bench, make: Make) -> None:
 
     with pytest.raises(ZeroDivisionError):
         bench.write(make(40_000), progress=fail)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_who_is_cancelled_while_it_is_told_lists_all_that_was_written(
+    bench: Bench, make: Make, *, zeros: bool
+) -> None:
+    published = make(SIZE)
+    if zeros:
+        published = publish("raw.zst", bytes(SIZE // 2) + published.image[SIZE // 2 :], 4096)
+
+    def progress(done: int, _total: int) -> None:
+        if done >= 40_000:
+            raise cancellation()
+
+    with pytest.raises(OperatorError) as caught:
+        bench.write(published, progress=progress)
+    assert caught.value.code is Code.CANCELLED
+    chunks = published.index.chunks
+    places = [slice(one.image_offset, one.image_offset + one.image_length) for one in chunks]
+    there = {n for n, at in enumerate(places) if bench.content[at] == published.image[at]}
+    with ChunkJournal(bench.journal, published.release.file_hash) as journal:
+        assert journal.chunks == there
+    assert len(there) < len(chunks)

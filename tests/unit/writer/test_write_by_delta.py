@@ -7,7 +7,9 @@ import logging
 import mmap
 import os
 import random
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,11 +21,14 @@ from puad.core.delta import DeltaChunk, DeltaIndex
 from puad.core.errors import Code, DownloadError
 from puad.core.extent import Extent
 from puad.writer import DeltaFile, Deltas, chunk_writer, frame_fetcher
+from puad.writer.chunk_decoder import ChunkDecoder
 from puad.writer.image import WriteResult
+from puad.writer.tray import Tray
 from tests.unit.images.published_image import Published, publish
 from tests.unit.writer.published_delta import PublishedDelta, publish_delta
 from tests.unit.writer.workbench import Bench, MemorySource
 
+PATIENCE_S = 60
 COUNT = 64
 CHUNK = 4096
 SIZE = COUNT * CHUNK + 99
@@ -339,3 +344,31 @@ def test_any_old_image_and_any_delta_give_the_right_image(
     result = write(bench, replace(DELTA, old=bytes(old[: cut or SIZE]), file=bytes(file)))
     assert bench.content[:SIZE] == NEW
     assert result.bytes_fetched <= len(DELTA.file) + len(PUBLISHED.file)
+
+
+def test_listener_with_a_bug_leaves_no_thread_that_waits_for_the_rest_of_a_delta(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = noise(5 * CHUNK)
+    published = publish("raw.zst", changed(old, every=1), CHUNK)
+    broken = threading.Event()
+    decode = ChunkDecoder.decode
+
+    def decode_the_rest_afterwards(self: ChunkDecoder, tray: Tray) -> bool:
+        if tray.number:
+            assert broken.wait(PATIENCE_S)
+        return decode(self, tray)
+
+    def progress(done: int, _total: int) -> None:
+        if done:
+            broken.set()
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(ChunkDecoder, "decode", decode_the_rest_afterwards)
+    with (
+        publish_delta(published, old).on(bench.folder / "active", None) as deltas,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        writing = pool.submit(bench.write, published, deltas=deltas, progress=progress)
+        with pytest.raises(ZeroDivisionError):
+            writing.result(timeout=PATIENCE_S)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def test_range_behind_the_end_of_a_file_is_written(file: Path) -> None:
     finally:
         os.close(fd)
     assert file.read_bytes() == b"\xee" * MIB + bytes(3 * MIB)
+
+
+@pytest.mark.parametrize(("offset", "waits"), [(0, False), (512, True)])
+def test_zeros_that_share_a_page_wait_for_who_writes_beside_them(
+    fd: int, offset: int, waits: bool
+) -> None:
+    slot = SlotFile(fd)
+    zeroing = threading.Thread(target=slot.zero, args=(offset, MIB))
+    with slot._mode.held(direct=False):
+        zeroing.start()
+        zeroing.join(0.2 if waits else 60)
+        assert zeroing.is_alive() == waits
+    zeroing.join(60)
+    assert os.pread(fd, MIB, offset) == bytes(MIB)
 
 
 def test_hole_takes_no_room(file: Path) -> None:
