@@ -23,10 +23,11 @@ from puad.core.extent import Extent
 from puad.writer import DeltaFile, Deltas, chunk_writer, frame_fetcher
 from puad.writer.chunk_decoder import ChunkDecoder
 from puad.writer.image import WriteResult
+from puad.writer.pipeline import Pipeline
 from puad.writer.tray import Tray
 from tests.unit.images.published_image import Published, publish
 from tests.unit.writer.published_delta import PublishedDelta, publish_delta
-from tests.unit.writer.workbench import Bench, MemorySource
+from tests.unit.writer.workbench import LIMITS, Bench, MemorySource
 
 PATIENCE_S = 60
 COUNT = 64
@@ -349,22 +350,27 @@ def test_any_old_image_and_any_delta_give_the_right_image(
 def test_listener_with_a_bug_leaves_no_thread_that_waits_for_the_rest_of_a_delta(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = noise(5 * CHUNK)
+    # one for each tray, so that all have been fetched, and one waits for a thread to decode it
+    old = noise((min(len(os.sched_getaffinity(0)), 4) + LIMITS.queue_chunks) * CHUNK)
     published = publish("raw.zst", changed(old, every=1), CHUNK)
-    broken = threading.Event()
-    decode = ChunkDecoder.decode
+    stopped = threading.Event()
+    decode, halt = ChunkDecoder.decode, Pipeline._halt
 
     def decode_the_rest_afterwards(self: ChunkDecoder, tray: Tray) -> bool:
         if tray.number:
-            assert broken.wait(PATIENCE_S)
+            assert stopped.wait(PATIENCE_S)
         return decode(self, tray)
+
+    def halt_and_say_so(self: Pipeline) -> None:
+        halt(self)
+        stopped.set()
 
     def progress(done: int, _total: int) -> None:
         if done:
-            broken.set()
             raise ZeroDivisionError
 
     monkeypatch.setattr(ChunkDecoder, "decode", decode_the_rest_afterwards)
+    monkeypatch.setattr(Pipeline, "_halt", halt_and_say_so)
     with (
         publish_delta(published, old).on(bench.folder / "active", None) as deltas,
         ThreadPoolExecutor(1) as pool,
