@@ -105,7 +105,7 @@ def test_add_next_release_has_a_delta_that_makes_it(site: Site, kinds: tuple[str
         len(client.fetch(site.repo, path)) for path in (delta.path, delta.index)
     )
     assert told["size"] < answer["release"]["file_size"] / 10
-    assert "\n  from 1: " in answer_text("add", answer)
+    assert "\n  delta from 1: " in answer_text("add", answer)
 
 
 def test_add_deltas_come_from_the_last_versions_before_it_newest_first(site: Site) -> None:
