@@ -34,9 +34,3 @@ class BufferRing:
         view = self._buffers[self._next][:length]
         self._next = (self._next + 1) % len(self._buffers)
         return view
-
-    def fill(self, data: bytes | bytearray) -> memoryview:
-        """A copy of `data` in the next buffer."""
-        view = self.take(len(data))
-        view[:] = data
-        return view
