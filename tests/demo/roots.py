@@ -9,13 +9,12 @@ carries as its boot file comes from the same archive.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.demo.layout import Layout, key
-from tests.demo.mounts import unmount_below
+from tests.demo.mounts import remove_tree
 from tests.demo.tool import run_tool
 
 MIRROR = os.environ.get("PUAD_DEMO_MIRROR", "http://deb.debian.org/debian")
@@ -112,9 +111,7 @@ def _make(layout: Layout, recipe: Recipe, say: Callable[[str], None]) -> Root:
     if not made.exists():
         say(f"making the {recipe.name} Debian 13 root, {len(recipe.packages)} packages asked for")
         half = made.with_suffix(".half")
-        unmount_below(half)  # a run that was killed has left /proc and /sys mounted there
-        if half.exists():
-            shutil.rmtree(half)
+        remove_tree(half)
         half.mkdir()
         run_tool(_command(recipe, half, archives), layout.logs / "images.log", timeout_s=1200)
         half.rename(made)

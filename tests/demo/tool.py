@@ -62,6 +62,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Let it take its own mounts and files away before it is killed."""
     process.terminate()
     try:
-        process.communicate(timeout=_FAREWELL_S)
+        process.wait(_FAREWELL_S)  # not for its output, which what it has started may keep open
     except subprocess.TimeoutExpired:
         process.kill()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.demo.layout import REPOSITORY, key
+from tests.demo.mounts import remove_tree
 from tests.demo.tool import run_tool
 
 CACHE: Final = REPOSITORY / "build/cache/bench"
@@ -140,7 +140,7 @@ def make_root(recipe: Recipe, say: Callable[[str], None] = print) -> Path:
     if not made.exists():
         say(f"making the root {recipe.name}")
         half = made.with_suffix(".half")
-        shutil.rmtree(half, ignore_errors=True)
+        remove_tree(half)
         environment = {"SOURCE_DATE_EPOCH": str(EPOCH)}
         command = _command(recipe, half, archives)
         run_tool(command, CACHE / "roots.log", timeout_s=_LIMIT_S, env=environment)

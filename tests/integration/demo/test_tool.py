@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.mounts import mounts_below, unmount_below
+from tests.demo.mounts import mounts_below, remove_tree, unmount_below
 from tests.demo.tool import ToolError, run_tool
 
 
 def test_tool_that_takes_too_long_may_clean_up(tmp_path: Path) -> None:
-    script = f"trap 'echo gone > {tmp_path}/farewell; exit 1' TERM; sleep 600 & wait"
+    script = f"trap 'kill $!; echo gone > {tmp_path}/farewell; exit 1' TERM; sleep 600 & wait"
     with pytest.raises(ToolError, match="did not end within 1 s"):
         run_tool(["sh", "-c", script], tmp_path / "log", timeout_s=1)
     assert (tmp_path / "farewell").read_text() == "gone\n"
@@ -35,3 +35,15 @@ def test_mounts_below_a_folder_go_the_innermost_first(tmp_path: Path) -> None:
     assert mounts_below(tmp_path) == [outer, inner]
     unmount_below(tmp_path)
     assert mounts_below(tmp_path) == []
+
+
+def test_tree_that_is_removed_keeps_what_was_mounted_in_it(tmp_path: Path) -> None:
+    elsewhere, tree = tmp_path / "elsewhere", tmp_path / "tree"
+    (tree / "proc").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("of somebody else")
+    subprocess.run(["mount", "--bind", elsewhere, tree / "proc"], check=True)
+    remove_tree(tree)
+    assert not tree.exists()
+    assert (elsewhere / "file").read_text() == "of somebody else"
+    remove_tree(tree)

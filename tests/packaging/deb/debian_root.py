@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.demo.mounts import remove_tree
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 CACHE = REPOSITORY / "build/cache/packaging"
 MIRROR = os.environ.get("PUAD_DEMO_MIRROR", "http://deb.debian.org/debian")
@@ -131,7 +133,7 @@ def _make(made: Path, depends: Sequence[str]) -> None:
     for old in CACHE.glob("root-*"):
         shutil.rmtree(old)
     half = made.with_name("half")
-    shutil.rmtree(half, ignore_errors=True)
+    remove_tree(half)
     fetch = "apt-get --assume-yes --download-only --no-install-recommends install"
     command = [
         "mmdebstrap",

@@ -12,11 +12,11 @@ add.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.demo.layout import key, tree_key
+from tests.demo.mounts import remove_tree
 from tests.demo.tool import run_tool
 from tests.vm.image.layout import CACHE, LOG, PARTS
 
@@ -114,7 +114,7 @@ def make_root(recipe: Recipe) -> Path:
     made = CACHE / f"{recipe.name}-{key(SUITE, recipe, parts, _LEAN, _SETTLE, BUILT_AT_S)}"
     if not made.exists():
         half = made.with_suffix(".half")
-        shutil.rmtree(half, ignore_errors=True)
+        remove_tree(half)
         archives = CACHE / "archives"
         archives.mkdir(parents=True, exist_ok=True)
         env = {"SOURCE_DATE_EPOCH": str(BUILT_AT_S)}
